@@ -1,0 +1,1 @@
+"""Runs darknet and keeps it running: from the last good checkpoint, to the end."""

@@ -1,0 +1,1 @@
+"""The real darknet's formats, as pure functions over values."""
