@@ -1,0 +1,77 @@
+"""Settings, resolved once from arguments and environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from drivesync.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_REMOTE = "darknet"
+CHECKPOINT_PATTERNS = ("backup/*.weights", "backup/*.backup")
+"""What push and watch send, as globs below the tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says.
+
+    Attributes:
+        emulator_url: where all Drive traffic goes instead of Google; empty for Google.
+        access_token: used as the bearer token; empty for Application Default Credentials.
+        retries: how often one request is tried again before its error is final.
+        workers: how many files are transferred at once.
+    """
+
+    emulator_url: str = ""
+    access_token: str = ""
+    retries: int = 7
+    workers: int = 12
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read DRIVE_EMULATOR_HOST, GOOGLE_OAUTH_ACCESS_TOKEN, DRIVESYNC_RETRIES and DRIVESYNC_WORKERS.
+
+        Raises:
+            SettingsError: one of them cannot be what it says.
+        """
+        return cls(
+            emulator_url=_url(environment.get("DRIVE_EMULATOR_HOST", "")),
+            access_token=environment.get("GOOGLE_OAUTH_ACCESS_TOKEN", "").strip(),
+            retries=_number(environment, "DRIVESYNC_RETRIES", default=cls().retries, low=0, high=50),
+            workers=_number(environment, "DRIVESYNC_WORKERS", default=cls().workers, low=1, high=64),
+        )
+
+
+def default_tree() -> Path:
+    """``/content/darknet`` on Colab, else ``darknet`` in the working directory."""
+    content = Path("/content")
+    return content / "darknet" if content.is_dir() else Path("darknet")
+
+
+def _url(text: str) -> str:
+    text = text.strip().rstrip("/")
+    if not text:
+        return ""
+    url = text if "://" in text else f"http://{text}"
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsError(
+            f"DRIVE_EMULATOR_HOST is {text!r}, which is no address",
+            hint="Set it to what `python -m drivesync.testing` prints, such as http://127.0.0.1:8085.",
+        )
+    return url
+
+
+def _number(environment: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+        raise SettingsError(f"{name} is {text!r}; it must be a whole number from {low} to {high}")
+    return int(text)

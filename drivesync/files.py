@@ -1,0 +1,101 @@
+"""The values that travel between a remote, a disk and the code that decides; no effects here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATE_FOLDER = ".drivesync"
+"""What drivesync keeps in a tree for itself; never pushed, never pulled."""
+
+MAX_NAME_BYTES = 255
+
+_NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One file as the remote describes it.
+
+    Attributes:
+        path: POSIX path relative to the tree; every part of it has passed ``refuse_name``.
+        id: the remote's own name for the file.
+        size: in bytes.
+        md5: lower-case hex.
+        modified_s: Unix time.
+        revision_id: names this content; empty where the remote keeps no revisions.
+        properties: private key-values on the file.
+    """
+
+    path: str
+    id: str
+    size: int
+    md5: str
+    modified_s: float
+    revision_id: str = ""
+    properties: Mapping[str, str] = field(default=_NO_PROPERTIES, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something in a tree that is not transferred, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """One file on disk; ``md5`` is empty where nobody has read the file at this size and mtime yet."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    md5: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the owner of a format says of a file: whether it is whole, and how far the training in it is.
+
+    Attributes:
+        accepted: False keeps the file from ever being pushed.
+        reason: why it was refused, as a clause ("12 bytes shorter than cfg/remote.cfg implies").
+        iteration: of a checkpoint; None for other files.
+    """
+
+    accepted: bool
+    reason: str = ""
+    iteration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that a revision on the remote carries our checksum.
+
+    ``at_s`` is Unix time; ``iteration`` is None for files that are no checkpoints.
+    """
+
+    path: str
+    size: int
+    md5: str
+    sha256: str
+    file_id: str
+    revision_id: str
+    at_s: float
+    iteration: int | None = None
+
+
+def refuse_name(name: str) -> str:
+    """Say why ``name``, which may hold anything, cannot be one name in a local folder; empty if it can."""
+    if name in {"", ".", ".."}:
+        return f"its name is {name!r}"
+    if "/" in name or "\0" in name:
+        return "its name holds a character that no file name can hold"
+    if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
+        return f"its name is longer than {MAX_NAME_BYTES} bytes"
+    return ""
