@@ -1,8 +1,8 @@
 """The local disk: scan, hash, and writes that are whole or not there.
 
-Every file is written under a temporary name in ``TREE/.drivesync/partial/``, fsynced, and renamed into place, so that a
-kill between any two lines leaves the old file or the new one. Nothing is ever written outside the tree, also where a
-symbolic link in it leads out.
+Every file is written under a temporary name in ``TREE/.drivesync/partial/``, fsynced, and renamed into place,
+so that a kill between any two lines leaves the old file or the new one. Nothing is ever written outside the
+tree, also where a symbolic link in it leads out.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ class Staged:
             self.part.replace(target)
         written = look(self.tree, path)
         if written is None:
-            raise LocalWriteError(f"{target} was written and is gone: does another program work in this tree?")
+            raise LocalWriteError(f"{target} is gone again: does another program work in this tree?")
         return written
 
 
@@ -235,7 +235,7 @@ def _make_parents(tree: Path, target: Path) -> None:
 
 
 def looks_executable(head: bytes) -> bool:
-    """Whether a file that starts with ``head`` is a program: Drive keeps no run bits, so its content tells."""
+    """Whether a file that starts with ``head`` is a program; Drive keeps no run bits, its content tells."""
     return head.startswith((b"\x7fELF", b"#!"))
 
 
@@ -246,5 +246,6 @@ def check_tree(tree: Path) -> None:
         LocalWriteError: something else is there.
     """
     if tree.exists() and not tree.is_dir():
-        raise LocalWriteError(f"{tree} is a file, not a folder", hint="Name another TREE, or move the file away.")
+        hint = "Name another TREE, or move the file away."
+        raise LocalWriteError(f"{tree} is a file, not a folder", hint=hint)
 

@@ -1,0 +1,116 @@
+"""Google's errors, and those of the libraries under its client, as ours; no address and no token gets into a message."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import google.auth.exceptions
+import httplib2
+from googleapiclient.errors import Error as ClientError
+from googleapiclient.errors import HttpError
+
+from drivesync.errors import (
+    DrivesyncError,
+    NotAllowedError,
+    NotFoundError,
+    RateLimitedError,
+    RemoteError,
+    TransientError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOG_IN_HINT = (
+    "In Colab run `from google.colab import auth; auth.authenticate_user()` in a cell of its own and try again; "
+    "elsewhere set GOOGLE_OAUTH_ACCESS_TOKEN, or GOOGLE_APPLICATION_CREDENTIALS to a key file."
+)
+
+# Reasons as listed in https://developers.google.com/workspace/drive/api/guides/handle-errors
+_RATE = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
+_FORBIDDEN = frozenset(
+    {
+        "insufficientPermissions",
+        "insufficientFilePermissions",
+        "appNotAuthorizedToFile",
+        "domainPolicy",
+        "accessNotConfigured",
+        "authError",
+        "forbidden",
+    }
+)
+_WHAT_TO_DO = {
+    "storageQuotaExceeded": "Drive is full: free some space (its trash counts too) and run the same command again.",
+    "dailyLimitExceeded": "The project's daily limit is used up; it opens again at midnight Pacific time.",
+    "downloadQuotaExceeded": "Drive lets this file be downloaded again in about a day; a copy of it works now.",
+    "cannotDownloadAbusiveFile": "Drive takes this file for harmful; its owner can download it on the web.",
+    "insufficientPermissions": "These credentials lack the scope https://www.googleapis.com/auth/drive.",
+    "accessNotConfigured": "The Drive API is not enabled in the project that these credentials belong to.",
+}
+
+
+@contextmanager
+def translate_errors(action: str) -> Iterator[None]:
+    """Let only typed errors leave, each saying which ``action`` failed ("reading data/1.png").
+
+    Raises:
+        TransientError: a retry may help (429, 5xx, rate limit, lost connection).
+        RemoteError: a retry will not help.
+    """
+    try:
+        yield
+    except HttpError as error:
+        raise _translate_answer(error, action) from None
+    except httplib2.ServerNotFoundError:
+        raise TransientError(f"{action}: no connection to Google Drive (its address is not to be found)") from None
+    except google.auth.exceptions.TransportError:
+        raise TransientError(f"{action}: no connection to Google's log-in server") from None
+    except google.auth.exceptions.GoogleAuthError as error:
+        reason = str(error.args[0]) if error.args else type(error).__name__
+        raise NotAllowedError(f"{action}: the credentials do not do: {reason}", hint=LOG_IN_HINT) from None
+    except ssl.SSLCertVerificationError as error:
+        raise RemoteError(f"{action}: the server's certificate is not valid: {error.verify_message}") from None
+    except (http.client.HTTPException, httplib2.HttpLib2Error, OSError) as error:
+        raise TransientError(f"{action}: the connection broke ({_name(error)})") from None
+    except ClientError as error:
+        raise RemoteError(f"{action}: Google's client gave up ({type(error).__name__})") from None
+
+
+def _name(error: Exception) -> str:
+    reason = getattr(error, "strerror", None)
+    return str(reason) if reason else type(error).__name__
+
+
+def _translate_answer(error: HttpError, action: str) -> DrivesyncError:
+    status = int(error.resp.status)
+    reason, message = _read_body(error.content)
+    said = f"{action}: Drive answered {status} {reason or message}".rstrip()
+    hint = _WHAT_TO_DO.get(reason, "")
+    if status == 429 or reason in _RATE:
+        return RateLimitedError(said, retry_after_s=_retry_after_s(error))
+    if status >= 500 or status == 408:
+        return TransientError(said, retry_after_s=_retry_after_s(error))
+    if status == 401 or reason in _FORBIDDEN:
+        return NotAllowedError(said, hint=hint or LOG_IN_HINT)
+    if status == 404:
+        return NotFoundError(said)
+    return RemoteError(f"{said} ({message})" if reason and message else said, hint=hint)
+
+
+def _read_body(content: bytes) -> tuple[str, str]:
+    """Reason and message of ``{"error": {"errors": [{"reason"}], "message"}}``; empty where it is something else."""
+    try:
+        error = json.loads(content)["error"]
+        reasons = [str(entry["reason"]) for entry in error.get("errors", [])]
+        return (reasons[0] if reasons else ""), str(error.get("message", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", ""
+
+
+def _retry_after_s(error: HttpError) -> float:
+    text = str(error.resp.get("retry-after", ""))
+    return min(float(text), 600.0) if text.isascii() and text.isdigit() else 0.0

@@ -1,0 +1,45 @@
+"""What a tree remembers of its remote, in ``TREE/.drivesync/remote.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from drivesync.disk import make_state_folder, write_atomically
+from drivesync.files import STATE_FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TreeState:
+    """Where a tree came from and goes to.
+
+    Attributes:
+        remote: as the user named it.
+        complete: every file of the remote has arrived at least once; False while a first pull is unfinished.
+    """
+
+    remote: str
+    complete: bool = False
+
+
+def read_tree_state(tree: Path) -> TreeState | None:
+    """What the tree remembers; None if it was never pulled or pushed, or if that was lost."""
+    try:
+        record = json.loads((tree / STATE_FOLDER / "remote.json").read_bytes())
+        return TreeState(str(record["remote"]), complete=record["complete"] is True)
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_tree_state(tree: Path, state: TreeState) -> None:
+    """Remember ``state``.
+
+    Raises:
+        LocalWriteError: the disk cannot take it.
+    """
+    path = make_state_folder(tree) / "remote.json"
+    write_atomically(path, json.dumps(asdict(state)).encode() + b"\n")
