@@ -8,8 +8,8 @@
       cfg/remote.data cfg/remote.cfg
       backup/                      empty, as darknet's Makefile leaves it; darknet does not create it
 
-The network is four convolutions and a [yolo] layer. The original darknet (Debian's package) trains it on one CPU
-at about 120 iterations a second with the defaults, 50 with ``batch=16``, 25 with ``batch=16, size_px=96``.
+Four convolutions and a [yolo] layer; the original darknet (Debian's package) trains it on a CPU at
+about 120 iterations a second with the defaults, 50 with ``batch=16``, 25 with ``batch=16, size_px=96``.
 """
 
 from __future__ import annotations
