@@ -1,4 +1,4 @@
-"""When the next request may go out, for all workers of the process together, and how often it is tried again."""
+"""When the next request may go out, for all workers together, and how often it is tried again."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_when_event_set, wait_base
-from tenacity.wait import wait_exponential, wait_random
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_when_event_set
+from tenacity.wait import wait_base, wait_exponential, wait_random
 
 from drivesync.errors import TransientError
 
@@ -22,7 +22,7 @@ _SPEED_UP = 0.97
 
 
 class Pacer:
-    """Spaces the requests of all workers: no pause at first, twice the pause after each refusal, then less again.
+    """Spaces the requests of all workers: no pause at first, twice as much after each refusal, then less.
 
     Args:
         clock: seconds, monotonic.

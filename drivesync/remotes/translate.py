@@ -1,4 +1,7 @@
-"""Google's errors, and those of the libraries under its client, as ours; no address and no token gets into a message."""
+"""Google's errors, and those of the libraries under its client, as ours.
+
+No address and no token gets into a message: an upload session's address is a secret, and messages reach logs.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOG_IN_HINT = (
-    "In Colab run `from google.colab import auth; auth.authenticate_user()` in a cell of its own and try again; "
-    "elsewhere set GOOGLE_OAUTH_ACCESS_TOKEN, or GOOGLE_APPLICATION_CREDENTIALS to a key file."
+    "In Colab run `from google.colab import auth; auth.authenticate_user()` in a cell of its own and try "
+    "again; elsewhere set GOOGLE_OAUTH_ACCESS_TOKEN, or GOOGLE_APPLICATION_CREDENTIALS to a key file."
 )
 
 # Reasons as listed in https://developers.google.com/workspace/drive/api/guides/handle-errors
@@ -44,9 +47,9 @@ _FORBIDDEN = frozenset(
     }
 )
 _WHAT_TO_DO = {
-    "storageQuotaExceeded": "Drive is full: free some space (its trash counts too) and run the same command again.",
+    "storageQuotaExceeded": "Drive is full: free some space (its trash counts too) and run this again.",
     "dailyLimitExceeded": "The project's daily limit is used up; it opens again at midnight Pacific time.",
-    "downloadQuotaExceeded": "Drive lets this file be downloaded again in about a day; a copy of it works now.",
+    "downloadQuotaExceeded": "Drive lets this file down again in about a day; a copy of it works now.",
     "cannotDownloadAbusiveFile": "Drive takes this file for harmful; its owner can download it on the web.",
     "insufficientPermissions": "These credentials lack the scope https://www.googleapis.com/auth/drive.",
     "accessNotConfigured": "The Drive API is not enabled in the project that these credentials belong to.",
@@ -66,14 +69,18 @@ def translate_errors(action: str) -> Iterator[None]:
     except HttpError as error:
         raise _translate_answer(error, action) from None
     except httplib2.ServerNotFoundError:
-        raise TransientError(f"{action}: no connection to Google Drive (its address is not to be found)") from None
+        raise TransientError(f"{action}: no connection to Google Drive (no such address)") from None
     except google.auth.exceptions.TransportError:
         raise TransientError(f"{action}: no connection to Google's log-in server") from None
+    except google.auth.exceptions.RefreshError:
+        raise NotAllowedError(
+            f"{action}: the access token has expired or is not valid", hint=LOG_IN_HINT
+        ) from None
     except google.auth.exceptions.GoogleAuthError as error:
-        reason = str(error.args[0]) if error.args else type(error).__name__
-        raise NotAllowedError(f"{action}: the credentials do not do: {reason}", hint=LOG_IN_HINT) from None
+        kind = type(error).__name__
+        raise NotAllowedError(f"{action}: the credentials do not do ({kind})", hint=LOG_IN_HINT) from None
     except ssl.SSLCertVerificationError as error:
-        raise RemoteError(f"{action}: the server's certificate is not valid: {error.verify_message}") from None
+        raise RemoteError(f"{action}: the certificate is not valid: {error.verify_message}") from None
     except (http.client.HTTPException, httplib2.HttpLib2Error, OSError) as error:
         raise TransientError(f"{action}: the connection broke ({_name(error)})") from None
     except ClientError as error:
@@ -102,7 +109,7 @@ def _translate_answer(error: HttpError, action: str) -> DrivesyncError:
 
 
 def _read_body(content: bytes) -> tuple[str, str]:
-    """Reason and message of ``{"error": {"errors": [{"reason"}], "message"}}``; empty where it is something else."""
+    """Reason and message of ``{"error": {"errors": [{"reason"}], "message"}}``; empty where it is not so."""
     try:
         error = json.loads(content)["error"]
         reasons = [str(entry["reason"]) for entry in error.get("errors", [])]
