@@ -1,0 +1,424 @@
+"""A child in its own session becomes a stream of events.
+
+::
+
+    setpriv --pdeathsig KILL ▸ sh ▸ stdbuf -oL ▸ darknet      one pid, each execs the next
+                                                 │
+                     stdout and stderr ──▸ drain thread ──▸ log, ``last_lines``, ``next_event()``
+
+There is one thread to a process, ``drain``: it spawns the child, empties both pipes as fast as they fill, and
+reaps the child. The kernel's parent-death signal follows the *thread* that spawned, so it has to be the one that
+certainly lives as long as the child does.
+
+Why setpriv and not ``preexec_fn``: Python code between fork and exec can deadlock in a process with threads, and
+Python 3.12 warns of it. setpriv (util-linux, essential on Debian and Ubuntu) sets the signal and execs. It cannot
+see that its parent died before the signal was set, so a shell behind it compares its parent with the one meant.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import fcntl
+import heapq
+import itertools
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from drivesync.errors import LocalWriteError
+from trainer.errors import NoDarknetError, TreeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+Stream = Literal["stdout", "stderr"]
+
+LOG_LIMIT_BYTES = 64 << 20
+"""Size at which a log becomes ``NAME.1``; so a log takes at most twice this on disk."""
+
+QUEUE_LINES = 20_000
+"""Lines kept for a consumer that does not come; then the oldest are dropped."""
+
+LAST_LINES = 50
+"""Lines kept of each stream to say what a child said before it ended."""
+
+LINE_CHARS = 8192
+"""A longer line is cut in events and in ``last_lines``; the log has all of it."""
+
+HELD_PIPE_S = 1.0
+"""How long after the child's end its pipes are still read where a grandchild holds them open."""
+
+_READ_BYTES = 256 << 10
+_PIPE_BYTES = 1 << 20
+# Thirty wake-ups a second instead of one for each of 20,000 lines; meanwhile the pipe takes what comes.
+_GATHER_S = 0.03
+_POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The child runs; always the first event."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line without its end; blank ones are left out."""
+
+    stream: Stream
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The child and its whole process group are gone; always the last event.
+
+    ``returncode`` is minus the signal's number where a signal ended the child, as in :mod:`subprocess`.
+    """
+
+    returncode: int
+
+
+Event = Started | Line | Exited
+
+
+class Process:
+    """Run ``argv`` in ``cwd`` as long as the ``with`` block lasts, and say what it does as events.
+
+    The child has its own session and an empty stdin, and it is killed when this process ends, however that comes.
+    Its pipes are emptied whether or not anybody asks for events, so it never waits for us. When the block is left
+    nothing of its process group is alive.
+
+    Args:
+        argv: program and arguments; the program is looked up in ``cwd`` if it has a slash, else on PATH.
+        cwd: working directory of the child.
+        log: file to which every byte of both streams is appended; see :data:`LOG_LIMIT_BYTES`. A log that
+            cannot be written is no reason to stop: the bytes are then lost, the events are not.
+        line_buffered: make the child's C library write each line at once (``stdbuf -oL``). The original darknet
+            fills 4096-byte blocks on a pipe, and what is in them is lost when it is killed.
+        wanted: which lines become events, all by default; asked in the drain thread, so that a flood of others
+            costs the consumer nothing.
+        clock: seconds of a monotonic clock, for :attr:`last_byte_at`.
+
+    Raises:
+        NoDarknetError: on entering, if the program does not exist or may not be executed.
+        TreeError: on entering, if ``cwd`` is no directory.
+        LocalWriteError: on entering, if the system cannot start another process.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        log: Path,
+        *,
+        line_buffered: bool,
+        wanted: Callable[[str], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.last_byte_at = 0.0
+        """When the last byte came from either pipe, by ``clock``; at first when the child was started.
+
+        Bytes, not lines: during a mAP pass darknet writes no line for minutes.
+        """
+        self.lines_dropped = 0
+        """Wanted lines that were dropped, oldest first, because nobody took them."""
+        self._argv = list(argv)
+        self._cwd = cwd
+        self._log = log
+        self._line_buffered = line_buffered
+        self._wanted = wanted
+        self._clock = clock
+        self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
+        self._spawned = threading.Event()
+        self._spawn_error: OSError | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._changed = threading.Condition()  # guards all that follows
+        self._started: Started | None = None
+        self._lines: deque[Line] = deque()
+        self._exited: Exited | None = None
+        self._ended = False
+        self._failure: Exception | None = None
+        self._line_numbers = itertools.count()
+        self._recent: dict[Stream, deque[tuple[int, str]]] = {
+            "stdout": deque(maxlen=LAST_LINES),
+            "stderr": deque(maxlen=LAST_LINES),
+        }
+
+    def __enter__(self) -> Process:
+        _check_startable(self._argv[0], self._cwd)
+        self._thread.start()
+        try:
+            self._spawned.wait()
+        except BaseException:  # a signal handler raised, and there is no block yet whose end would clean up
+            self.__exit__(None, None, None)
+            raise
+        if self._spawn_error is not None:
+            self._thread.join()
+            raise LocalWriteError(f"cannot start {self._argv[0]}: {self._spawn_error.strerror}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spawned.wait()
+        self._signal_group(signal.SIGKILL)
+        self._thread.join()
+
+    @property
+    def last_lines(self) -> tuple[str, ...]:
+        """The last lines, wanted or not, in order of arrival: up to :data:`LAST_LINES` of each stream.
+
+        Of each, so that a flood on one does not wash away what the other said.
+        """
+        with self._changed:
+            return tuple(text for _, text in heapq.merge(*self._recent.values()))
+
+    def next_event(self, timeout_s: float | None = None) -> Event | None:
+        """Take the next event, waiting up to ``timeout_s`` for it (``None``: as long as it takes).
+
+        Returns:
+            ``None`` if none came in time, or at once if :class:`Exited` has been taken already.
+
+        Raises:
+            Exception: whatever ``wanted`` raised; the child has been killed then.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._started or self._lines or self._ended, timeout_s)
+            if self._started is not None:
+                event, self._started = self._started, None
+                return event
+            if self._lines:
+                return self._lines.popleft()
+            if self._failure is not None:
+                raise self._failure
+            exited, self._exited = self._exited, None
+            return exited
+
+    def events(self) -> Iterator[Event]:
+        """Yield every event up to and with :class:`Exited`."""
+        while (event := self.next_event()) is not None:
+            yield event
+
+    def stop(self, grace_s: float) -> None:
+        """End the process group: SIGTERM, and SIGKILL after ``grace_s``; returns when it is gone.
+
+        Events that were not taken yet can still be taken, :class:`Exited` among them.
+        """
+        self._signal_group(signal.SIGTERM)
+        with self._changed:
+            in_time = self._changed.wait_for(lambda: self._ended, grace_s)
+        if not in_time:
+            self._signal_group(signal.SIGKILL)
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with self._changed:
+            # Until the child is reaped its pid is taken, so the group's number cannot be anybody else's.
+            if self._child is not None and not self._ended:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._child.pid, number)
+
+    def _run(self) -> None:
+        try:
+            child = self._spawn()
+        except OSError as error:
+            self._spawn_error = error
+            return
+        finally:
+            self._spawned.set()
+        try:
+            self._drain(child)
+        except Exception as error:  # noqa: BLE001 - the predicate's, raised again where events are taken
+            self._failure = error
+        finally:
+            self._reap(child)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(
+            _command_line(self._argv, os.getpid(), line_buffered=self._line_buffered),
+            cwd=self._cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        self.last_byte_at = self._clock()
+        with self._changed:
+            self._child = child
+            self._started = Started(child.pid)
+        return child
+
+    def _drain(self, child: subprocess.Popen[bytes]) -> None:
+        """Read both pipes to their ends, or until the child is gone and :data:`HELD_PIPE_S` have passed."""
+        streams: tuple[Stream, ...] = ("stdout", "stderr")
+        with RotatedLog(self._log) as log, selectors.DefaultSelector() as selector:
+            backlog_bytes = _READ_BYTES
+            for stream, pipe in zip(streams, (child.stdout, child.stderr), strict=True):
+                if pipe is not None:
+                    backlog_bytes = min(backlog_bytes, _widen(pipe.fileno()) // 4)
+                    selector.register(pipe, selectors.EVENT_READ, (stream, _LineSplitter()))
+            give_up_at: float | None = None
+            while selector.get_map() and (give_up_at is None or time.monotonic() < give_up_at):
+                largest = 0
+                for key, _ in selector.select(_POLL_S):
+                    stream, splitter = key.data
+                    data = os.read(key.fd, _READ_BYTES)
+                    largest = max(largest, len(data))
+                    if data:
+                        self.last_byte_at = self._clock()
+                        log.write(data)
+                    else:
+                        selector.unregister(key.fileobj)
+                    self._publish(stream, splitter.feed(data) if data else splitter.end())
+                if give_up_at is None and _has_exited(child.pid):
+                    give_up_at = time.monotonic() + HELD_PIPE_S
+                if give_up_at is None and 0 < largest < backlog_bytes:
+                    time.sleep(_GATHER_S)
+            for key in selector.get_map().values():
+                stream, splitter = key.data
+                self._publish(stream, splitter.end())
+
+    def _publish(self, stream: Stream, lines: list[str]) -> None:
+        wanted = [Line(stream, text) for text in lines if self._wanted is None or self._wanted(text)]
+        with self._changed:
+            self._recent[stream].extend((next(self._line_numbers), text) for text in lines[-LAST_LINES:])
+            self._lines.extend(wanted)
+            while len(self._lines) > QUEUE_LINES:
+                self._lines.popleft()
+                self.lines_dropped += 1
+            if wanted:
+                self._changed.notify_all()
+
+    def _reap(self, child: subprocess.Popen[bytes]) -> None:
+        """Wait for the child, end what it left behind, and only then give its pid back to the system."""
+        if self._failure is not None:
+            self._signal_group(signal.SIGKILL)
+        _wait_for_exit(child.pid)
+        self._signal_group(signal.SIGKILL)
+        for pipe in (child.stdout, child.stderr):
+            if pipe is not None:
+                pipe.close()
+        with self._changed:
+            self._exited = Exited(child.wait())
+            self._ended = True
+            self._changed.notify_all()
+
+
+class RotatedLog:
+    """A file that bytes are appended to and that never raises; at ``limit_bytes`` it becomes ``NAME.1``."""
+
+    def __init__(self, path: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
+        self._path = path
+        self._limit_bytes = limit_bytes
+        self._descriptor = -1
+        self._size_bytes = 0
+
+    def __enter__(self) -> RotatedLog:
+        with contextlib.suppress(OSError):
+            self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``, or lose it where the disk does not take it."""
+        with contextlib.suppress(OSError):
+            if self._descriptor >= 0 and self._size_bytes + len(data) > self._limit_bytes:
+                self._close()
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+            if self._descriptor < 0:
+                self._open()
+            self._size_bytes += os.write(self._descriptor, data)
+
+    def _open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._size_bytes = os.fstat(self._descriptor).st_size
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+
+class _LineSplitter:
+    """Cuts a stream of bytes at line feeds and, for darknet's progress counters, carriage returns."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._partial = ""
+
+    def feed(self, data: bytes) -> list[str]:
+        text = self._partial + self._decoder.decode(data)
+        *lines, self._partial = text.replace("\r", "\n").split("\n")
+        if len(self._partial) > LINE_CHARS:
+            lines.append(self._partial)
+            self._partial = ""
+        return [line[:LINE_CHARS] for line in lines if line]
+
+    def end(self) -> list[str]:
+        rest = self._partial + self._decoder.decode(b"", final=True)
+        self._partial = ""
+        return [rest] if rest else []
+
+
+def _command_line(argv: Sequence[str], parent_pid: int, *, line_buffered: bool) -> list[str]:
+    """Put in front of ``argv`` what ties it to ``parent_pid`` and unbuffers it, each exec'ing the next."""
+    command = list(argv)
+    if line_buffered and (stdbuf := shutil.which("stdbuf")):
+        command = [stdbuf, "-oL", *command]
+    if setpriv := shutil.which("setpriv"):
+        shell = ["/bin/sh", "-c", '[ "$PPID" = "$0" ] || exit 1; exec "$@"', str(parent_pid)]
+        command = [setpriv, "--pdeathsig", "KILL", *shell, *command]
+    return command
+
+
+def _check_startable(program: str, cwd: Path) -> None:
+    if not cwd.is_dir():
+        raise TreeError(f"{cwd} is not a directory")
+    if "/" not in program:
+        if shutil.which(program) is None:
+            raise NoDarknetError(f"{program} is not on PATH")
+        return
+    path = cwd / program
+    if not path.is_file():
+        raise NoDarknetError(f"{path} does not exist")
+    if not os.access(path, os.X_OK):
+        raise NoDarknetError(f"{path} may not be executed", hint=f"Run: chmod +x '{path}'")
+
+
+def _widen(descriptor: int) -> int:
+    """Make a pipe hold more than its 64 KiB; returns the bytes that it holds now."""
+    with contextlib.suppress(OSError):  # the user's share of pipe memory is used up
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+
+
+def _has_exited(pid: int) -> bool:
+    """Whether the child has ended; it stays unreaped, so its pid stays its own."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # SIGCHLD is ignored in this process, so the kernel reaps
+        return True
+
+
+def _wait_for_exit(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
