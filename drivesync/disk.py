@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivesync.errors import LocalWriteError
+from drivesync.errors import DiskFullError, LocalWriteError
 from drivesync.files import STATE_FOLDER, LocalFile
 
 if TYPE_CHECKING:
@@ -42,14 +42,18 @@ def local_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's errors into ours.
 
     Raises:
-        LocalWriteError: naming the file, and what to do where the disk is full.
+        DiskFullError: there is no room.
+        LocalWriteError: anything else; both name the file.
     """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        hint = "Free some space on this disk and run the same command again." if error.errno in _FULL else ""
-        raise LocalWriteError(f"cannot write {error.filename or path}: {reason}", hint=hint) from error
+        said = f"cannot write {error.filename or path}: {reason}"
+        if error.errno in _FULL:
+            hint = "Free some space on this disk and run the same command again."
+            raise DiskFullError(said, hint=hint) from error
+        raise LocalWriteError(said) from error
 
 
 def scan(tree: Path) -> dict[str, LocalFile]:
@@ -171,12 +175,6 @@ class Staged:
     part: Path
     file: BinaryIO
 
-    def restart(self) -> None:
-        """Forget what was written."""
-        with local_errors(self.part):
-            self.file.seek(0)
-            self.file.truncate()
-
     def write(self, block: bytes) -> None:
         """Append ``block``.
 
@@ -248,4 +246,3 @@ def check_tree(tree: Path) -> None:
     if tree.exists() and not tree.is_dir():
         hint = "Name another TREE, or move the file away."
         raise LocalWriteError(f"{tree} is a file, not a folder", hint=hint)
-

@@ -7,7 +7,8 @@
     ├── RemoteError           69  the remote answered with something a retry will not help
     │   └── TransientError    69  a retry may help; raised to the user only after all retries
     │       └── RateLimitedError  the remote asks to be asked more slowly
-    ├── LocalWriteError       73  the local disk cannot take the file (full, read-only, not allowed)
+    ├── LocalWriteError       73  the local disk cannot take the file (read-only, not allowed, in the way)
+    │   └── DiskFullError     73  there is no room, for this file or any other
     ├── UnfinishedError       75  stopped before the end; run the same command again to go on
     ├── NotAllowedError       77  no credentials, an expired token, a missing scope
     └── SettingsError         78  a setting, or the tree itself, is wrong
@@ -76,6 +77,10 @@ class LocalWriteError(DrivesyncError):
     """The local disk cannot take the file."""
 
     exit_code = 73
+
+
+class DiskFullError(LocalWriteError):
+    """There is no room on the local disk, for this file or any other."""
 
 
 class UnfinishedError(DrivesyncError):

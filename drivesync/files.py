@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from dataclasses import dataclass
 
 STATE_FOLDER = ".drivesync"
 """What drivesync keeps in a tree for itself; never pushed, never pulled."""
 
 MAX_NAME_BYTES = 255
-
-_NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +20,8 @@ class RemoteFile:
         size: in bytes.
         md5: lower-case hex.
         modified_s: Unix time.
+        sha256: lower-case hex; empty where the remote does not say.
         revision_id: names this content; empty where the remote keeps no revisions.
-        properties: private key-values on the file.
     """
 
     path: str
@@ -36,8 +29,8 @@ class RemoteFile:
     size: int
     md5: str
     modified_s: float
+    sha256: str = ""
     revision_id: str = ""
-    properties: Mapping[str, str] = field(default=_NO_PROPERTIES, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +89,8 @@ def refuse_name(name: str) -> str:
         return f"its name is {name!r}"
     if "/" in name or "\0" in name:
         return "its name holds a character that no file name can hold"
-    if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
-        return f"its name is longer than {MAX_NAME_BYTES} bytes"
-    return ""
+    try:
+        size_bytes = len(name.encode())
+    except UnicodeEncodeError:
+        return "its name is not valid Unicode"
+    return f"its name is longer than {MAX_NAME_BYTES} bytes" if size_bytes > MAX_NAME_BYTES else ""

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 class Sink(Protocol):
     """Takes the bytes of a download, in order."""
 
-    def restart(self) -> None:
-        """Forget what was written."""
-
     def write(self, block: bytes) -> None:
         """Append ``block``."""
 
@@ -41,6 +38,9 @@ class Remote(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+    def cancel(self) -> None:
+        """End what other threads are doing here: their calls fail soon, and no later call works."""
 
     def list(self) -> Iterator[RemoteFile | Skipped]:
         """Every file below the tree's folder, in any order; what cannot be a local file as ``Skipped``.

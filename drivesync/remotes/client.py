@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import google_auth_httplib2
@@ -12,7 +14,7 @@ from googleapiclient.discovery_cache import get_static_doc
 from googleapiclient.errors import HttpError
 from googleapiclient.http import build_http
 
-from drivesync.errors import RateLimitedError
+from drivesync.errors import RateLimitedError, TransientError
 from drivesync.remotes.auth import find_credentials
 from drivesync.remotes.pacing import Pacer, retry_policy
 from drivesync.remotes.translate import translate_errors
@@ -67,6 +69,16 @@ class DriveClient:
         # Making the resource costs milliseconds each time; it may be shared, connections may not.
         self._files = self._service.files()
 
+    def cancel(self) -> None:
+        """End all waiting and cut all connections, so that calls in other threads fail soon."""
+        self._closing.set()
+        with self._lock:
+            for connection in self._connections:
+                for line in tuple(connection.http.connections.values()):
+                    # Closing alone would leave another thread in its read; the line may be closed already.
+                    with suppress(OSError, AttributeError):
+                        line.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close all connections and end all waiting."""
         self._closing.set()
@@ -90,6 +102,8 @@ class DriveClient:
         """
 
         def attempt() -> Result:
+            if self._closing.is_set():
+                raise TransientError(f"{action}: stopped")
             self._pacer.wait()
             try:
                 with translate_errors(action):

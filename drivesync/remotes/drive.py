@@ -31,7 +31,7 @@ _GOOGLE_TYPE = "application/vnd.google-apps."
 
 _PARENTS_A_QUERY = 50
 _READ_BYTES = 8 << 20
-_FIELDS = "id,name,mimeType,parents,size,md5Checksum,sha256Checksum,headRevisionId,modifiedTime,appProperties"
+_FIELDS = "id,name,mimeType,parents,size,md5Checksum,sha256Checksum,headRevisionId,modifiedTime"
 _EVERYWHERE = {"supportsAllDrives": True}
 
 
@@ -69,6 +69,10 @@ class DriveRemote:
         traceback: TracebackType | None,
     ) -> None:
         self._client.close()
+
+    def cancel(self) -> None:
+        """See ``Remote.cancel``."""
+        self._client.cancel()
 
     def list(self) -> Iterator[RemoteFile | Skipped]:
         """See ``Remote.list``; asks for 50 folders at once."""
@@ -244,8 +248,8 @@ def _to_value(entry: Mapping[str, Any], path: str) -> RemoteFile | Skipped:
         size=int(entry["size"]),
         md5=entry["md5Checksum"].lower(),
         modified_s=_from_time(entry["modifiedTime"]),
+        sha256=entry.get("sha256Checksum", "").lower(),
         revision_id=entry.get("headRevisionId", ""),
-        properties=entry.get("appProperties", {}),
     )
 
 
