@@ -166,9 +166,9 @@ class MetricsWriter:
         """Training goes on with ``first_iteration``: take away what is known of it and beyond, and mark the seam.
 
         Events and seams beyond it go as well, since they belong to a stretch that is trained again. The start of a
-        run is no seam: with nothing before it, iteration 1 is not marked.
+        run is no seam: in a file with nothing in it iteration 1 is not marked.
         """
-        if first_iteration <= 1 and not self._points:
+        if first_iteration <= 1 and not self._buffer and os.fstat(self._descriptor).st_size == 0:
             return
         self._append(Seam(kind, first_iteration, self._wall_clock()))
         self.flush()
