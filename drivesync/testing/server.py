@@ -1,0 +1,258 @@
+"""The Drive API over HTTP: an ASGI app around a ``Service``.
+
+Each request passes: method override -> what call is it -> latency -> faults -> token -> rates -> body -> the call,
+under the lock -> answer. Routing is one table (``calls``), not a framework's router, since fault rules, costs and
+counters need to know the call before anything else happens; it is also what keeps small downloads cheap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from drivesync.testing import account_calls, file_calls, upload_calls
+from drivesync.testing.calls import Call, classify
+from drivesync.testing.control import control_app
+from drivesync.testing.counters import Counters
+from drivesync.testing.exchange import DroppedError, Exchange
+from drivesync.testing.faults import (
+    CorruptDownload,
+    CorruptUpload,
+    Costs,
+    CutUpload,
+    Delay,
+    Effect,
+    ErrorAnswer,
+    ExpiredToken,
+    ExpiredUpload,
+    Faults,
+    Meter,
+    OmittedParent,
+    unit_cost,
+)
+from drivesync.testing.service import Request, Service
+from drivesync.testing.wire import Answer, ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import Receive, Scope, Send
+
+    from drivesync.testing.store import Store
+
+_Handler: TypeAlias = "Callable[[Service, Request], Answer]"
+
+_HANDLERS: Final[dict[str, _Handler]] = {
+    "files.list": file_calls.list_files,
+    "files.get": file_calls.get_file,
+    "files.get.media": file_calls.download_file,
+    "files.export": file_calls.export_file,
+    "files.create": file_calls.create_file,
+    "files.update": file_calls.update_file,
+    "files.copy": file_calls.copy_file,
+    "files.delete": file_calls.delete_file,
+    "files.emptyTrash": file_calls.empty_trash,
+    "files.generateIds": file_calls.generate_ids,
+    "files.create.media": upload_calls.upload_media,
+    "files.create.multipart": upload_calls.upload_multipart,
+    "files.create.resumable": upload_calls.start_upload,
+    "files.update.media": upload_calls.upload_media,
+    "files.update.multipart": upload_calls.upload_multipart,
+    "files.update.resumable": upload_calls.start_upload,
+    "upload.cancel": upload_calls.cancel_upload,
+    "changes.getStartPageToken": account_calls.get_start_page_token,
+    "changes.list": account_calls.list_changes,
+    "about.get": account_calls.get_about,
+    "drives.list": account_calls.list_drives,
+    "drives.get": account_calls.get_drive,
+    "drives.create": account_calls.create_drive,
+    "revisions.list": account_calls.list_revisions,
+    "revisions.get": account_calls.get_revision,
+    "revisions.get.media": account_calls.download_revision,
+    "revisions.update": account_calls.update_revision,
+    "revisions.delete": account_calls.delete_revision,
+}
+_SESSION_CALLS: Final = frozenset({"upload.chunk", "upload.final", "upload.status"})
+
+
+class DriveApp:
+    """The server's state and its entry point for ASGI.
+
+    ``lock`` guards ``store``, ``faults``, ``counters`` and the costs between the server's thread and tests.
+    """
+
+    def __init__(
+        self, store: Store, *, costs: Costs, seed: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.lock = threading.RLock()
+        self.store = store
+        self.faults = Faults(seed)
+        self.counters = Counters()
+        self.refused_tokens: set[str] = set()
+        self._service = Service(store, self.faults)
+        self._clock = clock
+        self._control = control_app(self)
+        self.set_costs(costs)
+
+    @property
+    def costs(self) -> Costs:
+        """What requests cost now."""
+        return self._costs
+
+    def set_costs(self, costs: Costs) -> None:
+        """Change what requests cost; rates start with a full allowance."""
+        with self.lock:
+            self._costs = costs
+            self._meter = Meter(costs, self._clock())
+
+    def reset_conditions(self) -> None:
+        """Back to a healthy, fast Drive with counters at zero; what it holds stays."""
+        with self.lock:
+            self.faults.clear()
+            self.counters.reset()
+            self.refused_tokens.clear()
+            self.set_costs(Costs())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["path"].startswith("/emulator/"):
+            await self._control(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send, bandwidth_bytes_per_s=self._costs.bandwidth_bytes_per_s)
+        try:
+            try:
+                answer = await self._answer(exchange)
+            except ApiError as error:
+                answer = error.answer()
+            await exchange.respond(answer, self.faults.random.randrange)
+        except DroppedError:
+            return
+
+    async def _answer(self, exchange: Exchange) -> Answer:
+        form: bytes | None = None
+        if "x-http-method-override" in exchange.headers:
+            form = await exchange.read_body()
+            exchange.override_method(form)
+        call = classify(exchange.method, exchange.path, exchange.query, exchange.headers)
+        exchange.count = self.counters[call.kind]
+        exchange.count.requests += 1
+        delay_s = self._costs.latency_s + self.faults.draw_delay(call.kind)
+        if delay_s:
+            await asyncio.sleep(delay_s)
+        self._strike(exchange, call)
+        self._check_token(exchange, call)
+        self._charge(exchange, call)
+        if call.kind in _SESSION_CALLS:
+            return await self._receive_chunk(exchange, self._request(exchange, call, b""))
+        body = await exchange.read_body() if form is None else b""
+        with self.lock:
+            return _HANDLERS[call.kind](self._service, self._request(exchange, call, body))
+
+    def _request(self, exchange: Exchange, call: Call, body: bytes) -> Request:
+        spoil = self._spoiler(exchange.effect)
+        return Request(call, exchange.query, exchange.headers, exchange.base_url, body, spoil)
+
+    def _strike(self, exchange: Exchange, call: Call) -> None:
+        """Draw the fault that strikes this request, and do what it does before the request is looked at."""
+        effect = self.faults.draw(call.kind, lambda effect: _applies(effect, exchange, call))
+        if effect is None:
+            return
+        exchange.effect = effect
+        exchange.count.injected += 1
+        if isinstance(effect, ExpiredToken):
+            self.refused_tokens.add(_token(exchange))
+        elif isinstance(effect, ExpiredUpload):
+            with self.lock:
+                self.store.uploads.pop(exchange.query.get("upload_id", ""), None)
+            raise ApiError(effect.status, "notFound", "The upload session has expired.", location="upload_id")
+        elif isinstance(effect, ErrorAnswer):
+            wait = () if effect.retry_after_s is None else (("Retry-After", str(effect.retry_after_s)),)
+            message = effect.message or f"Injected {effect.reason}"
+            raise ApiError(effect.status, effect.reason, message, domain=_domain(effect.reason), headers=wait)
+
+    def _check_token(self, exchange: Exchange, call: Call) -> None:
+        token = _token(exchange)
+        if call.kind.startswith("upload.") and "authorization" not in exchange.headers:
+            # The session's URI is itself the secret.
+            return
+        if not token:
+            message = (
+                "Method doesn't allow unregistered callers (callers without established identity). "
+                "Please use API Key or other form of API consumer identity to call this API."
+            )
+            raise ApiError(403, "forbidden", message)
+        if token in self.refused_tokens:
+            challenge = (
+                "WWW-Authenticate",
+                'Bearer realm="https://accounts.google.com/", error="invalid_token"',
+            )
+            raise ApiError(
+                401,
+                "authError",
+                "Invalid Credentials",
+                location="Authorization",
+                location_type="header",
+                headers=(challenge,),
+            )
+
+    def _charge(self, exchange: Exchange, call: Call) -> None:
+        units = unit_cost(call.kind)
+        try:
+            self._meter.charge(units, self._clock())
+        except ApiError:
+            exchange.count.rate_limited += 1
+            raise
+        exchange.count.units += units
+
+    async def _receive_chunk(self, exchange: Exchange, request: Request) -> Answer:
+        with self.lock:
+            writer = upload_calls.ChunkWriter(self._service, request)
+        if exchange.has_body:
+            spoil = request.spoil
+            async for piece in exchange.pieces():
+                with self.lock:
+                    if writer.takes_bytes and not writer.write(spoil(piece)):
+                        raise DroppedError
+                spoil = bytes
+        with self.lock:
+            return writer.finish()
+
+    def _spoiler(self, effect: Effect | None) -> Callable[[bytes], bytes]:
+        if not isinstance(effect, CorruptUpload):
+            return bytes
+        flips = effect.flips
+
+        def spoil(data: bytes) -> bytes:
+            damaged = bytearray(data)
+            for _ in range(flips if data else 0):
+                damaged[self.faults.random.randrange(len(damaged))] ^= 0xFF
+            return bytes(damaged)
+
+        return spoil
+
+
+def _token(exchange: Exchange) -> str:
+    scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return exchange.query.get("access_token", "") or exchange.query.get("oauth_token", "")
+
+
+def _applies(effect: Effect, exchange: Exchange, call: Call) -> bool:
+    """Whether an effect means something for this request; delays and omissions are drawn elsewhere."""
+    if isinstance(effect, (Delay, OmittedParent)):
+        return False
+    if isinstance(effect, ExpiredUpload):
+        return call.kind.startswith("upload.")
+    if isinstance(effect, (CutUpload, CorruptUpload)):
+        return exchange.has_body and "x-http-method-override" not in exchange.headers
+    if isinstance(effect, CorruptDownload):
+        # Damage that no client could notice would only hide what is tested.
+        return call.kind.endswith(".get.media")
+    return True
+
+
+def _domain(reason: str) -> str:
+    return "usageLimits" if reason.lower().endswith(("limitexceeded", "quotaexceeded")) else "global"

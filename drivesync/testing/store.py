@@ -1,0 +1,450 @@
+"""What a Drive account holds and how it changes. PURE: the clock and the source of ids are handed in.
+
+    Store
+    ├── entries        id -> Entry; a child names its parent, _children is the index the other way
+    ├── drives         id -> SharedDrive
+    ├── uploads        id -> UploadSession
+    └── _changed       id -> number of its last change, oldest change first: what changes.list reads
+
+Nothing here is locked: whoever shares a store between threads holds one lock around each call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from drivesync.testing.entries import (
+    BLOB_TYPE,
+    FOLDER_TYPE,
+    SHORTCUT_TYPE,
+    UPLOAD_LIFETIME_MS,
+    WORKSPACE_PREFIX,
+    Content,
+    Entry,
+    Revision,
+    SharedDrive,
+    UploadSession,
+)
+from drivesync.testing.metadata import Metadata
+from drivesync.testing.wire import ApiError, invalid, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FREE_STORAGE_BYTES: Final = 15 * 2**30
+"""What a Google account has without paying."""
+
+_REVISIONS_KEPT: Final = 100
+_REVISION_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
+
+
+class Store:
+    """One account's Drive.
+
+    Args:
+        now_ms: milliseconds since 1970; read whenever something is stamped.
+        new_id: an unused id for files, revisions, drives, uploads and page tokens.
+        storage_limit_bytes: what My Drive may hold; None for no limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        now_ms: Callable[[], int],
+        new_id: Callable[[], str],
+        storage_limit_bytes: int | None = FREE_STORAGE_BYTES,
+    ) -> None:
+        self.now_ms = now_ms
+        self.new_id = new_id
+        self.storage_limit_bytes = storage_limit_bytes
+        self.entries: dict[str, Entry] = {}
+        self.drives: dict[str, SharedDrive] = {}
+        self.uploads: dict[str, UploadSession] = {}
+        self.used_bytes = 0
+        self._children: dict[str, dict[str, None]] = {}
+        self._generated: set[str] = set()
+        self._gone: set[str] = set()
+        self._changed: dict[str, int] = {}
+        self._change_ms: dict[str, int] = {}
+        self._last_change = 0
+        self.root_id = self._add_root(new_id(), "My Drive", drive_id="")
+
+    # Looking
+
+    def resolve(self, file_id: str) -> str:
+        """The id that ``root`` stands for, or the id itself."""
+        return self.root_id if file_id == "root" else file_id
+
+    def get(self, file_id: str) -> Entry:
+        """The entry with this id or alias.
+
+        Raises:
+            ApiError: 404 notFound.
+        """
+        entry = self.entries.get(self.resolve(file_id))
+        if entry is None:
+            raise not_found("File", file_id)
+        return entry
+
+    def children(self, parent_id: str) -> Iterator[Entry]:
+        """What lies in a folder, trashed or not, in the order in which it came there."""
+        return (self.entries[child_id] for child_id in self._children.get(self.resolve(parent_id), ()))
+
+    def is_trashed(self, entry: Entry) -> bool:
+        """Whether the entry or any folder above it is in the trash."""
+        at: Entry | None = entry
+        while at is not None:
+            if at.trashed_ms is not None:
+                return True
+            at = self.entries.get(at.parents[0]) if at.parents else None
+        return False
+
+    def trashed_bytes(self) -> int:
+        """How much of the storage lies in the trash."""
+        return sum(entry.quota_bytes for entry in self.entries.values() if self.is_trashed(entry))
+
+    def revision(self, file_id: str, revision_id: str) -> Revision:
+        """One revision of a file; ``head`` stands for the newest.
+
+        Raises:
+            ApiError: 404 notFound for the file or the revision.
+        """
+        entry = self.get(file_id)
+        self._expire_revisions(entry)
+        for revision in entry.revisions:
+            if revision.id == revision_id or (revision_id == "head" and revision is entry.head):
+                return revision
+        raise not_found("Revision", revision_id)
+
+    def revisions(self, file_id: str) -> list[Revision]:
+        """All revisions of a file, oldest first."""
+        entry = self.get(file_id)
+        self._expire_revisions(entry)
+        return list(entry.revisions)
+
+    # Ids
+
+    def generate_ids(self, count: int) -> list[str]:
+        """Ids that a later create may use."""
+        ids = [self.new_id() for _ in range(count)]
+        self._generated.update(ids)
+        return ids
+
+    def check_new_id(self, file_id: str) -> None:
+        """Whether a create may use this id.
+
+        Raises:
+            ApiError: 409 fileIdInUse where it was used before, even by a file that is deleted now; 400 where it was
+                never generated.
+        """
+        if file_id in self.entries or file_id in self._gone:
+            raise ApiError(409, "fileIdInUse", "A file already exists with the provided ID.")
+        if file_id not in self._generated:
+            raise invalid("The provided file ID is not usable.", location="file.id")
+
+    # Changing
+
+    def create(self, metadata: Metadata, content: Content | None = None, *, content_type: str = "") -> Entry:
+        """Make a file, folder, shortcut or document.
+
+        Raises:
+            ApiError: 409 for an id in use, 404 for a missing parent or shortcut target, 403 where storage is full.
+        """
+        if metadata.id is not None:
+            self.check_new_id(metadata.id)
+        parent = self._find_parent(metadata.parents)
+        now_ms = self.now_ms()
+        entry = Entry(
+            id=metadata.id or self.new_id(),
+            name="Untitled" if metadata.name is None else metadata.name,
+            mime_type=metadata.mime_type or content_type or BLOB_TYPE,
+            parents=(parent.id,),
+            created_ms=now_ms if metadata.created_ms is None else metadata.created_ms,
+            modified_ms=now_ms,
+            drive_id=parent.drive_id,
+        )
+        if entry.mime_type == SHORTCUT_TYPE:
+            self._aim_shortcut(entry, metadata)
+        if not entry.is_workspace:
+            self._add_revision(entry, content or Content.of(b""), entry.mime_type)
+        elif content is not None:
+            entry.document = bytes(content.data)
+        self._apply(entry, metadata)
+        self.entries[entry.id] = entry
+        self._place(entry, entry.parents)
+        self._note_change(entry.id)
+        return entry
+
+    def update(
+        self,
+        file_id: str,
+        metadata: Metadata,
+        content: Content | None = None,
+        *,
+        content_type: str = "",
+        add_parents: tuple[str, ...] = (),
+        remove_parents: tuple[str, ...] = (),
+    ) -> Entry:
+        """Change what is said of a file, where it lies, what it holds; all of it or nothing.
+
+        Raises:
+            ApiError: 404 for the file or a parent, 403 where it may not be.
+        """
+        entry = self.get(file_id)
+        parents = self._moved_parents(entry, add_parents, remove_parents)
+        if entry.id == self.root_id and (metadata.trashed or parents != entry.parents):
+            raise ApiError(
+                403, "insufficientFilePermissions", "The root folder can be neither moved nor trashed."
+            )
+        if content is not None:
+            if entry.mime_type in {FOLDER_TYPE, SHORTCUT_TYPE}:
+                raise ApiError(403, "fileNotDownloadable", "A folder or shortcut takes no content.")
+            self._replace_content(entry, content, metadata.mime_type or content_type or entry.mime_type)
+        if parents != entry.parents:
+            self._place(entry, parents)
+        self._apply(entry, metadata)
+        if metadata.mime_type is not None and content is None and not entry.is_workspace:
+            entry.mime_type = metadata.mime_type
+        entry.version += 1
+        self._note_change(entry.id)
+        return entry
+
+    def copy(self, file_id: str, metadata: Metadata) -> Entry:
+        """A new file with the same head content, beside the old one unless ``metadata`` says where.
+
+        Raises:
+            ApiError: 404 for the file, 403 for a folder.
+        """
+        source = self.get(file_id)
+        if source.is_folder:
+            raise ApiError(403, "cannotCopyFile", "This file cannot be copied by the user.")
+        wanted = Metadata(
+            id=metadata.id,
+            name=f"Copy of {source.name}" if metadata.name is None else metadata.name,
+            mime_type=metadata.mime_type or source.mime_type,
+            parents=metadata.parents or source.parents or None,
+            description=source.description if metadata.description is None else metadata.description,
+            starred=metadata.starred,
+            modified_ms=metadata.modified_ms,
+            shortcut_target_id=source.shortcut_target_id or None,
+            properties={**source.properties, **metadata.properties},
+            app_properties={**source.app_properties, **metadata.app_properties},
+        )
+        copied = self.create(wanted, source.head.content if source.head else None)
+        copied.document = source.document
+        return copied
+
+    def delete(self, file_id: str) -> None:
+        """Remove a file for good, and with a folder all that lies in it.
+
+        Raises:
+            ApiError: 404 for the file, 403 for a root folder.
+        """
+        entry = self.get(file_id)
+        if entry.id == self.root_id or entry.id in self.drives:
+            raise ApiError(403, "insufficientFilePermissions", "The root folder cannot be deleted.")
+        for child in list(self.children(entry.id)):
+            self.delete(child.id)
+        self.used_bytes -= entry.quota_bytes
+        self._place(entry, ())
+        del self.entries[entry.id]
+        self._children.pop(entry.id, None)
+        self._gone.add(entry.id)
+        self._note_change(entry.id)
+
+    def empty_trash(self, drive_id: str = "") -> None:
+        """Delete whatever was trashed in My Drive, or in one shared drive."""
+        trashed = [e.id for e in self.entries.values() if e.trashed_ms is not None and e.drive_id == drive_id]
+        for file_id in trashed:
+            if file_id in self.entries:
+                self.delete(file_id)
+
+    def pin_revision(self, file_id: str, revision_id: str, *, keep_forever: bool) -> Revision:
+        """Keep a revision from being purged, or no longer."""
+        entry, revision = self.get(file_id), self.revision(file_id, revision_id)
+        self.used_bytes -= entry.quota_bytes
+        revision.keep_forever = keep_forever
+        self.used_bytes += entry.quota_bytes
+        return revision
+
+    def delete_revision(self, file_id: str, revision_id: str) -> None:
+        """Drop a revision; where it was the head, the one before it is the head again.
+
+        Raises:
+            ApiError: 404 where there is none, 403 for the only one.
+        """
+        entry, revision = self.get(file_id), self.revision(file_id, revision_id)
+        if len(entry.revisions) == 1:
+            raise ApiError(403, "cannotDeleteOnlyRevision", "The only revision of a file cannot be deleted.")
+        self.used_bytes -= entry.quota_bytes
+        entry.revisions.remove(revision)
+        self.used_bytes += entry.quota_bytes
+        entry.version += 1
+        self._note_change(entry.id)
+
+    def create_drive(self, name: str) -> SharedDrive:
+        """Make a shared drive."""
+        drive = SharedDrive(id=self.new_id(), name=name, created_ms=self.now_ms())
+        self.drives[drive.id] = drive
+        self._add_root(drive.id, name, drive_id=drive.id)
+        return drive
+
+    # Uploads
+
+    def check_storage(self, more_bytes: int, *, drive_id: str = "") -> None:
+        """Whether so many bytes more may be stored; shared drives do not count.
+
+        Raises:
+            ApiError: 403 storageQuotaExceeded.
+        """
+        if (
+            drive_id
+            or self.storage_limit_bytes is None
+            or self.used_bytes + more_bytes <= self.storage_limit_bytes
+        ):
+            return
+        message = "The user's Drive storage quota has been exceeded."
+        raise ApiError(403, "storageQuotaExceeded", message, domain="usageLimits")
+
+    def start_upload(self, request: object, mime_type: str, total_bytes: int | None) -> UploadSession:
+        """Open a resumable session for ``request``, which is kept for the session's end."""
+        session = UploadSession(self.new_id(), request, mime_type, self.now_ms(), total_bytes)
+        self.uploads[session.id] = session
+        return session
+
+    def upload(self, upload_id: str) -> UploadSession:
+        """An open session, or one that has been finished.
+
+        Raises:
+            ApiError: 404 where there was none, 410 where it is over a week old.
+        """
+        session = self.uploads.get(upload_id)
+        if session is None:
+            raise ApiError(404, "notFound", "Upload session not found.", location="upload_id")
+        if self.now_ms() - session.created_ms > UPLOAD_LIFETIME_MS:
+            raise ApiError(410, "uploadExpired", "The upload session has expired.", location="upload_id")
+        return session
+
+    # Changes
+
+    @property
+    def next_change(self) -> int:
+        """The number that the next change will have."""
+        return self._last_change + 1
+
+    def changes_since(self, first: int) -> list[tuple[int, str, int]]:
+        """Number, file id and time in ms of each file's last change from ``first`` on, oldest first."""
+        found: list[tuple[int, str, int]] = []
+        for file_id in reversed(self._changed):
+            if self._changed[file_id] < first:
+                break
+            found.append((self._changed[file_id], file_id, self._change_ms[file_id]))
+        return found[::-1]
+
+    # Inside
+
+    def _add_root(self, root_id: str, name: str, *, drive_id: str) -> str:
+        now_ms = self.now_ms()
+        root = Entry(root_id, name, FOLDER_TYPE, (), now_ms, now_ms, drive_id=drive_id)
+        self.entries[root_id] = root
+        return root_id
+
+    def _find_parent(self, parents: tuple[str, ...] | None) -> Entry:
+        if parents is not None and len(parents) > 1:
+            raise invalid("A file cannot be created with more than one parent.", location="file.parents")
+        parent = self.get(parents[0] if parents else self.root_id)
+        if not parent.is_folder:
+            raise ApiError(403, "parentNotAFolder", "The specified parent is not a folder.")
+        return parent
+
+    def _moved_parents(self, entry: Entry, add: tuple[str, ...], remove: tuple[str, ...]) -> tuple[str, ...]:
+        """Where an entry lies after an update: one folder, and not inside itself."""
+        gone = {self.resolve(parent_id) for parent_id in remove}
+        added = [self._find_parent((parent_id,)) for parent_id in add]
+        left = [parent_id for parent_id in entry.parents if parent_id not in gone]
+        wanted = tuple(dict.fromkeys([*left, *(parent.id for parent in added)]))
+        if len(wanted) > 1:
+            raise ApiError(403, "cannotAddParent", "Increasing the number of parents is not allowed")
+        for parent in added:
+            self._refuse_cycle(entry, parent)
+        return wanted or entry.parents
+
+    def _refuse_cycle(self, entry: Entry, parent: Entry) -> None:
+        at: Entry | None = parent
+        while at is not None:
+            if at is entry:
+                raise ApiError(403, "cyclicParents", "A folder cannot be moved into itself.")
+            at = self.entries.get(at.parents[0]) if at.parents else None
+
+    def _place(self, entry: Entry, parents: tuple[str, ...]) -> None:
+        for parent_id in entry.parents:
+            self._children.get(parent_id, {}).pop(entry.id, None)
+        entry.parents = parents
+        for parent_id in parents:
+            self._children.setdefault(parent_id, {})[entry.id] = None
+
+    def _aim_shortcut(self, entry: Entry, metadata: Metadata) -> None:
+        if not metadata.shortcut_target_id:
+            raise invalid("A shortcut needs a target.", location="file.shortcutDetails.targetId")
+        target = self.get(metadata.shortcut_target_id)
+        entry.shortcut_target_id, entry.shortcut_target_type = target.id, target.mime_type
+
+    def _replace_content(self, entry: Entry, content: Content, content_type: str) -> None:
+        if entry.is_workspace:
+            entry.document = bytes(content.data)
+            return
+        if not content_type.startswith(WORKSPACE_PREFIX):
+            entry.mime_type = content_type
+        self._add_revision(entry, content, entry.mime_type)
+        entry.modified_ms = self.now_ms()
+
+    def _add_revision(self, entry: Entry, content: Content, mime_type: str) -> None:
+        before = entry.quota_bytes
+        head_bytes = entry.head.content.size_bytes if entry.head and not entry.head.keep_forever else 0
+        self.check_storage(content.size_bytes - head_bytes, drive_id=entry.drive_id)
+        name = entry.original_filename or entry.name
+        entry.revisions.append(
+            Revision(self.new_id(), content, mime_type, self.now_ms(), original_filename=name),
+        )
+        self._expire_revisions(entry)
+        self.used_bytes += entry.quota_bytes - before
+
+    def _expire_revisions(self, entry: Entry) -> None:
+        """Forget what Drive would: revisions 30 days old or beyond the last hundred, unless kept forever."""
+        oldest_ms = self.now_ms() - _REVISION_LIFETIME_MS
+        loose = [old for old in entry.revisions[:-1] if not old.keep_forever]
+        surplus = max(0, len(entry.revisions) - _REVISIONS_KEPT)
+        doomed = {old.id for at, old in enumerate(loose) if at < surplus or old.modified_ms < oldest_ms}
+        if doomed:
+            entry.revisions[:] = [old for old in entry.revisions if old.id not in doomed]
+
+    def _apply(self, entry: Entry, metadata: Metadata) -> None:
+        for name in (
+            "name",
+            "description",
+            "starred",
+            "modified_ms",
+            "viewed_ms",
+            "folder_color",
+            "original_filename",
+        ):
+            value = getattr(metadata, name)
+            if value is not None:
+                setattr(entry, name, value)
+        if metadata.trashed is not None and metadata.trashed != (entry.trashed_ms is not None):
+            entry.trashed_ms = self.now_ms() if metadata.trashed else None
+        for kept, wanted in (
+            (entry.properties, metadata.properties),
+            (entry.app_properties, metadata.app_properties),
+        ):
+            for key, text in wanted.items():
+                if text is None:
+                    kept.pop(key, None)
+                else:
+                    kept[key] = text
+
+    def _note_change(self, file_id: str) -> None:
+        self._last_change += 1
+        self._changed.pop(file_id, None)
+        self._changed[file_id] = self._last_change
+        self._change_ms[file_id] = self.now_ms()
