@@ -1,0 +1,297 @@
+"""Loses a Colab session in mid-training, runs the same commands again, and checks that nothing was lost.
+
+`scripts/demo` sets everything up and runs it. It leaves behind, until it is run again:
+
+    .cache/demo/seed/          the tree as the user uploaded it
+    .cache/demo/darknet/       the tree on the machine that Colab lends; deleted once, in mid-training
+    .cache/demo/emulator.log
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from scripts.evidence import Drive, best_iteration, inspect_end, visible_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+WORK = Path(__file__).resolve().parent.parent / ".cache" / "demo"
+SEED = WORK / "seed"
+TREE = WORK / "darknet"
+# Commands find ./darknet by themselves, but where there is a /content they take the user's own tree, which is not ours.
+ELSEWHERE = ("darknet", "./darknet") if Path("/content").is_dir() else ()
+
+MAX_BATCHES = 700
+LOSE_WHEN_SAFE = 300
+PATIENCE_S = 120.0
+POLL_INTERVAL_S = 0.3
+
+MARKER = "DRIVESYNC_DEMO"
+"""In the environment of every process of the demo; its value says which part of it the process is."""
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+class BrokenPromiseError(Exception):
+    """Something is not as this project promises."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One life of the machine that Colab lends: what it pulled, trained and pushed."""
+
+    environment: dict[str, str]
+    resumed_from: int = 0
+    last_iteration: int = 0
+    pulled: list[int] = field(default_factory=list)
+    receipts: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def safe_iteration(self) -> int:
+        """The newest checkpoint of which the session has a receipt."""
+        return max((receipt["iteration"] for receipt in self.receipts), default=0)
+
+    def run_cells(self) -> None:
+        """What the user's notebook does, and does again unchanged after a lost session."""
+        self.run("python", "-m", "drivesync", "pull", *ELSEWHERE)
+        self.pulled = [path.stat().st_size for path in visible_files(TREE)]
+        self.run("python", "-m", "trainer", "supervise", "--background", *ELSEWHERE[1:])
+
+    def run(self, *command: str) -> None:
+        """Run a command and show it with its output.
+
+        Raises:
+            BrokenPromiseError: its exit status is not 0.
+        """
+        console.print(f"[bold]$ {shlex.join(command)}[/]")
+        status = subprocess.run(command, cwd=WORK, env=self.environment, check=False).returncode
+        if status:
+            raise BrokenPromiseError(f"`{shlex.join(command)}` ended with exit status {status}")
+
+    def follow(self, is_reached: Callable[[dict[str, Any]], bool]) -> None:
+        """Show how training goes on until ``is_reached`` says yes to what `trainer status` says.
+
+        Raises:
+            BrokenPromiseError: training ended otherwise, or it takes too long.
+        """
+        give_up_at = time.monotonic() + PATIENCE_S
+        shown: object = None
+        while time.monotonic() < give_up_at:
+            status = self._read_status()
+            if status["safe_iteration"] != shown:
+                shown = status["safe_iteration"]
+                console.print(f"  iteration {status['iteration']} of {MAX_BATCHES}, safe on Drive: {shown}")
+            self.last_iteration = max(self.last_iteration, status["iteration"])
+            self.resumed_from = status["resumed_from"] or 0
+            if is_reached(status):
+                return
+            if status["state"] in {"finished", "stopped", "gave-up", "failed"}:
+                raise BrokenPromiseError(f"training is {status['state']} at iteration {status['iteration']}")
+            time.sleep(POLL_INTERVAL_S)
+        raise BrokenPromiseError(f"nothing came of it within {PATIENCE_S:.0f} s: {status}")
+
+    def _read_status(self) -> dict[str, Any]:
+        command = ("python", "-m", "trainer", "status", "--json", *ELSEWHERE[1:])
+        done = subprocess.run(command, cwd=WORK, env=self.environment, check=False, stdout=subprocess.PIPE)
+        try:
+            status: dict[str, Any] = json.loads(done.stdout)
+        except ValueError as error:
+            raise BrokenPromiseError(f"`{shlex.join(command)}` printed no JSON: {done.stdout!r}") from error
+        return status
+
+    def read_receipts(self) -> None:
+        """Take down what the session says that Drive holds."""
+        lines = (TREE / ".drivesync" / "receipts.jsonl").read_text().splitlines()
+        self.receipts = [json.loads(line) for line in lines]
+
+
+def find_processes(value: str) -> list[int]:
+    """The processes whose marker begins with ``value``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+                variables = (entry / "environ").read_bytes().split(b"\0")
+                if any(variable.startswith(f"{MARKER}={value}".encode()) for variable in variables):
+                    found.append(int(entry.name))
+    return found
+
+
+def kill_processes(value: str) -> int:
+    """SIGKILL the processes whose marker begins with ``value`` until none is left; returns how many there were.
+
+    Raises:
+        BrokenPromiseError: one cannot be killed.
+    """
+    killed: set[int] = set()
+    give_up_at = time.monotonic() + 10
+    while pids := find_processes(value):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(pids)
+        if time.monotonic() > give_up_at:
+            raise BrokenPromiseError(f"processes {pids} outlive SIGKILL")
+        time.sleep(0.01)
+    return len(killed)
+
+
+@contextlib.contextmanager
+def clean_workplace() -> Iterator[None]:
+    """An empty folder that no other demo works in, and no process left behind, whatever happens."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    with (WORK.parent / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BrokenPromiseError("another demo is running in this checkout") from error
+        kill_processes(f"{WORK}:")  # of a demo that was itself killed
+        shutil.rmtree(WORK)
+        WORK.mkdir()
+        try:
+            yield
+        finally:
+            kill_processes(f"{WORK}:")
+
+
+def environment_of(part: str, **variables: str) -> dict[str, str]:
+    """The environment in which a part of the demo runs: this Python's commands, no proxy, and the marker."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, **variables, "PATH": path, "NO_PROXY": "127.0.0.1", MARKER: f"{WORK}:{part}"}
+
+
+def start_emulator() -> str:
+    """Put the seed on an emulated Drive; returns its address."""
+    log = WORK / "emulator.log"
+    with log.open("w") as output:
+        emulator = subprocess.Popen(
+            [sys.executable, "-u", "-m", "drivesync.testing", "--seed", "seed:darknet"],
+            cwd=WORK,
+            env=environment_of("emulator"),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    give_up_at = time.monotonic() + 30
+    while not (said := re.search(r"DRIVE_EMULATOR_HOST=(\S+)", log.read_text())):
+        if emulator.poll() is not None or time.monotonic() > give_up_at:
+            raise BrokenPromiseError(f"the Drive emulator did not start:\n{log.read_text()}")
+        time.sleep(0.05)
+    return said[1]
+
+
+def lose(session: Session) -> None:
+    """Do what Colab does: everything stops at once, and the disk is gone."""
+    count = kill_processes(session.environment[MARKER])
+    session.read_receipts()
+    shutil.rmtree(TREE)
+    console.print(f"\n[bold red]Session lost:[/] {count} processes killed, {TREE.name}/ deleted.\n")
+
+
+def report(lost: Session, resumed: Session, seconds: float) -> Table:
+    """The short table at the end."""
+    table = Table("", "lost session", "resumed session", title=f"{seconds:.0f} s in all")
+    sessions = (lost, resumed)
+    rows = {
+        "iterations": [f"{one.resumed_from + 1} to {one.last_iteration}" for one in sessions],
+        "of them lost": [str(lost.last_iteration - resumed.resumed_from), "0"],
+        "pulled": [_amount(one.pulled) for one in sessions],
+        "pushed": [_amount([receipt["size"] for receipt in one.receipts]) for one in sessions],
+        "checkpoints verified on Drive": [str(len(one.receipts)) for one in sessions],
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    return table
+
+
+def _amount(sizes: list[int]) -> str:
+    return f"{len(sizes)} files, {sum(sizes):,} bytes"
+
+
+def play() -> dict[str, bool]:
+    """Tell the story; returns what must be so at its end, in words, each with whether it is."""
+    started = time.monotonic()
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "trainer.testing",
+            str(SEED),
+            "--batch",
+            "16",
+            "--max-batches",
+            str(MAX_BATCHES),
+        ],
+        env=environment_of("generator"),
+        check=True,
+    )
+    url = start_emulator()
+    drive = Drive(url)
+    cfg = (SEED / "cfg" / "remote.cfg").read_text()
+    account = {"DRIVE_EMULATOR_HOST": url, "GOOGLE_OAUTH_ACCESS_TOKEN": "demo"}
+
+    lost = Session(environment_of("session-1", **account))
+    lost.run_cells()
+    lost.follow(lambda status: (status["safe_iteration"] or 0) >= LOSE_WHEN_SAFE)
+    lose(lost)
+    on_drive = best_iteration(drive, cfg)
+
+    resumed = Session(environment_of("session-2", **account))
+    resumed.run_cells()
+    resumed.follow(lambda status: bool(status["resumed_from"]))
+    console.print(f"[bold green]resumed at iteration {resumed.resumed_from + 1}[/]")
+    resumed.follow(lambda status: bool(status["state"] == "finished"))
+    resumed.run("python", "-m", "trainer", "status", *ELSEWHERE[1:])
+    resumed.read_receipts()
+
+    console.print(report(lost, resumed, time.monotonic() - started))
+    return {
+        f"iteration {lost.safe_iteration} was called safe, and Drive held {on_drive}": on_drive
+        >= lost.safe_iteration
+        >= LOSE_WHEN_SAFE,
+        f"training went on with iteration {resumed.resumed_from + 1}": resumed.resumed_from
+        >= lost.safe_iteration,
+        **inspect_end(
+            drive, seed=SEED, tree=TREE, max_batches=MAX_BATCHES, receipts=lost.receipts + resumed.receipts
+        ),
+    }
+
+
+def main() -> int:
+    """Play it; the exit status is 0 only if every promise was kept."""
+    try:
+        with clean_workplace():
+            findings = play()
+    except BrokenPromiseError as error:
+        console.print(f"[bold red]demo failed:[/] {error}")
+        for log in sorted(TREE.glob(".trainer/*.log")):
+            console.print(
+                f"{log} ends with:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+            )
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    for claim, holds in findings.items():
+        console.print(f"[green]yes[/]  {claim}" if holds else f"[bold red]NO[/]   {claim}")
+    return 0 if all(findings.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
