@@ -1,0 +1,182 @@
+"""PURE: a darknet .cfg as darknet reads it.
+
+darknet deletes every space and tab of a line, takes ``#`` and ``;`` at its start for comments, uses the first of two
+options of one name, and reads a number up to the first character that cannot belong to it (source: its parser).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from trainer.errors import TreeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_LONGEST_NUMBER = 40
+
+_SHORT_KINDS = {
+    "network": "net",
+    "conv": "convolutional",
+    "deconv": "deconvolutional",
+    "conn": "connected",
+    "max": "maxpool",
+    "avg": "avgpool",
+    "soft": "softmax",
+    "lrn": "normalization",
+    "silence": "empty",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One section of a cfg.
+
+    Attributes:
+        kind: its name without brackets, short forms spelled out ("conv" is "convolutional").
+        options: as written, without spaces.
+        line: the number of its ``[...]`` line, from 1.
+        source: the file's name, for messages.
+    """
+
+    kind: str
+    options: Mapping[str, str] = field(hash=False)
+    line: int
+    source: str
+
+    def integer(self, key: str, default: int) -> int:
+        """The option as a whole number.
+
+        Raises:
+            TreeError: it is written but is none.
+        """
+        return int(self._number(key, str(default), _INTEGER))
+
+    def real(self, key: str, default: float) -> float:
+        """The option as a number.
+
+        Raises:
+            TreeError: it is written but is none.
+        """
+        return float(self._number(key, str(default), _NUMBER))
+
+    def integers(self, key: str) -> tuple[int, ...]:
+        """The option as a list of whole numbers, empty where it is not written.
+
+        Raises:
+            TreeError: one of them is none.
+        """
+        parts = [part for part in self.options.get(key, "").split(",") if part]
+        found = [_INTEGER.match(part[:_LONGEST_NUMBER]) for part in parts]
+        if not all(found):
+            raise self.wrong(f"{key}={self.options[key]} is no list of numbers")
+        return tuple(int(match.group()) for match in found if match)
+
+    def wrong(self, what: str) -> TreeError:
+        """An error that names this section's place in its file."""
+        return TreeError(f"{self.source}:{self.line}: [{self.kind}] {what}")
+
+    def _number(self, key: str, default: str, pattern: re.Pattern[str]) -> str:
+        text = self.options.get(key, default)
+        match = pattern.match(text)
+        if match is None or len(match.group()) > _LONGEST_NUMBER:
+            raise self.wrong(f"{key}={text[:_LONGEST_NUMBER]} is no number")
+        return match.group()
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A parsed cfg.
+
+    Attributes:
+        net: the [net] section, with all its options.
+        layers: the sections after it, in order; darknet numbers them from 0.
+        batch: images per iteration, as written.
+        subdivisions: in how many parts a batch goes through the network.
+        max_batches: iterations to train; 0 where the cfg does not say.
+        learning_rate: as written, before policy and burn-in.
+        width: of the input, in pixels; 0 where the input is no image.
+        height: likewise.
+        channels: likewise.
+    """
+
+    net: Layer
+    layers: tuple[Layer, ...]
+    batch: int
+    subdivisions: int
+    max_batches: int
+    learning_rate: float
+    width: int
+    height: int
+    channels: int
+
+    @property
+    def images_per_iteration(self) -> int:
+        """By how much ``seen`` in a weights file grows per iteration.
+
+        Not quite ``batch``: darknet divides it by the subdivisions and drops the remainder.
+        """
+        return max(1, self.batch // self.subdivisions) * self.subdivisions * self.net.integer("time_steps", 1)
+
+
+def parse_cfg(text: str, source: str = "cfg") -> Network:
+    """Read a cfg.
+
+    Carriage returns are let pass here; the original darknet does not let them pass.
+
+    Args:
+        text: of the file.
+        source: its name, for messages.
+
+    Raises:
+        TreeError: this is no cfg that darknet could train; the message names file and line.
+    """
+    if text.startswith("\ufeff"):
+        raise TreeError(f"{source}: begins with a byte order mark, which darknet cannot read")
+    sections = list(_sections(text, source))
+    if not sections or sections[0].kind != "net":
+        raise TreeError(f"{source}: does not begin with a [net] section")
+    if len(sections) == 1:
+        raise TreeError(f"{source}: has no layers")
+    net, *layers = sections
+    batch, subdivisions = net.integer("batch", 1), net.integer("subdivisions", 1)
+    if batch < 1 or subdivisions < 1:
+        raise net.wrong(f"batch={batch} and subdivisions={subdivisions} must be at least 1")
+    return Network(
+        net=net,
+        layers=tuple(layers),
+        batch=batch,
+        subdivisions=subdivisions,
+        max_batches=net.integer("max_batches", 0),
+        learning_rate=net.real("learning_rate", 0.001),
+        width=net.integer("width", 0),
+        height=net.integer("height", 0),
+        channels=net.integer("channels", 0),
+    )
+
+
+def _sections(text: str, source: str) -> Iterator[Layer]:
+    kind, line, options = "", 0, dict[str, str]()
+    for number, raw in enumerate(text.split("\n"), start=1):
+        row = "".join(raw.split())
+        if not row or row[0] in "#;":
+            continue
+        if row[0] == "[":
+            if kind:
+                yield Layer(kind, options, line, source)
+            if "]" not in row[2:]:
+                raise TreeError(f"{source}:{number}: {row} is no section")
+            name = row[1 : row.index("]", 2)]
+            kind, line, options = _SHORT_KINDS.get(name, name), number, {}
+            continue
+        key, equals, value = row.partition("=")
+        if not kind:
+            raise TreeError(f"{source}:{number}: {row} stands before the first section")
+        if equals:
+            options.setdefault(key, value)
+    if kind:
+        yield Layer(kind, options, line, source)

@@ -1,0 +1,240 @@
+"""PURE: a line that one of the three darknets prints -> an event.
+
+The loss line of each, and every message that tells why a run ended, as measured on their CPU builds in 2026. Lines of
+no interest give None: AlexeyAB's prints thousands of them a second, so a line is first sorted by its first character.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An iteration is done.
+
+    ``loss`` and ``avg_loss`` may be NaN or infinite; ``seconds`` is what it took, ``images`` counts from the start of
+    the training and wraps round at 2**31.
+    """
+
+    iteration: int
+    loss: float
+    avg_loss: float
+    rate: float
+    seconds: float
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """A weights file is about to be opened for writing; nothing says when it is complete."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A weights file is being read; ``done`` says that this was printed to its end, not that the file was whole."""
+
+    path: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeanAveragePrecision:
+    """A mAP pass has ended; ``value`` is from 0 to 1."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewBest:
+    """The last mAP is the best since darknet was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class NormalEnd:
+    """darknet says that it has trained all iterations; whether ``_final`` is whole is another question."""
+
+
+class Cause(Enum):
+    """What a message complains of."""
+
+    NO_FILE = "a file cannot be opened"
+    NO_IMAGE = "an image cannot be read"
+    NO_LABEL = "a label file cannot be opened"
+    WRONG_LABEL = "a label is wrong"
+    FILTERS = "filters= in the cfg does not fit classes="
+    GPU_MEMORY = "the GPU is out of memory"
+    CUDA = "CUDA has failed"
+    HOST_MEMORY = "the host is out of memory"
+    WEIGHTS = "a weights file is too short"
+    CFG = "a line of the cfg cannot be read"
+    CRASH = "darknet has crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """darknet complains; whether it goes on depends on which darknet it is.
+
+    Attributes:
+        cause: what of.
+        line: all of it, as printed.
+        path: the file that it names; empty where it names none.
+    """
+
+    cause: Cause
+    line: str
+    path: str = ""
+
+
+Event = Progress | Saving | Loading | MeanAveragePrecision | NewBest | NormalEnd | Complaint
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\][^\x07]*\x07|\x07")
+
+_NUMBER = r"([-+]?(?:nan|inf|\d+(?:\.\d+)?))"
+_COUNTED = re.compile(
+    rf"(\d+): {_NUMBER}, {_NUMBER} avg(?: loss)?, {_NUMBER} rate, {_NUMBER} seconds, (-?\d+) images"
+)
+_NAMED = re.compile(
+    rf"(\d+): loss={_NUMBER}, avg loss={_NUMBER}, last=\S+, best=\S+, mAP=\S+, rate={_NUMBER}, "
+    r"load \d+=.+?, train=(.+?), (-?\d+) images, time remaining="
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) (nano|micro|milli)?(second|minute|hour|day)s?")
+_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+_PARTS = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
+_PRECISION = re.compile(r"mean average precision \(mAP@[^)]*\) ?= ?([\d.]+)(%?)")
+
+# Messages by the piece of them that is always the same; what follows it up to the pattern's end is the path.
+_COMPLAINTS: tuple[tuple[str, Cause, re.Pattern[str] | None], ...] = (
+    ("Couldn't open file: ", Cause.NO_FILE, re.compile(r"Couldn't open file: (.*)")),
+    ("Can't open label file.", Cause.NO_LABEL, re.compile(r"Can't open label file\.(?: \([^)]*\):)? ?(.*)")),
+    ("Cannot load image", Cause.NO_IMAGE, re.compile(r'Cannot load image "?([^"]*)"?')),
+    ("Error in load_data_detection()", Cause.NO_IMAGE, None),
+    ("Wrong annotation: ", Cause.WRONG_LABEL, re.compile(r".* file: (.*)")),
+    ("filters= in the [convolutional]-layer doesn't correspond", Cause.FILTERS, None),
+    ("Try to set subdivisions=", Cause.GPU_MEMORY, None),
+    ("out of memory", Cause.GPU_MEMORY, None),
+    ("CUDA Error", Cause.CUDA, None),
+    ("current CUDA error", Cause.CUDA, None),
+    ("cuDNN Error", Cause.CUDA, None),
+    ("Malloc error", Cause.HOST_MEMORY, None),
+    ("Calloc error", Cause.HOST_MEMORY, None),
+    ("Realloc error", Cause.HOST_MEMORY, None),
+    ("std::bad_alloc", Cause.HOST_MEMORY, None),
+    ("Warning: Unexpected end of wights-file", Cause.WEIGHTS, None),
+    ("Config file error line", Cause.CFG, None),
+    ("Assertion `l.outputs == params.inputs'", Cause.FILTERS, None),
+    ("Assertion `", Cause.CRASH, None),
+)
+
+
+def strip_escapes(line: str) -> str:
+    """The line without colours, cursor movements, window titles and bells."""
+    return _ESCAPES.sub("", line) if "\x1b" in line or "\x07" in line else line
+
+
+def parse_line(line: str) -> Event | None:
+    """Say what a line means; None where it means nothing to anybody.
+
+    Takes any text. Where a carriage return stands inside of a line, as after the counter of a mAP pass, only what
+    follows the last one counts, as on a terminal.
+
+    Args:
+        line: without its newline.
+    """
+    line = strip_escapes(line).strip()
+    if "\r" in line:
+        line = line[line.rindex("\r") + 1 :].strip()
+    if not line:
+        return None
+    first = line[0]
+    if first.isdigit():
+        return _progress(line)
+    parse = _BY_FIRST.get(first)
+    return parse(line) if parse else None
+
+
+def _progress(line: str) -> Progress | None:
+    if match := _COUNTED.match(line):
+        iteration, loss, average, rate, seconds, images = match.groups()
+        duration = float(seconds)
+    elif match := _NAMED.match(line):
+        iteration, loss, average, rate, train, images = match.groups()
+        duration = _duration(train)
+    else:
+        return None
+    if len(iteration) > 18 or len(images) > 18:
+        return None  # no counter of darknet's
+    return Progress(int(iteration), float(loss), float(average), float(rate), duration, int(images))
+
+
+def _duration(text: str) -> float:
+    """Seconds in "1.5 milliseconds" or "2 minutes 3 seconds"; NaN where there are none."""
+    found = _DURATION.findall(text)
+    if not found:
+        return float("nan")
+    return sum(float(number) * _PARTS.get(part, 1.0) * _SECONDS[unit] for number, part, unit in found)
+
+
+def _complaint(line: str) -> Complaint | None:
+    for piece, cause, pattern in _COMPLAINTS:
+        if piece in line:
+            match = pattern.search(line) if pattern else None
+            return Complaint(cause, line, match[1].strip() if match else "")
+    return None
+
+
+def _saving(line: str) -> Saving | None:
+    return Saving(line.removeprefix("Saving weights to ")) if line.startswith("Saving weights to ") else None
+
+
+def _loading(line: str) -> Loading | None:
+    if not line.startswith("Loading weights from "):
+        return None
+    path, dots, rest = line.removeprefix("Loading weights from ").partition("...")
+    return Loading(path, "Done!" in rest) if dots else None
+
+
+def _precision(line: str) -> MeanAveragePrecision | None:
+    match = _PRECISION.search(line)
+    if not match:
+        return None
+    try:
+        value = float(match[1])
+    except ValueError:
+        return None
+    return MeanAveragePrecision(value / 100 if match[2] else value)
+
+
+def _best(line: str) -> NewBest | None:
+    return NewBest() if line.startswith("New best mAP") else None
+
+
+def _end(line: str) -> NormalEnd | Complaint | None:
+    for beginning in (
+        "If you want to train from the beginning",
+        "Training iteration has reached max batch limit",
+    ):
+        if line.startswith(beginning):
+            return NormalEnd()
+    return _complaint(line)
+
+
+_BY_FIRST: dict[str, Callable[[str], Event | None]] = {
+    "S": _saving,
+    "L": _loading,
+    "m": _precision,
+    "-": _precision,
+    "N": _best,
+    "I": _end,
+    "T": _end,
+    # Couldn't, Error, Wrong, filters, current, Malloc, Realloc, std, terminate, darknet: and *** begin complaints.
+    **dict.fromkeys("CEWfcMRstd*", _complaint),
+}
