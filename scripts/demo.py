@@ -173,8 +173,9 @@ def clean_workplace() -> Iterator[None]:
 
 def environment_of(part: str, **variables: str) -> dict[str, str]:
     """The environment in which a part of the demo runs: this Python's commands, no proxy, and the marker."""
+    direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **variables, "PATH": path, "NO_PROXY": "127.0.0.1", MARKER: f"{WORK}:{part}"}
+    return {**direct, **variables, "PATH": path, MARKER: f"{WORK}:{part}"}
 
 
 def start_emulator() -> str:
