@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LONGEST_NUMBER = 40
+_LONGEST_QUOTE = 60
 
 _SHORT_KINDS = {
     "network": "net",
@@ -169,13 +170,13 @@ def _sections(text: str, source: str) -> Iterator[Layer]:
             if kind:
                 yield Layer(kind, options, line, source)
             if "]" not in row[2:]:
-                raise TreeError(f"{source}:{number}: {row} is no section")
+                raise TreeError(f"{source}:{number}: {row[:_LONGEST_QUOTE]!r} is no section")
             name = row[1 : row.index("]", 2)]
             kind, line, options = _SHORT_KINDS.get(name, name), number, {}
             continue
         key, equals, value = row.partition("=")
         if not kind:
-            raise TreeError(f"{source}:{number}: {row} stands before the first section")
+            raise TreeError(f"{source}:{number}: {row[:_LONGEST_QUOTE]!r} stands before the first section")
         if equals:
             options.setdefault(key, value)
     if kind:

@@ -63,9 +63,9 @@ def test_images_per_iteration(batch: int, subdivisions: int, images: int) -> Non
         pytest.param(CONVOLUTION, "my.cfg: does not begin with a [net] section", id="no net"),
         pytest.param(NET, "my.cfg: has no layers", id="no layers"),
         pytest.param(
-            "batch=1\n" + NET, "my.cfg:1: batch=1 stands before the first section", id="early option"
+            "batch=1\n" + NET, "my.cfg:1: 'batch=1' stands before the first section", id="early option"
         ),
-        pytest.param(NET + "[conv\n", "my.cfg:6: [conv is no section", id="open bracket"),
+        pytest.param(NET + "[conv\n", "my.cfg:6: '[conv' is no section", id="open bracket"),
         pytest.param(
             "\ufeff" + NET + CONVOLUTION, "my.cfg: begins with a byte order mark", id="byte order mark"
         ),

@@ -1,0 +1,179 @@
+"""Looks into weights files: for the supervisor, which resumes from them, and for drivesync, which pushes them.
+
+Files are read in blocks, never mapped: darknet truncates the file it writes, and a process that touches a mapped page
+beyond a file's new end is killed with SIGBUS. A file that changes while it is read is refused, and may be read again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from drivesync import files
+from trainer.darknet.cfg import Network, parse_cfg
+from trainer.darknet.size import FLOAT_BYTES, HEADER_BYTES
+from trainer.darknet.weights import Checkpoint, CheckpointName, Verdict, judge, name_of, parse_header
+from trainer.errors import TreeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+RUN_FILE = ".trainer/run.json"
+"""In a tree: what is being trained there, ``{"cfg": "cfg/remote.cfg", ...}``; written by ``trainer supervise``."""
+
+_BLOCK_BYTES = 1 << 20  # stays in the processor's cache between being read and being checked
+_CFG_MAX_BYTES = 1 << 20
+"""A longer file is no cfg, and is not read to find that out."""
+
+
+def read_network(path: Path, source: str | None = None) -> Network:
+    """Read a cfg from disk.
+
+    Args:
+        path: of the file.
+        source: what messages call it; the path where None.
+
+    Raises:
+        TreeError: it cannot be read, or is no cfg.
+    """
+    source = source or str(path)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_CFG_MAX_BYTES + 1)
+    except OSError as error:
+        raise TreeError(f"{source}: {error.strerror or error}") from error
+    if len(raw) > _CFG_MAX_BYTES:
+        raise TreeError(f"{source}: is too long for a cfg")
+    return parse_cfg(raw.decode("utf-8", "replace"), source)
+
+
+def read_checkpoint(path: Path, network: Network) -> Checkpoint:
+    """Look into a weights file; one that cannot be read, or changes meanwhile, is not whole.
+
+    Raises:
+        ValueError: the path is not that of a weights file.
+        TreeError: the network has layers whose size is not known.
+    """
+    name = name_of(path.name)
+    if name is None:
+        raise ValueError(f"{path} is not named like a weights file")
+    try:
+        with path.open("rb", buffering=0) as file:
+            return _read(path, name, file, network)
+    except OSError as error:
+        verdict = Verdict(whole=False, reason=f"it cannot be read ({error.strerror or error})")
+        return Checkpoint(path, name, 0, 0.0, verdict)
+
+
+def _read(path: Path, name: CheckpointName, file: BinaryIO, network: Network) -> Checkpoint:
+    before = os.fstat(file.fileno())
+    head = file.read(HEADER_BYTES)
+    verdict = judge(head, before.st_size, network, finite=True)
+    if verdict.whole:
+        file.seek(parse_header(head).size_bytes)
+        verdict = judge(head, before.st_size, network, finite=_all_finite(file))
+        after = os.fstat(file.fileno())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            verdict = Verdict(whole=False, reason="it was written to while it was read")
+    return Checkpoint(path, name, before.st_size, before.st_mtime, verdict)
+
+
+def _all_finite(file: BinaryIO) -> bool:
+    """Whether the rest of a file is numbers that are neither NaN nor infinite, and nothing else."""
+    block = bytearray(_BLOCK_BYTES)
+    raw, numbers = memoryview(block), np.frombuffer(block, dtype="<f4")
+    filled = 0
+    while count := file.readinto(raw[filled:]):  # type: ignore[attr-defined]  # raw files have it, typeshed lacks it
+        filled += count
+        whole = filled // FLOAT_BYTES
+        if not np.isfinite(numbers[:whole]).all():
+            return False
+        rest = filled % FLOAT_BYTES
+        raw[:rest] = raw[filled - rest : filled]
+        filled = rest
+    return filled == 0
+
+
+def list_checkpoints(directories: Iterable[Path], base: str, network: Network) -> tuple[Checkpoint, ...]:
+    """Look into all weights files of a run, whole or not; sorted by path.
+
+    Args:
+        directories: where they may be; those that do not exist hold none.
+        base: what their names begin with, the cfg's name without directory and extension.
+        network: that they are to fit.
+
+    Raises:
+        TreeError: the network has layers whose size is not known.
+    """
+    paths = [
+        path
+        for directory in directories
+        if directory.is_dir()
+        for path in directory.iterdir()
+        if (name := name_of(path.name)) and name.base == base and path.is_file()
+    ]
+    return tuple(read_checkpoint(path, network) for path in sorted(paths))
+
+
+class _Acceptor:
+    """Judges what drivesync is about to push; remembers each cfg that it has parsed until it changes."""
+
+    def __init__(self) -> None:
+        self._networks: dict[tuple[Path, int, int], Network] = {}
+
+    def __call__(self, tree: Path, relative_path: str, snapshot: Path) -> files.Verdict:
+        name = name_of(Path(relative_path).name)
+        if name is None:
+            return files.Verdict(accepted=True)
+        cfg = find_cfg(tree, name.base)
+        if cfg is None:
+            return files.Verdict(accepted=False, reason=f"there is no {name.base}.cfg to check it by")
+        try:
+            network = self._network(
+                cfg, cfg.relative_to(tree).as_posix() if cfg.is_relative_to(tree) else str(cfg)
+            )
+            with snapshot.open("rb", buffering=0) as file:
+                verdict = _read(snapshot, name, file, network).verdict
+        except OSError as error:
+            return files.Verdict(accepted=False, reason=f"it cannot be read ({error.strerror or error})")
+        except TreeError as error:
+            return files.Verdict(accepted=False, reason=str(error))
+        return files.Verdict(verdict.whole, verdict.reason, verdict.iteration)
+
+    def _network(self, path: Path, source: str) -> Network:
+        status = path.stat()
+        key = (path, status.st_mtime_ns, status.st_size)
+        if key not in self._networks:
+            self._networks[key] = read_network(path, source)
+        return self._networks[key]
+
+
+def acceptor() -> Callable[[Path, str, Path], files.Verdict]:
+    """What drivesync asks, through the entry point ``drivesync.accept``, before it pushes a file.
+
+    The answer is called with the tree, the file's path in it, and an immutable copy of the file. Weights files are
+    accepted if they are whole by the cfg of their name; all other files are accepted.
+    """
+    return _Acceptor()
+
+
+def find_cfg(tree: Path, base: str) -> Path | None:
+    """The cfg whose weights files begin with ``base``: the running one, else one in ``cfg/``, else one in the root."""
+    candidates = [tree / "cfg" / f"{base}.cfg", tree / f"{base}.cfg"]
+    running = _running_cfg(tree)
+    if running is not None and running.stem == base:
+        candidates.insert(0, running)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _running_cfg(tree: Path) -> Path | None:
+    try:
+        run = json.loads((tree / RUN_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    cfg = run.get("cfg") if isinstance(run, dict) else None
+    return tree / cfg if isinstance(cfg, str) else None
