@@ -84,6 +84,9 @@ def classify(method: str, path: str, query: Mapping[str, str], headers: Mapping[
         match = pattern.fullmatch(path)
         if match is None:
             continue
+        if method == "POST" and "upload_id" in query and "PUT" in methods:
+            # Drive takes the chunks of a session by POST as well: rclone's backend/drive/upload.go sends them so.
+            method = "PUT"
         kind = methods.get(method)
         if kind is None:
             raise ApiError(405, "httpMethodNotAllowed", "Method Not Allowed")
