@@ -16,12 +16,11 @@ needs the extra ``emulator``.
 
 from __future__ import annotations
 
+from drivesync.testing.costs import QUOTA_UNITS_PER_MINUTE, Costs
 from drivesync.testing.emulator import TOKEN, DriveEmulator
 from drivesync.testing.faults import (
-    QUOTA_UNITS_PER_MINUTE,
     CorruptDownload,
     CorruptUpload,
-    Costs,
     CutDownload,
     CutUpload,
     Delay,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from drivesync.testing.costs import QUOTA_UNITS_PER_MINUTE, Costs
 from drivesync.testing.emulator import DriveEmulator
-from drivesync.testing.faults import QUOTA_UNITS_PER_MINUTE, Costs, Fault, parse_fault
+from drivesync.testing.faults import Fault, parse_fault
 from drivesync.testing.store import FREE_STORAGE_BYTES
 
 

@@ -10,7 +10,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from drivesync.testing.faults import costs_from_json, fault_from_json
+from drivesync.testing.costs import costs_from_json
+from drivesync.testing.faults import fault_from_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request

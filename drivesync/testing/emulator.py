@@ -12,7 +12,7 @@ import uvicorn
 
 from drivesync.testing import trees
 from drivesync.testing.connection import ConnectionProtocol
-from drivesync.testing.faults import Costs, Fault
+from drivesync.testing.costs import Costs
 from drivesync.testing.ids import seeded_ids
 from drivesync.testing.server import DriveApp
 from drivesync.testing.store import FREE_STORAGE_BYTES, Store
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from drivesync.testing.counters import Counters
+    from drivesync.testing.faults import Fault
 
 HOST = "127.0.0.1"
 TOKEN = "emulator-token"  # noqa: S105 - any token does

@@ -94,14 +94,12 @@ class Exchange:
                 piece = piece[: self.effect.after_bytes - received_bytes]
                 self.count.bytes_up += len(piece)
                 yield piece
-                self._connection.reset()
-                raise DroppedError
+                await self._cut()
             received_bytes += len(piece)
             self.count.bytes_up += len(piece)
             yield piece
         if isinstance(self.effect, CutUpload):
-            self._connection.reset()
-            raise DroppedError
+            await self._cut()
 
     async def read_body(self) -> bytes:
         """The whole body.
@@ -118,6 +116,7 @@ class Exchange:
         self.count.errors += answer.status >= 400
         if isinstance(self.effect, LostAnswer):
             self._connection.close()
+            await self._gone()
             return
         body = memoryview(answer.body)
         size = len(body)
@@ -138,8 +137,19 @@ class Exchange:
         if isinstance(self.effect, CutDownload):
             await self._send_pieces(body[: max(0, min(self.effect.after_bytes, size - 1))], is_last=False)
             self._connection.close()
+            await self._gone()
             return
         await self._send_pieces(body, is_last=True)
+
+    async def _cut(self) -> None:
+        self._connection.reset()
+        await self._gone()
+        raise DroppedError
+
+    async def _gone(self) -> None:
+        """Wait for the end of the connection: uvicorn takes a request that ends before it for a mistake."""
+        while (await self._receive())["type"] != "http.disconnect":
+            continue
 
     async def _send_pieces(self, body: memoryview, *, is_last: bool) -> None:
         size = len(body)

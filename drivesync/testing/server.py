@@ -13,14 +13,15 @@ import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from drivesync.testing import account_calls, file_calls, upload_calls
+from drivesync.testing.batch_calls import run_batch
 from drivesync.testing.calls import Call, classify
 from drivesync.testing.control import control_app
+from drivesync.testing.costs import Costs, Meter, unit_cost
 from drivesync.testing.counters import Counters
 from drivesync.testing.exchange import DroppedError, Exchange
 from drivesync.testing.faults import (
     CorruptDownload,
     CorruptUpload,
-    Costs,
     CutUpload,
     Delay,
     Effect,
@@ -28,9 +29,7 @@ from drivesync.testing.faults import (
     ExpiredToken,
     ExpiredUpload,
     Faults,
-    Meter,
     OmittedParent,
-    unit_cost,
 )
 from drivesync.testing.service import Request, Service
 from drivesync.testing.wire import Answer, ApiError
@@ -74,6 +73,7 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "revisions.update": account_calls.update_revision,
     "revisions.delete": account_calls.delete_revision,
 }
+_CHALLENGE: Final = ("WWW-Authenticate", 'Bearer realm="https://accounts.google.com/", error="invalid_token"')
 _SESSION_CALLS: Final = frozenset({"upload.chunk", "upload.final", "upload.status"})
 
 
@@ -143,12 +143,24 @@ class DriveApp:
             await asyncio.sleep(delay_s)
         self._strike(exchange, call)
         self._check_token(exchange, call)
-        self._charge(exchange, call)
+        self._charge(call.kind)
         if call.kind in _SESSION_CALLS:
             return await self._receive_chunk(exchange, self._request(exchange, call, b""))
         body = await exchange.read_body() if form is None else b""
+        request = self._request(exchange, call, body)
         with self.lock:
-            return _HANDLERS[call.kind](self._service, self._request(exchange, call, body))
+            if call.kind == "batch":
+                return run_batch(request, self._serve_part)
+            return _HANDLERS[call.kind](self._service, request)
+
+    def _serve_part(self, request: Request) -> Answer:
+        """One call out of a batch; it counts and is charged like any other."""
+        kind = request.call.kind
+        if kind not in _HANDLERS or "media" in kind or "upload" in kind:
+            raise ApiError(400, "badRequest", "Media and batches cannot be part of a batch.")
+        self.counters[kind].requests += 1
+        self._charge(kind)
+        return _HANDLERS[kind](self._service, request)
 
     def _request(self, exchange: Exchange, call: Call, body: bytes) -> Request:
         spoil = self._spoiler(exchange.effect)
@@ -168,9 +180,7 @@ class DriveApp:
                 self.store.uploads.pop(exchange.query.get("upload_id", ""), None)
             raise ApiError(effect.status, "notFound", "The upload session has expired.", location="upload_id")
         elif isinstance(effect, ErrorAnswer):
-            wait = () if effect.retry_after_s is None else (("Retry-After", str(effect.retry_after_s)),)
-            message = effect.message or f"Injected {effect.reason}"
-            raise ApiError(effect.status, effect.reason, message, domain=_domain(effect.reason), headers=wait)
+            raise _injected_error(effect)
 
     def _check_token(self, exchange: Exchange, call: Call) -> None:
         token = _token(exchange)
@@ -184,27 +194,23 @@ class DriveApp:
             )
             raise ApiError(403, "forbidden", message)
         if token in self.refused_tokens:
-            challenge = (
-                "WWW-Authenticate",
-                'Bearer realm="https://accounts.google.com/", error="invalid_token"',
-            )
             raise ApiError(
                 401,
                 "authError",
                 "Invalid Credentials",
                 location="Authorization",
                 location_type="header",
-                headers=(challenge,),
+                headers=(_CHALLENGE,),
             )
 
-    def _charge(self, exchange: Exchange, call: Call) -> None:
-        units = unit_cost(call.kind)
+    def _charge(self, kind: str) -> None:
+        units, count = unit_cost(kind), self.counters[kind]
         try:
             self._meter.charge(units, self._clock())
         except ApiError:
-            exchange.count.rate_limited += 1
+            count.rate_limited += 1
             raise
-        exchange.count.units += units
+        count.units += units
 
     async def _receive_chunk(self, exchange: Exchange, request: Request) -> Answer:
         with self.lock:
@@ -254,5 +260,11 @@ def _applies(effect: Effect, exchange: Exchange, call: Call) -> bool:
     return True
 
 
-def _domain(reason: str) -> str:
-    return "usageLimits" if reason.lower().endswith(("limitexceeded", "quotaexceeded")) else "global"
+def _injected_error(effect: ErrorAnswer) -> ApiError:
+    headers: tuple[tuple[str, str], ...] = (_CHALLENGE,) if effect.status == 401 else ()
+    if effect.retry_after_s is not None:
+        headers += (("Retry-After", str(effect.retry_after_s)),)
+    is_quota = effect.reason.lower().endswith(("limitexceeded", "quotaexceeded"))
+    message = effect.message or f"Injected {effect.reason}"
+    domain = "usageLimits" if is_quota else "global"
+    return ApiError(effect.status, effect.reason, message, domain=domain, headers=headers)

@@ -259,6 +259,14 @@ class Store:
             if file_id in self.entries:
                 self.delete(file_id)
 
+    def disown(self, file_id: str, *, resource_key: str = "") -> Entry:
+        """Make a file another user's, who shares it by a link; with a key only who sends that may see it."""
+        entry = self.get(file_id)
+        self.used_bytes -= entry.quota_bytes
+        self._place(entry, ())
+        entry.owned_by_me, entry.resource_key, entry.shared_with_me_ms = False, resource_key, self.now_ms()
+        return entry
+
     def pin_revision(self, file_id: str, revision_id: str, *, keep_forever: bool) -> Revision:
         """Keep a revision from being purged, or no longer."""
         entry, revision = self.get(file_id), self.revision(file_id, revision_id)
@@ -393,10 +401,9 @@ class Store:
         if entry.is_workspace:
             entry.document = bytes(content.data)
             return
-        if not content_type.startswith(WORKSPACE_PREFIX):
-            entry.mime_type = content_type
-        self._add_revision(entry, content, entry.mime_type)
-        entry.modified_ms = self.now_ms()
+        mime_type = entry.mime_type if content_type.startswith(WORKSPACE_PREFIX) else content_type
+        self._add_revision(entry, content, mime_type)
+        entry.mime_type, entry.modified_ms = mime_type, self.now_ms()
 
     def _add_revision(self, entry: Entry, content: Content, mime_type: str) -> None:
         before = entry.quota_bytes

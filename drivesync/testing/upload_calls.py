@@ -142,17 +142,19 @@ class ChunkWriter:
 
     def _take_tail(self, start: int) -> None:
         session = self._session
-        end = self._span.end
-        if end is not None and self._received_bytes != end - start:
-            raise ApiError(
-                400, "badRequest", f"Expected {end - start} bytes, received {self._received_bytes}."
-            )
+        end, received = self._span.end, self._received_bytes
+        if end is not None and received != end - start:
+            raise ApiError(400, "badRequest", f"Expected {end - start} bytes, received {received}.")
         is_last = end is None or end == session.total_bytes
         if end is None:
-            session.total_bytes = start + self._received_bytes
+            if session.total_bytes not in {None, start + received}:
+                raise ApiError(
+                    400, "badRequest", f"Expected {session.total_bytes} bytes, received {received}."
+                )
+            session.total_bytes = start + received
         if is_last:
             session.append(self._tail)
-        elif self._received_bytes % UPLOAD_STEP_BYTES:
+        elif received % UPLOAD_STEP_BYTES:
             message = f"Chunks but the last must be multiples of {UPLOAD_STEP_BYTES} bytes."
             raise ApiError(400, "badRequest", message)
 
