@@ -22,7 +22,7 @@ from drivesync.progress import TerminalReporter
 from drivesync.pull import pull
 from drivesync.push import Pusher, push
 from drivesync.remotes import open_remote
-from drivesync.tree import TreeState, read_tree_state, write_tree_state
+from drivesync.tree import read_tree_state, remember_remote
 from drivesync.watch import keep_pushed
 
 if TYPE_CHECKING:
@@ -72,24 +72,20 @@ def pull_command(remote: str | None, tree: Path | None, *, as_json: bool) -> Non
     REMOTE may be left out where TREE remembers it from an earlier pull or push.
     """
     tree = tree or default_tree()
+    state = read_tree_state(tree)
+    name = remote or (state.remote if state else DEFAULT_REMOTE)
     settings = Settings.from_environment(os.environ)
     with (
         TerminalReporter() as reporter,
-        _interruptible(),
-        open_remote(remote or remembered_remote(tree), settings, reporter.note) as source,
+        interruptible(),
+        open_remote(name, settings, reporter.note) as source,
     ):
         result = pull(source, tree, workers=settings.workers, reporter=reporter)
     if as_json:
         click.echo(json.dumps(_describe_pull(result, tree)))
     else:
         _print_pull(result, tree)
-    if result.failed:
-        path, error = next(
-            (entry for entry in result.failed if isinstance(entry[1], DamagedError)), result.failed[0]
-        )
-        raise type(error)(
-            f"{len(result.failed)} file(s) did not arrive; the first is {path}: {error}", hint=error.hint
-        )
+    result.raise_failure()
 
 
 @cli.command("push")
@@ -109,8 +105,8 @@ def push_command(tree: Path | None, remote: str | None, *, as_json: bool) -> Non
     settings = Settings.from_environment(os.environ)
     with (
         TerminalReporter() as reporter,
-        _interruptible(),
-        open_remote(_remember(tree, remote), settings, reporter.note) as target,
+        interruptible(),
+        open_remote(remember_remote(tree, remote, DEFAULT_REMOTE), settings, reporter.note) as target,
         Index(tree) as index,
     ):
         pusher = Pusher(tree, target, index, find_accept(), reporter)
@@ -150,7 +146,7 @@ def watch_command(tree: Path | None, remote: str | None, *, grace_s: float) -> N
     signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
     with (
         TerminalReporter() as reporter,
-        open_remote(_remember(tree, remote), settings, reporter.note) as target,
+        open_remote(remember_remote(tree, remote, DEFAULT_REMOTE), settings, reporter.note) as target,
     ):
         accept = find_accept()
         with keep_pushed(
@@ -163,21 +159,6 @@ def watch_command(tree: Path | None, remote: str | None, *, grace_s: float) -> N
                     f"{len(background.pending)} file(s) are not on Drive yet; they are kept in {tree}/.drivesync",
                     hint="Run the same command again to push them.",
                 )
-
-
-def remembered_remote(tree: Path) -> str:
-    """The remote that the tree remembers, else the default."""
-    state = read_tree_state(tree)
-    return state.remote if state else DEFAULT_REMOTE
-
-
-def _remember(tree: Path, remote: str | None) -> str:
-    """The remote to push to; a tree that was never pulled remembers it for later commands."""
-    state = read_tree_state(tree)
-    name = remote or (state.remote if state else DEFAULT_REMOTE)
-    if state is None:
-        write_tree_state(tree, TreeState(name, complete=True))
-    return name
 
 
 def _existing(tree: Path | None) -> Path:
@@ -241,25 +222,34 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does: temporary files go, and the exit status says so."""
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM, SIGINT and SIGHUP end a command by KeyboardInterrupt: temporary files go, and the status says so."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {
+        number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def run_command(command: click.Command, argv: list[str] | None = None) -> int:
-    """Run a command line; errors become one line on standard error and an exit status."""
+def run_command(command: click.Command, argv: list[str], context: object = None) -> int:
+    """Run a command line; errors become one line on standard error and an exit status.
+
+    Args:
+        command: click's.
+        argv: without the program's name.
+        context: handed to commands that ask for click's ``obj``.
+    """
     # Google's client reports each refused request here; the retry policy has its own words for it.
     logging.getLogger("googleapiclient").setLevel(logging.CRITICAL)
     try:
-        command.main(args=argv, standalone_mode=False)
+        command.main(args=argv, standalone_mode=False, obj=context)
     except DrivesyncError as error:
         hint = (
             "Run the same command again; what is done stays done."
@@ -293,4 +283,4 @@ def _complain(message: str, hint: str) -> None:
 
 def main() -> None:
     """The console command."""
-    sys.exit(run_command(cli))
+    sys.exit(run_command(cli, sys.argv[1:]))

@@ -69,6 +69,14 @@ class PullResult:
         """Bytes that arrived and are in place."""
         return sum(file.size for file in self.downloaded)
 
+    def raise_failure(self) -> None:
+        """Raise the worst of what failed, if anything did: damaged data before all else."""
+        if self.failed:
+            path, error = min(self.failed, key=lambda entry: not isinstance(entry[1], DamagedError))
+            raise type(error)(
+                f"{len(self.failed)} file(s) did not arrive; the first is {path}: {error}", hint=error.hint
+            )
+
 
 def pull(remote: Remote, tree: Path, *, workers: int, reporter: Reporter) -> PullResult:
     """Bring everything that ``remote`` holds to ``tree``; delete nothing, overwrite no local change.

@@ -43,3 +43,18 @@ def write_tree_state(tree: Path, state: TreeState) -> None:
     """
     path = make_state_folder(tree) / "remote.json"
     write_atomically(path, json.dumps(asdict(state)).encode() + b"\n")
+
+
+def remember_remote(tree: Path, given: str | None, default: str) -> str:
+    """The remote to push ``tree`` to: ``given``, else what it remembers, else ``default``.
+
+    A tree that no pull has brought remembers it from now on.
+
+    Raises:
+        LocalWriteError: the disk cannot take it.
+    """
+    state = read_tree_state(tree)
+    name = given or (state.remote if state else default)
+    if state is None:
+        write_tree_state(tree, TreeState(name, complete=True))
+    return name

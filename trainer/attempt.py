@@ -1,0 +1,132 @@
+"""One run of darknet, from its start to its end, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from trainer.config import STATE_FOLDER
+from trainer.darknet.output import Complaint, Progress, parse_line
+from trainer.darknet.program import Flavour, train_arguments
+from trainer.policy import refuse_start
+from trainer.process import Exited, Line, Process, Started
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from trainer.config import Run
+    from trainer.darknet.output import Event
+
+LOG_NAME = "darknet.log"
+
+_TICK_S = 0.25
+_STOP_GRACE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was seen of one run of darknet.
+
+    Attributes:
+        first_iteration: of the first loss line; None if there was none.
+        last_iteration: of the last one.
+        exit_status: as Python has it: negative for a signal.
+        complaint: the last one among darknet's last lines.
+        refused: why it was ended at its first iteration; empty if it was not.
+    """
+
+    first_iteration: int | None
+    last_iteration: int | None
+    exit_status: int
+    complaint: Complaint | None
+    refused: str = ""
+
+
+def run_attempt(
+    run: Run,
+    weights: Path | None,
+    resumed_from: int,
+    *,
+    stop: threading.Event,
+    on_start: Callable[[int], None],
+    on_event: Callable[[Event], None],
+    on_tick: Callable[[], None],
+) -> Outcome:
+    """Run darknet to its end, or until ``stop`` is set.
+
+    Args:
+        run: what is trained.
+        weights: to start from: a checkpoint, or the pretrained weights; None for random ones.
+        resumed_from: the checkpoint's iteration; 0 where ``weights`` is none.
+        stop: ends darknet when set.
+        on_start: gets darknet's pid.
+        on_event: gets what darknet says, as it says it.
+        on_tick: called several times a second.
+
+    Raises:
+        TreeError: darknet cannot be called like this.
+        NoDarknetError: there is no such program any more.
+    """
+    argv = [
+        str(run.program),
+        *train_arguments(
+            run.flavour,
+            data=run.data,
+            cfg=run.cfg,
+            weights=_as_argument(run.tree, weights),
+            extra=run.extra,
+            resuming=resumed_from > 0,
+        ),
+    ]
+    log = run.tree / STATE_FOLDER / LOG_NAME
+    with Process(
+        argv, run.tree, log, line_buffered=run.flavour is Flavour.PJ, wanted=_means_something
+    ) as process:
+        return _follow(process, resumed_from, stop, on_start, on_event, on_tick)
+
+
+def _follow(
+    process: Process,
+    resumed_from: int,
+    stop: threading.Event,
+    on_start: Callable[[int], None],
+    on_event: Callable[[Event], None],
+    on_tick: Callable[[], None],
+) -> Outcome:
+    first: int | None = None
+    last: int | None = None
+    refused = ""
+    stopping = False
+    while True:
+        if (stop.is_set() or refused) and not stopping:
+            stopping = True
+            process.stop(_STOP_GRACE_S)
+        happened = process.next_event(_TICK_S)
+        on_tick()
+        if isinstance(happened, Started):
+            on_start(happened.pid)
+        elif isinstance(happened, Exited):
+            return Outcome(first, last, happened.returncode, _last_complaint(process), refused)
+        elif isinstance(happened, Line) and (event := parse_line(happened.text)) is not None:
+            if isinstance(event, Progress):
+                if first is None:
+                    first, refused = event.iteration, refuse_start(event.iteration, resumed_from)
+                last = event.iteration
+            on_event(event)
+
+
+def _means_something(line: str) -> bool:
+    return parse_line(line) is not None
+
+
+def _last_complaint(process: Process) -> Complaint | None:
+    events = (parse_line(line) for line in reversed(process.last_lines))
+    return next((event for event in events if isinstance(event, Complaint)), None)
+
+
+def _as_argument(tree: Path, weights: Path | None) -> str | None:
+    if weights is None:
+        return None
+    return weights.relative_to(tree).as_posix() if weights.is_relative_to(tree) else str(weights)

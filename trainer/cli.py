@@ -1,0 +1,208 @@
+"""The commands; the one place of this package that prints and exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from drivesync.cli import interruptible, run_command
+from drivesync.config import Settings, default_tree
+from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
+from drivesync.progress import TerminalReporter
+from trainer.background import launch, running_pid, signal_supervisor
+from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, STATE_FOLDER, Wishes
+from trainer.session import supervise
+from trainer.status import ENDED, Status, describe, read_status, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOG_NAME = "supervisor.log"
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_START_WAIT_S = 15.0
+_STOP_WAIT_S = 60.0
+_LOOK_EVERY_S = 0.1
+_TREE = click.argument("tree", required=False, type=click.Path(path_type=Path))
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(package_name="darknet-drivesync")
+def cli() -> None:
+    """Run darknet and keep it running, from the last good checkpoint to the end, with nothing lost on the way.
+
+    \b
+    trainer supervise --background    train; run it again after a dropped session, and training goes on
+    trainer status                    what is safe, how far it is
+    trainer stop                      stop darknet, push what is queued
+
+    Exit status: 0 done, 64 usage, 65 damaged data, 66 not found, 69 Drive unreachable after retries, 73 cannot
+    write locally, 75 stopped before the end (run again to go on), 77 not allowed, 78 settings or tree wrong.
+    """
+
+
+@cli.command("supervise")
+@_TREE
+@click.option("--data", help=f"The .data file, relative to TREE.  [default: {DEFAULT_DATA}]")
+@click.option("--cfg", help=f"The .cfg file, relative to TREE.  [default: {DEFAULT_CFG}]")
+@click.option(
+    "--weights", help=f"Pretrained weights to start from.  [default: {DEFAULT_WEIGHTS} where it exists]"
+)
+@click.option("--darknet", help="The darknet program.  [default: TREE/darknet if executable, else on PATH]")
+@click.option("--remote", help="The folder in My Drive.  [default: what TREE remembers, else darknet]")
+@click.option("--no-push", is_flag=True, help="Use no Drive: everything stays on this disk.")
+@click.option(
+    "--grace", "grace_s", default=20.0, show_default=True, help="Seconds to go on pushing after a stop."
+)
+@click.option("--background", is_flag=True, help="Detach, and return at once; see `trainer status`.")
+@click.pass_obj
+def supervise_command(
+    extra: Sequence[str],
+    tree: Path | None,
+    *,
+    data: str | None,
+    cfg: str | None,
+    weights: str | None,
+    darknet: str | None,
+    remote: str | None,
+    no_push: bool,
+    grace_s: float,
+    background: bool,
+) -> None:
+    """Train the darknet tree TREE to its end; what follows `--` is handed to darknet.
+
+    The tree is pulled from Drive if it is not there. Training starts from the best whole checkpoint, each new one is
+    pushed and verified while darknet runs, and darknet is started again when it dies. Run the same command again
+    after whatever happened: training goes on.
+
+    \b
+    trainer supervise                          in TREE /content/darknet or ./darknet
+    trainer supervise --background             the same, detached
+    trainer supervise mytree --cfg cfg/my.cfg --data cfg/my.data -- -map
+    """
+    wishes = Wishes(tree or default_tree(), data, cfg, weights, darknet, tuple(extra or ()))
+    if background:
+        _start_in_background(wishes.tree)
+        return
+    settings = Settings.from_environment(os.environ)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    with TerminalReporter() as reporter:
+        supervise(
+            wishes,
+            settings,
+            remote,
+            pushing=not no_push,
+            grace_s=grace_s,
+            reporter=reporter,
+            stop=stop,
+            while_pulling=interruptible,
+        )
+
+
+def _start_in_background(tree: Path) -> None:
+    """Start this same command line detached, and wait until it trains or has said why it does not."""
+    if (pid := running_pid(tree)) is not None:
+        _say_running(tree, pid)
+        return
+    argv = [argument for argument in sys.argv[1:] if argument != "--background"]
+    pid = launch([sys.executable, "-m", "trainer", *argv], tree / STATE_FOLDER / LOG_NAME)
+    give_up_s = time.monotonic() + _START_WAIT_S
+    while time.monotonic() < give_up_s:
+        status = read_status(tree)
+        if status is not None and status.pid == pid:
+            if status.state in {"training", "restarting", "pushing", "finished"}:
+                break
+            if status.state in ENDED:
+                raise _as_error(status)
+        elif not _is_alive(pid):
+            if (other := running_pid(tree)) is not None:
+                _say_running(tree, other)
+                return
+            raise DrivesyncError(
+                "the supervisor ended before it began", hint=f"{tree / STATE_FOLDER / LOG_NAME} says why."
+            )
+        time.sleep(_LOOK_EVERY_S)
+    click.echo(f"trainer: supervising {tree} as process {pid}; log: {tree / STATE_FOLDER / LOG_NAME}")
+    _print_status(tree)
+
+
+def _say_running(tree: Path, pid: int) -> None:
+    click.echo(f"trainer: process {pid} supervises {tree} already")
+    _print_status(tree)
+
+
+def _print_status(tree: Path) -> None:
+    if (status := read_status(tree)) is not None:
+        click.echo(describe(status, time.time()))
+
+
+def _as_error(status: Status) -> DrivesyncError:
+    """The error with which another process ended."""
+    error = DrivesyncError(status.message)
+    error.exit_code = status.exit_code or DrivesyncError.exit_code
+    return error
+
+
+def _is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+@cli.command("status")
+@_TREE
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status_command(tree: Path | None, *, as_json: bool) -> None:
+    """Say how the training in TREE stands: what is safe first.
+
+    \b
+    trainer status
+    trainer status --json mytree
+    """
+    tree = tree or default_tree()
+    status = read_status(tree)
+    if status is None:
+        raise NotFoundError(f"nothing has been trained in {tree}", hint="Start it with `trainer supervise`.")
+    click.echo(json.dumps(to_json(status)) if as_json else describe(status, time.time()))
+
+
+@cli.command("stop")
+@_TREE
+def stop_command(tree: Path | None) -> None:
+    """Stop the training in TREE: darknet first, then what is queued is pushed.
+
+    \b
+    trainer stop
+    """
+    tree = tree or default_tree()
+    pid = signal_supervisor(tree, signal.SIGTERM)
+    if pid is None:
+        raise NotFoundError(f"no supervisor runs in {tree}")
+    give_up_s = time.monotonic() + _STOP_WAIT_S
+    while _is_alive(pid) and running_pid(tree) == pid:
+        if time.monotonic() > give_up_s:
+            raise UnfinishedError(f"process {pid} is still pushing", hint="Look again with `trainer status`.")
+        time.sleep(_LOOK_EVERY_S)
+    _print_status(tree)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run a command line; returns the exit status. What follows ``--`` is darknet's."""
+    ours, extra = list(argv), []
+    if "--" in ours:
+        cut = ours.index("--")
+        ours, extra = ours[:cut], ours[cut + 1 :]
+    return run_command(cli, ours, extra)
+
+
+def main() -> None:
+    """The console command."""
+    sys.exit(run(sys.argv[1:]))

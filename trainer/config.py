@@ -1,0 +1,204 @@
+"""What is to be trained: the names that the user gave, or the tutorial's, resolved once against a tree."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from drivesync.disk import local_errors, write_atomically
+from trainer.checkpoint import RUN_FILE, read_network
+from trainer.darknet.data import parse_data
+from trainer.darknet.program import Flavour, flavour_of, refuse_weights
+from trainer.errors import NoDarknetError, TreeError
+
+if TYPE_CHECKING:
+    from trainer.darknet.cfg import Network
+
+STATE_FOLDER = ".trainer"
+"""What trainer keeps in a tree for itself."""
+
+DEFAULT_DATA = "cfg/remote.data"
+DEFAULT_CFG = "cfg/remote.cfg"
+DEFAULT_WEIGHTS = "yolov4-tiny.conv.29"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for; None and empty stand for the defaults.
+
+    Attributes:
+        tree: the darknet tree.
+        data, cfg: relative to the tree, or absolute within it.
+        weights: pretrained, to start from where there is no checkpoint.
+        darknet: the program.
+        extra: further flags for darknet.
+    """
+
+    tree: Path
+    data: str | None = None
+    cfg: str | None = None
+    weights: str | None = None
+    darknet: str | None = None
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is being trained. ``data``, ``cfg``, ``backup`` and ``pretrained`` are POSIX paths relative to the tree.
+
+    Attributes:
+        tree: absolute.
+        data: the .data file.
+        cfg: the .cfg file.
+        network: what the cfg says.
+        backup: the directory for checkpoints, which the .data file names.
+        pretrained: weights to start from where there is no checkpoint; None starts from random ones.
+        program: the darknet program, absolute.
+        flavour: which darknet it is.
+        extra: the user's own flags for it.
+    """
+
+    tree: Path
+    data: str
+    cfg: str
+    network: Network
+    backup: str
+    pretrained: str | None
+    program: Path
+    flavour: Flavour
+    extra: tuple[str, ...]
+
+    @property
+    def base(self) -> str:
+        """What the names of the run's weights files begin with."""
+        return PurePosixPath(self.cfg).stem
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The run's checkpoints, as globs below the tree."""
+        return f"{self.backup}/*.weights", f"{self.backup}/*.backup"
+
+
+def has_files(wishes: Wishes) -> bool:
+    """Whether the tree holds what a training begins with."""
+    names = (wishes.data or DEFAULT_DATA, wishes.cfg or DEFAULT_CFG)
+    return all((wishes.tree / name).is_file() for name in names)
+
+
+def resolve_run(wishes: Wishes) -> Run:
+    """Find everything that a training needs, and read what it says.
+
+    Raises:
+        TreeError: a file is missing or wrong.
+        NoDarknetError: there is no darknet program.
+    """
+    tree = wishes.tree.resolve()
+    data = _inside(tree, wishes.data or DEFAULT_DATA, "--data", "*.data")
+    cfg = _inside(tree, wishes.cfg or DEFAULT_CFG, "--cfg", "*.cfg")
+    network = read_network(tree / cfg, cfg)
+    if network.max_batches < 1:
+        raise TreeError(
+            f"{cfg} has no max_batches", hint="Give it one in [net]: classes * 2000, at least 6000."
+        )
+    try:
+        said = parse_data((tree / data).read_text("utf-8", "replace"), data)
+    except OSError as error:
+        raise TreeError(f"{data} cannot be read: {error.strerror}") from error
+    program = _find_program(tree, wishes.darknet)
+    flavour = _read_flavour(program)
+    return Run(
+        tree=tree,
+        data=data,
+        cfg=cfg,
+        network=network,
+        backup=_backup(tree, data, said.backup),
+        pretrained=_pretrained(tree, wishes.weights, flavour),
+        program=program,
+        flavour=flavour,
+        extra=wishes.extra,
+    )
+
+
+def record_run(run: Run) -> None:
+    """Leave word in the tree of what is trained there, so that its checkpoints can be judged by others.
+
+    Raises:
+        LocalWriteError: the disk cannot take it.
+    """
+    path = run.tree / RUN_FILE
+    with local_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(
+        path, json.dumps({"data": run.data, "cfg": run.cfg, "backup": run.backup}).encode() + b"\n"
+    )
+
+
+def _inside(tree: Path, name: str, option: str, pattern: str) -> str:
+    path = tree / name
+    if not path.is_file():
+        others = sorted(other.relative_to(tree).as_posix() for other in (tree / "cfg").glob(pattern))
+        there = f"; there are {', '.join(others[:5])}" if others else ""
+        raise TreeError(f"there is no {name} in {tree}{there}", hint=f"Name the file with {option}.")
+    return _relative(tree, path, option)
+
+
+def _relative(tree: Path, path: Path, option: str) -> str:
+    try:
+        return path.relative_to(tree).as_posix()
+    except ValueError:
+        raise TreeError(f"{path} lies outside {tree}", hint=f"{option} names a file in the tree.") from None
+
+
+def _backup(tree: Path, data: str, backup: str) -> str:
+    # darknet joins the path with a slash of its own, and resolves it against its working directory, the tree.
+    place = Path(os.path.normpath(tree / backup))
+    if place == tree or not place.is_relative_to(tree):
+        raise TreeError(
+            f"{data}: backup = {backup} is not a directory within the tree, so checkpoints could not be kept safe",
+            hint="Write `backup = backup/` there.",
+        )
+    return place.relative_to(tree).as_posix()
+
+
+def _pretrained(tree: Path, weights: str | None, flavour: Flavour) -> str | None:
+    if weights is None:
+        usable = (tree / DEFAULT_WEIGHTS).is_file() and not refuse_weights(flavour, DEFAULT_WEIGHTS)
+        return DEFAULT_WEIGHTS if usable else None
+    if not (tree / weights).is_file():
+        raise TreeError(
+            f"there is no {weights} in {tree}", hint="Name the pretrained weights with --weights."
+        )
+    if refused := refuse_weights(flavour, weights):
+        raise TreeError(refused)
+    return weights
+
+
+def _find_program(tree: Path, given: str | None) -> Path:
+    own = tree / "darknet"
+    if given is not None:
+        found = shutil.which(given) if "/" not in given else str(Path(given).resolve())
+        if found is None or not os.access(found, os.X_OK) or not Path(found).is_file():
+            raise NoDarknetError(f"{given} is no program that can be run")
+        return Path(found)
+    if own.is_file() and os.access(own, os.X_OK):
+        return own
+    found = shutil.which("darknet")
+    if found is None:
+        raise NoDarknetError(
+            f"there is no darknet program in {tree} and none on PATH",
+            hint="Build it with make in the tree, install the package darknet, or name one with --darknet.",
+        )
+    return Path(found).resolve()
+
+
+def _read_flavour(program: Path) -> Flavour:
+    try:
+        flavour = flavour_of(program.read_bytes())
+    except OSError as error:
+        raise NoDarknetError(f"{program} cannot be read: {error.strerror}") from error
+    # A script around darknet, most likely; AlexeyAB's is the one that this project's users build.
+    return flavour or Flavour.AX

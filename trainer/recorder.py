@@ -1,0 +1,173 @@
+"""Keeps a run's status, metrics and chart while it goes on, and hands to drivesync what is to be pushed."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drivesync.push import find_files
+from trainer.darknet.output import MeanAveragePrecision, Progress
+from trainer.status import RestartNote
+
+if TYPE_CHECKING:
+    import queue
+    import threading
+    from collections.abc import Callable
+
+    from drivesync.files import Receipt
+    from drivesync.progress import Reporter
+    from drivesync.push import BackgroundPusher
+    from trainer.config import Run
+    from trainer.darknet.output import Event
+    from trainer.metrics import MetricsWriter
+    from trainer.status import StatusWriter
+
+METRICS_NAME = "metrics.jsonl"
+CHART_NAME = "chart.png"
+
+_NOTE_EVERY_S = 10.0
+_METRICS_EVERY_S = 5.0
+_CHART_EVERY_S = 60.0
+_CHART_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a supervisor works with.
+
+    Attributes:
+        pusher: entered; None where nothing is to be pushed.
+        safe: receipts, put by the pushing thread.
+        status, metrics: entered.
+        reporter: hears what a person would want to read in a log.
+        stop: set to end the training.
+        grace_s: how long may be pushed after an end that is not the training's.
+        jitter: a random number from 0 to 1.
+        clock: Unix time in seconds.
+    """
+
+    pusher: BackgroundPusher | None
+    safe: queue.SimpleQueue[Receipt]
+    status: StatusWriter
+    metrics: MetricsWriter
+    reporter: Reporter
+    stop: threading.Event
+    grace_s: float = 20.0
+    jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.time
+
+
+class Recorder:
+    """Hears what happens to a run and makes it known; used by one thread."""
+
+    def __init__(self, run: Run, around: Surroundings) -> None:
+        self._run = run
+        self._around = around
+        self._noted_s = self._offered_s = 0.0
+        self._drawn_s = around.clock()
+        self._metrics_due = False
+
+    def begin_attempt(self, number: int, resumed_from: int) -> None:
+        """Note that darknet is about to be started for the ``number``-th time in this session."""
+        self._around.metrics.resume(resumed_from + 1, kind="restarted" if number > 1 else "resumed")
+        self._around.status.update(state="training", attempts=number, iteration=resumed_from or None)
+
+    def hear(self, event: Event) -> None:
+        """Take in what darknet says."""
+        if isinstance(event, Progress):
+            self._around.metrics.progress(
+                iteration=event.iteration,
+                loss=event.loss,
+                avg_loss=event.avg_loss,
+                rate=event.rate,
+                seconds=event.seconds,
+            )
+            self._around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
+        elif isinstance(event, MeanAveragePrecision):
+            self._around.metrics.event(
+                "map", iteration=self._around.status.value.iteration, value=event.value
+            )
+
+    def note_restart(self, iteration: int, reason: str, resume_from: int, delay_s: float) -> None:
+        """Note that darknet ended at ``iteration`` and will be started again."""
+        around = self._around
+        around.reporter.note(f"at iteration {iteration} {reason}; starting again in {delay_s:.1f} s")
+        note = RestartNote(around.clock(), iteration, reason, resume_from)
+        around.status.update(state="restarting", restarts=(*around.status.value.restarts, note))
+
+    def tick(self) -> None:
+        """Take in what has become safe, and let people know now and then."""
+        around, now_s = self._around, self._around.clock()
+        self.take_receipts()
+        status = around.status.value
+        if now_s - self._noted_s >= _NOTE_EVERY_S and status.iteration is not None:
+            self._noted_s = now_s
+            loss = "" if status.avg_loss is None else f", avg loss {status.avg_loss:.4g}"
+            safe = "" if status.safe_iteration is None else f", safe up to {status.safe_iteration}"
+            around.reporter.note(f"iteration {status.iteration} of {status.max_batches}{loss}{safe}")
+        if self._metrics_due and now_s - self._offered_s >= _METRICS_EVERY_S:
+            self._metrics_due, self._offered_s = False, now_s
+            if now_s - self._drawn_s >= _CHART_EVERY_S:
+                self._drawn_s = now_s
+                self._draw_chart()
+            self._offer(*self._pictures)
+
+    def take_receipts(self) -> None:
+        """Make known what has become safe."""
+        around = self._around
+        while not around.safe.empty():
+            receipt = around.safe.get()
+            status = around.status.value
+            around.status.update(pushed=status.pushed + 1)
+            if receipt.iteration is None:
+                continue
+            self._metrics_due = True
+            around.metrics.event("pushed", iteration=receipt.iteration)
+            if receipt.iteration >= (status.safe_iteration or 0):
+                around.status.update(safe_iteration=receipt.iteration, safe_at_s=receipt.at_s)
+        if around.pusher is not None:
+            trouble = around.pusher.trouble
+            around.status.update(
+                pending=len(around.pusher.pending), trouble=f"waiting to push: {trouble}" if trouble else ""
+            )
+
+    def wrap_up(self) -> None:
+        """Offer all there is for the last time."""
+        self._around.metrics.flush()
+        self._draw_chart()
+        self.offer_checkpoints()
+        self._offer(*self._pictures)
+
+    def offer_checkpoints(self) -> None:
+        """Have every checkpoint pushed that is not yet."""
+        self._offer(*find_files(self._run.tree, self._run.patterns))
+
+    def _offer(self, *paths: str) -> None:
+        if self._around.pusher is not None:
+            for path in paths:
+                if (self._run.tree / path).is_file():
+                    self._around.pusher.offer(path)
+
+    @property
+    def _pictures(self) -> tuple[str, str]:
+        return f"{self._run.backup}/{METRICS_NAME}", f"{self._run.backup}/{CHART_NAME}"
+
+    def _draw_chart(self) -> None:
+        """Draw the loss chart in a process of its own: matplotlib would stay in this one's memory."""
+        paths = [str(self._run.tree / path) for path in self._pictures]
+        try:
+            subprocess.run(
+                [sys.executable, "-m", "trainer.chart", *paths],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=True,
+                timeout=_CHART_TIMEOUT_S,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or b""
+            last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
+            self._around.reporter.note(f"no chart could be drawn: {last[0] if last else error}")

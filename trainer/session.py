@@ -1,0 +1,165 @@
+"""One session of a run: have the tree, hold its lock, push while training, and leave word of how it ended."""
+
+from __future__ import annotations
+
+import os
+import queue
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from drivesync.acceptance import find_accept
+from drivesync.config import DEFAULT_REMOTE
+from drivesync.disk import look
+from drivesync.errors import DrivesyncError, UnfinishedError
+from drivesync.index import Index
+from drivesync.pull import pull
+from drivesync.remotes import open_remote
+from drivesync.tree import read_tree_state, remember_remote
+from drivesync.watch import keep_pushed
+from trainer.background import RunLock
+from trainer.checkpoint import list_checkpoints
+from trainer.config import has_files, record_run, resolve_run
+from trainer.errors import GaveUpError
+from trainer.metrics import MetricsWriter
+from trainer.recorder import METRICS_NAME, Surroundings
+from trainer.status import Status, StatusWriter
+from trainer.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from drivesync.config import Settings
+    from drivesync.files import Receipt
+    from drivesync.progress import Reporter
+    from drivesync.remotes.base import Remote
+    from trainer.config import Run, Wishes
+
+_INTERRUPTED = UnfinishedError.exit_code
+_BROKEN = DrivesyncError.exit_code
+
+
+def supervise(
+    wishes: Wishes,
+    settings: Settings,
+    remote: str | None,
+    *,
+    pushing: bool,
+    grace_s: float,
+    reporter: Reporter,
+    stop: threading.Event,
+    while_pulling: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """Train a run to its end, from wherever the sessions before it have brought it.
+
+    Args:
+        wishes: what to train.
+        settings: drivesync's.
+        remote: where the tree comes from and its checkpoints go; None for what the tree remembers.
+        pushing: False keeps everything on this disk.
+        grace_s: how long may be pushed after a stop.
+        reporter: hears how it goes.
+        stop: set to end the training.
+        while_pulling: a context that makes a signal raise KeyboardInterrupt, for the time of the pull.
+
+    Raises:
+        AlreadyRunningError: another supervisor has the tree.
+        DrivesyncError: see ``Supervisor.train``, ``pull`` and ``resolve_run``.
+    """
+    with RunLock(wishes.tree):
+        status = StatusWriter(wishes.tree, Status("starting", os.getpid(), time.time()))
+        status.flush()
+        try:
+            with ExitStack() as stack:
+                place: Remote | None = None
+                if pushing:
+                    with while_pulling():
+                        place = _bring_tree(wishes, settings, remote, status, reporter, stack)
+                run = resolve_run(wishes)
+                record_run(run)
+                status.update(max_batches=run.network.max_batches)
+                _train(run, place, status, reporter, stop, grace_s)
+        except DrivesyncError as error:
+            said = f"{error}{'. ' + error.hint if error.hint else ''}"
+            status.update(state=_state_after(error), message=said, exit_code=error.exit_code)
+            raise
+        except KeyboardInterrupt:
+            status.update(
+                state="stopped", message="stopped before the training began", exit_code=_INTERRUPTED
+            )
+            raise
+        except BaseException as error:
+            status.update(state="failed", message=f"an error in the program: {error!r}", exit_code=_BROKEN)
+            raise
+
+
+def _state_after(error: DrivesyncError) -> str:
+    if isinstance(error, GaveUpError):
+        return "gave up"
+    return "stopped" if isinstance(error, UnfinishedError) else "failed"
+
+
+def _bring_tree(
+    wishes: Wishes,
+    settings: Settings,
+    remote: str | None,
+    status: StatusWriter,
+    reporter: Reporter,
+    stack: ExitStack,
+) -> Remote:
+    """Open the remote, and pull the tree if it is not there, or not all of it."""
+    tree = wishes.tree
+    state = read_tree_state(tree)
+    if has_files(wishes) and (state is None or state.complete):
+        return stack.enter_context(
+            open_remote(remember_remote(tree, remote, DEFAULT_REMOTE), settings, reporter.note)
+        )
+    name = remote or (state.remote if state else DEFAULT_REMOTE)
+    place = stack.enter_context(open_remote(name, settings, reporter.note))
+    status.update(state="pulling")
+    reporter.note(f"pulling {name} from Drive to {tree}")
+    result = pull(place, tree, workers=settings.workers, reporter=reporter)
+    result.raise_failure()
+    reporter.note(f"pulled {len(result.downloaded)} files ({result.downloaded_bytes / 1e6:.1f} MB)")
+    return place
+
+
+def _train(
+    run: Run,
+    place: Remote | None,
+    status: StatusWriter,
+    reporter: Reporter,
+    stop: threading.Event,
+    grace_s: float,
+) -> None:
+    safe: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
+    with ExitStack() as stack:
+        metrics = stack.enter_context(MetricsWriter(run.tree / run.backup / METRICS_NAME))
+        pusher = None
+        if place is not None:
+            status.update(safe_iteration=_safe_already(run))
+            pusher = stack.enter_context(
+                keep_pushed(run.tree, place, run.patterns, find_accept(), reporter=reporter, on_safe=safe.put)
+            )
+        Supervisor(run, Surroundings(pusher, safe, status, metrics, reporter, stop, grace_s)).train()
+
+
+def _safe_already(run: Run) -> int | None:
+    """The furthest iteration of the whole checkpoints that lie here as Drive holds them; None if there are none."""
+    with Index(run.tree) as index:
+        synced = index.read()
+    checkpoints = list_checkpoints([run.tree / run.backup], run.base, run.network)
+    held = []
+    for checkpoint in checkpoints:
+        path = checkpoint.path.relative_to(run.tree).as_posix()
+        here, then = look(run.tree, path), synced.get(path)
+        if (
+            here
+            and then
+            and checkpoint.verdict.whole
+            and (here.size, here.mtime_ns) == (then.size, then.mtime_ns)
+        ):
+            held.append(checkpoint.iteration)
+    return max(held, default=None)

@@ -1,0 +1,171 @@
+"""How a run stands: one value, which the supervisor writes to ``TREE/.trainer/status.json`` and others read."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from drivesync.disk import local_errors, write_atomically
+from drivesync.errors import LocalWriteError
+from trainer.background import running_pid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_EVERY_S = 1.0
+
+ENDED = frozenset({"finished", "stopped", "gave up", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNote:
+    """Why darknet was started again; ``at_s`` is Unix time."""
+
+    at_s: float
+    iteration: int
+    reason: str
+    resumed_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a run stands. Times are Unix times in seconds; None stands for what is not known or has not happened.
+
+    Attributes:
+        state: "starting", "pulling", "training", "restarting", "pushing", "finished", "stopped", "gave up", "failed";
+            and "dead", which only a reader can say: the supervisor is gone without having ended.
+        pid: of the supervisor.
+        started_s: when this session began.
+        updated_s: when this was written.
+        iteration: the last one that darknet has done.
+        max_batches: the iterations that the cfg asks for.
+        avg_loss: darknet's moving average; None also where it is not finite.
+        resumed_from: the checkpoint's iteration with which this session began; 0 for none.
+        safe_iteration: the furthest one that Drive holds, verified.
+        safe_at_s: when that was pushed.
+        pushed: files that this session has pushed and verified.
+        pending: files that are not on Drive yet.
+        trouble: why nothing can be pushed at the moment; empty if it can.
+        attempts: how often this session has started darknet.
+        restarts: why, for all but the first.
+        message: what the user should know; the reason where the run has ended.
+        exit_code: of the supervisor, where it has ended.
+    """
+
+    state: str
+    pid: int
+    started_s: float
+    updated_s: float = 0.0
+    iteration: int | None = None
+    max_batches: int | None = None
+    avg_loss: float | None = None
+    resumed_from: int | None = None
+    safe_iteration: int | None = None
+    safe_at_s: float | None = None
+    pushed: int = 0
+    pending: int = 0
+    trouble: str = ""
+    attempts: int = 0
+    restarts: tuple[RestartNote, ...] = ()
+    message: str = ""
+    exit_code: int | None = None
+
+
+class StatusWriter:
+    """Keeps the status file, at most one write a second but for changes of state; used from several threads.
+
+    What cannot be written is left out: a full disk is no reason to stop training.
+    """
+
+    def __init__(self, tree: Path, status: Status, clock: Callable[[], float] = time.time) -> None:
+        self._path = status_path(tree)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.value = status
+
+    def update(self, **changes: Any) -> None:
+        """Change the status, and write it if it is time."""
+        with self._lock:
+            before, now_s = self.value, self._clock()
+            self.value = replace(before, **changes)
+            if self.value.state != before.state or now_s - before.updated_s >= _EVERY_S:
+                self._write(now_s)
+
+    def flush(self) -> None:
+        """Write the status now."""
+        with self._lock:
+            self._write(self._clock())
+
+    def _write(self, now_s: float) -> None:
+        self.value = replace(self.value, updated_s=now_s)
+        content = json.dumps(to_json(self.value), allow_nan=False).encode() + b"\n"
+        with suppress(LocalWriteError), local_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._path, content)
+
+
+def status_path(tree: Path) -> Path:
+    """Where the status lies."""
+    return tree / ".trainer" / "status.json"
+
+
+def to_json(status: Status) -> dict[str, Any]:
+    """The status as JSON's own types; a loss that is not finite becomes null."""
+    loss = status.avg_loss
+    return asdict(status) | {"avg_loss": loss if loss is not None and math.isfinite(loss) else None}
+
+
+def read_status(tree: Path) -> Status | None:
+    """The status as it is now; None if no supervisor ever ran there, or if the file was lost."""
+    try:
+        said = json.loads(status_path(tree).read_bytes())
+        said["restarts"] = tuple(RestartNote(**note) for note in said["restarts"])
+        status = Status(**said)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    if status.state not in ENDED and running_pid(tree) is None:
+        message = "The supervisor is gone without a word; `trainer supervise` goes on where it stopped."
+        return replace(status, state="dead", message=message)
+    return status
+
+
+def describe(status: Status, now_s: float) -> str:
+    """The status in a few lines for people, the most important thing first."""
+    lines = [_describe_safety(status, now_s)]
+    done = "" if status.iteration is None else f" at iteration {status.iteration:,}"
+    goal = f" of {status.max_batches:,}" if done and status.max_batches else ""
+    loss = "" if status.avg_loss is None else f", avg loss {status.avg_loss:.4g}"
+    lines.append(f"{status.state}{done}{goal}{loss}")
+    if status.resumed_from:
+        lines.append(f"this session resumed at iteration {status.resumed_from + 1:,}")
+    if status.restarts:
+        last = status.restarts[-1]
+        lines.append(
+            f"{len(status.restarts)} restart(s), the last at iteration {last.iteration:,}: {last.reason}"
+        )
+    if status.pending:
+        lines.append(f"{status.pending} file(s) wait to be pushed")
+    lines.extend(line for line in (status.trouble, status.message) if line)
+    return "\n".join(lines)
+
+
+def _describe_safety(status: Status, now_s: float) -> str:
+    if status.safe_iteration is None:
+        return "nothing is safe on Drive yet"
+    line = f"safe up to iteration {status.safe_iteration:,}"
+    if status.safe_at_s is not None:
+        line += f" · pushed {describe_age(now_s - status.safe_at_s)} ago"
+    return f"{line} · verified"
+
+
+def describe_age(seconds: float) -> str:
+    """A span of time, roughly: "40 s", "12 min", "3.5 h"."""
+    if seconds < 120:
+        return f"{max(0, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
