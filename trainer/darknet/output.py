@@ -1,7 +1,7 @@
 """PURE: a line that one of the three darknets prints -> an event.
 
 The loss line of each, and every message that tells why a run ended, as measured on their CPU builds in 2026. Lines of
-no interest give None: AlexeyAB's prints thousands of them a second, so a line is first sorted by its first character.
+no interest give None: AlexeyAB's prints thousands of them a second, so a line is first sorted by its beginning.
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ Event = Progress | Saving | Loading | MeanAveragePrecision | NewBest | NormalEnd
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\][^\x07]*\x07|\x07")
 
+_COUNTER = re.compile(r"^[0-9]+(?=[^0-9:])\s*")
+
 _NUMBER = r"([-+]?(?:nan|inf|\d+(?:\.\d+)?))"
 _COUNTED = re.compile(
     rf"(\d+): {_NUMBER}, {_NUMBER} avg(?: loss)?, {_NUMBER} rate, {_NUMBER} seconds, (-?\d+) images"
@@ -143,21 +145,20 @@ def strip_escapes(line: str) -> str:
 def parse_line(line: str) -> Event | None:
     """Say what a line means; None where it means nothing to anybody.
 
-    Takes any text. Where a carriage return stands inside of a line, as after the counter of a mAP pass, only what
-    follows the last one counts, as on a terminal.
+    Takes any text. Where a carriage return stands inside of a line, only what follows the last one counts, as on a
+    terminal; and of the counter that a mAP pass leaves there, without a newline, only what follows it.
 
     Args:
         line: without its newline.
     """
     line = strip_escapes(line).strip()
     if "\r" in line:
-        line = line[line.rindex("\r") + 1 :].strip()
+        line = _COUNTER.sub("", line[line.rindex("\r") + 1 :].strip())
     if not line:
         return None
-    first = line[0]
-    if first.isdigit():
+    if line[0].isdigit():
         return _progress(line)
-    parse = _BY_FIRST.get(first)
+    parse = _BY_BEGINNING.get(line[:3])
     return parse(line) if parse else None
 
 
@@ -217,24 +218,20 @@ def _best(line: str) -> NewBest | None:
     return NewBest() if line.startswith("New best mAP") else None
 
 
-def _end(line: str) -> NormalEnd | Complaint | None:
-    for beginning in (
-        "If you want to train from the beginning",
-        "Training iteration has reached max batch limit",
-    ):
-        if line.startswith(beginning):
-            return NormalEnd()
-    return _complaint(line)
+def _end(line: str) -> NormalEnd | None:
+    endings = ("If you want to train from the beginning", "Training iteration has reached max batch limit")
+    return NormalEnd() if line.startswith(endings) else None
 
 
-_BY_FIRST: dict[str, Callable[[str], Event | None]] = {
-    "S": _saving,
-    "L": _loading,
-    "m": _precision,
-    "-": _precision,
-    "N": _best,
-    "I": _end,
-    "T": _end,
-    # Couldn't, Error, Wrong, filters, current, Malloc, Realloc, std, terminate, darknet: and *** begin complaints.
-    **dict.fromkeys("CEWfcMRstd*", _complaint),
+_BY_BEGINNING: dict[str, Callable[[str], Event | None]] = {
+    "Sav": _saving,
+    "Loa": _loading,
+    "mea": _precision,
+    "-> ": _precision,
+    "New": _best,
+    "If ": _end,
+    "Tra": _end,
+    "* c": _complaint,
+    **dict.fromkeys(("Cou", "Can", "Err", "Wro", "fil", "Try", "CUD", "cur", "cuD"), _complaint),
+    **dict.fromkeys(("Mal", "Cal", "Rea", "std", "ter", "War", "Con", "dar"), _complaint),
 }
