@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.filesize import decimal as format_size
 
 from drivesync.acceptance import find_accept
 from drivesync.config import CHECKPOINT_PATTERNS, DEFAULT_REMOTE, Settings, default_tree
-from drivesync.errors import DamagedError, DrivesyncError, NotFoundError, TransientError, UnfinishedError
+from drivesync.errors import DrivesyncError, NotFoundError, TransientError, UnfinishedError
 from drivesync.index import Index
 from drivesync.progress import TerminalReporter
 from drivesync.pull import pull
@@ -118,11 +119,7 @@ def push_command(tree: Path | None, remote: str | None, *, as_json: bool) -> Non
         click.echo(
             f"push: {sent} sent, {len(result.pushed) - sent} on Drive already, {len(result.refused)} not sent"
         )
-    if result.refused:
-        first = result.refused[0]
-        raise DamagedError(
-            f"{len(result.refused)} file(s) were not sent; the first is {first.path}: {first.reason}"
-        )
+    result.raise_failure()
 
 
 @cli.command("watch")
@@ -184,9 +181,8 @@ def _describe_pull(result: PullResult, tree: Path) -> dict[str, Any]:
 
 
 def _print_pull(result: PullResult, tree: Path) -> None:
-    megabytes = result.downloaded_bytes / 1e6
     click.echo(
-        f"pull: {len(result.downloaded)} files ({megabytes:.1f} MB) came to {tree} in {result.seconds:.1f} s, "
+        f"pull: {len(result.downloaded)} files ({format_size(result.downloaded_bytes)}) came to {tree} in {result.seconds:.1f} s, "
         f"{len(result.plan.keep)} were there already"
     )
     _print_some([(file.path, "changed here since it was pulled") for file in result.plan.conflicts], "kept")

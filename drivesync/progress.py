@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
+from rich.filesize import decimal as format_size
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -102,7 +103,9 @@ class TerminalReporter:
             elif now_s - self._last_line_s >= LINE_EVERY_S:
                 self._last_line_s = now_s
                 done = f"{self._files_done}/{self._files} files"
-                self._print(f"{self._what}: {done}, {self._size_done / 1e6:.1f} of {self._size / 1e6:.1f} MB")
+                self._print(
+                    f"{self._what}: {done}, {format_size(self._size_done)} of {format_size(self._size)}"
+                )
 
     def note(self, line: str) -> None:
         """Write ``line`` above the bar."""

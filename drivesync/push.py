@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal as format_size
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from drivesync.disk import look
-from drivesync.errors import DamagedError, DrivesyncError, LocalWriteError
+from drivesync.errors import DamagedError, DrivesyncError, LocalWriteError, UnfinishedError
 from drivesync.files import LocalFile, Receipt
 from drivesync.spool import Entry, Refused, Spool
 
@@ -128,7 +129,7 @@ class Pusher:
         self._index.record(entry.source)
         which = "" if entry.iteration is None else f", iteration {entry.iteration}"
         how = (
-            f"{entry.size / 1e6:.1f} MB, verified on Drive" if uploaded else "was on Drive already, verified"
+            f"{format_size(entry.size)}, verified on Drive" if uploaded else "was on Drive already, verified"
         )
         self._reporter.note(f"safe: {entry.path}{which} ({how})")
         return Pushed(receipt, uploaded=uploaded)
@@ -175,6 +176,15 @@ class PushResult:
 
     pushed: tuple[Pushed, ...]
     refused: tuple[Refused, ...]
+
+    def raise_failure(self) -> None:
+        """Raise the worst of what was not sent, if anything was not: a damaged file before one in use."""
+        if self.refused:
+            worst = min(self.refused, key=lambda refused: refused.moved)
+            said = f"{len(self.refused)} file(s) were not sent; {worst.path}: {worst.reason}"
+            if worst.moved:
+                raise UnfinishedError(said, hint="Run the same command again when nothing writes to it.")
+            raise DamagedError(said, hint="What Drive holds under that name is as it was.")
 
 
 def find_files(tree: Path, patterns: Iterable[str]) -> list[str]:

@@ -8,6 +8,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal as format_size
+
 from drivesync.acceptance import find_accept
 from drivesync.config import DEFAULT_REMOTE
 from drivesync.disk import look
@@ -122,7 +124,7 @@ def _bring_tree(
     reporter.note(f"pulling {name} from Drive to {tree}")
     result = pull(place, tree, workers=settings.workers, reporter=reporter)
     result.raise_failure()
-    reporter.note(f"pulled {len(result.downloaded)} files ({result.downloaded_bytes / 1e6:.1f} MB)")
+    reporter.note(f"pulled {len(result.downloaded)} files ({format_size(result.downloaded_bytes)})")
     return place
 
 

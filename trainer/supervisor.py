@@ -65,6 +65,7 @@ class Supervisor:
         while True:
             decision = self._attempt(best, candidates)
             if isinstance(decision, Finish):
+                self._around.metrics.event("finished", iteration=decision.final.iteration)
                 self._finish(decision.final, "the training is finished")
                 return
             if isinstance(decision, GiveUp):
@@ -137,7 +138,6 @@ class Supervisor:
     def _finish(self, final: Checkpoint, message: str) -> None:
         """Wait until everything is safe, for as long as that takes: only then the training is over."""
         around = self._around
-        around.metrics.event("finished", iteration=final.iteration)
         around.status.update(state="pushing", iteration=final.iteration)
         self._recorder.wrap_up()
         if around.pusher is not None:
