@@ -47,6 +47,8 @@ _ROUTES: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = tuple(
         (f"{_API}/drives/{_ID}", {"GET": "drives.get"}),
         (f"{_UPLOAD}/files", {"POST": "files.create", "PUT": "upload", "DELETE": "upload.cancel"}),
         (f"{_UPLOAD}/files/{_ID}", {"PATCH": "files.update", "PUT": "upload", "DELETE": "upload.cancel"}),
+        # What a document's exportLinks lead to, on another host but with the same token.
+        (f"/feeds/download/{_ID}", {"GET": "files.export"}),
         ("/batch(?:/drive/v3)?", {"POST": "batch"}),
     )
 )

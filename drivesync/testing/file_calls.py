@@ -97,7 +97,7 @@ def answer_media(request: Request, data: bytes | bytearray, mime_type: str) -> A
 def export_file(service: Service, request: Request) -> Answer:
     """files.export: every type is given the same text, for only the call itself is of interest here."""
     entry = service.entry(request)
-    mime_type = request.query.get("mimeType", "")
+    mime_type = request.query.get("mimeType") or request.query.get("as", "")
     if not is_document(entry):
         raise ApiError(403, "fileNotExportable", "Export only supports Docs Editors files.")
     if mime_type not in EXPORT_TYPES:
