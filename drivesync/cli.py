@@ -182,8 +182,8 @@ def _describe_pull(result: PullResult, tree: Path) -> dict[str, Any]:
 
 def _print_pull(result: PullResult, tree: Path) -> None:
     click.echo(
-        f"pull: {len(result.downloaded)} files ({format_size(result.downloaded_bytes)}) came to {tree} in {result.seconds:.1f} s, "
-        f"{len(result.plan.keep)} were there already"
+        f"pull: {len(result.downloaded)} files ({format_size(result.downloaded_bytes)}) came to {tree} "
+        f"in {result.seconds:.1f} s, {len(result.plan.keep)} were there already"
     )
     _print_some([(file.path, "changed here since it was pulled") for file in result.plan.conflicts], "kept")
     _print_some([(entry.path, entry.reason) for entry in result.plan.skipped], "left on Drive")
