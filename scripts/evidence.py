@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FINAL = "backup/remote_final.weights"
+CHART = "backup/chart.png"
 
 _HEADER_BYTES = 20
 _loopback = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -91,6 +92,12 @@ def visible_files(tree: Path) -> Iterator[Path]:
             yield path
 
 
+def trained_iterations(tree: Path) -> list[int]:
+    """The iterations that darknet itself printed, in that order."""
+    log = (tree / ".trainer" / "darknet.log").read_text(errors="replace")
+    return [int(number) for number in re.findall(r"^ *(\d+): [\d.]+, [\d.]+ avg", log, re.MULTILINE)]
+
+
 def read_iteration(weights: bytes, cfg: str) -> int:
     """Up to which iteration a weights file was trained; -1 unless every number in it is finite.
 
@@ -119,6 +126,7 @@ def inspect_end(
     md5_of = {file.path: file.md5 for file in files}
     twins = [path for path, count in Counter(file.path for file in files).items() if count > 1]
     final = next((file for file in files if file.path == f"darknet/{FINAL}"), None)
+    chart = next((file for file in files if file.path == f"darknet/{CHART}"), None)
     cfg = (seed / "cfg" / "remote.cfg").read_text()
     return {
         f"Drive holds {FINAL}, the same as the local one": (
@@ -131,6 +139,9 @@ def inspect_end(
             len(receipts) > 0 and all(drive.revision_md5(receipt) == receipt["md5"] for receipt in receipts)
         ),
         f"of {len(files)} files on Drive no two have one name": not twins,
+        f"Drive holds {CHART}, a picture": (
+            chart is not None and drive.read(chart).startswith(b"\x89PNG\r\n\x1a\n")
+        ),
         "what the user uploaded is as it was": all(
             md5_of.get(f"darknet/{path.relative_to(seed)}") == _md5(path) for path in visible_files(seed)
         ),
