@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from drivesync.testing.fields import Mask, parse_fields
 from drivesync.testing.file_calls import answer_media
 from drivesync.testing.resources import about_resource, drive_resource, file_resource, revision_resource
+from drivesync.testing.revisions import all_revisions, find_revision, pin_revision
+from drivesync.testing.revisions import delete_revision as drop_revision
 from drivesync.testing.rfc3339 import format_time
 from drivesync.testing.schema import shape_of
 from drivesync.testing.wire import Answer, ApiError, JsonObject, answer_json, invalid, not_found
 
 if TYPE_CHECKING:
+    from drivesync.testing.changes import Change
     from drivesync.testing.entries import Entry
     from drivesync.testing.service import Request, Service
 
@@ -29,7 +32,7 @@ _DEFAULT_DRIVES = parse_fields("kind,nextPageToken,drives(kind,id,name)")
 def get_start_page_token(service: Service, request: Request) -> Answer:
     """changes.getStartPageToken."""
     mask = request.mask(_ALL, shape_of("StartPageToken"))
-    token = str(service.store.next_change)
+    token = str(service.store.changes.next_number)
     return answer_json(mask.select({"kind": "drive#startPageToken", "startPageToken": token}))
 
 
@@ -37,21 +40,21 @@ def list_changes(service: Service, request: Request) -> Answer:
     """changes.list: of each file only the last change, in the order of those."""
     mask = request.mask(_DEFAULT_CHANGES, shape_of("ChangeList"))
     token = request.query.get("pageToken", "")
-    if not token.isdecimal() or not 1 <= int(token) <= service.store.next_change:
+    if not token.isdecimal() or not 1 <= int(token) <= service.store.changes.next_number:
         raise invalid("Invalid Value", location="pageToken")
     page_size = request.number("pageSize", default=100, highest=1000)
-    pending = service.store.changes_since(int(token))
+    pending = service.store.changes.since(int(token))
     changes: list[object] = []
     change_mask = mask.part("changes")
     body: JsonObject = {"kind": "drive#changeList", "changes": changes}
-    for number, file_id, at_ms in pending:
+    for change in pending:
         if len(changes) == page_size:
-            body["nextPageToken"] = str(number)
+            body["nextPageToken"] = str(change.number)
             break
-        if change_mask is not None and _is_visible(service, request, file_id):
-            changes.append(_change_resource(service, file_id, at_ms, change_mask))
+        if change_mask is not None and _is_visible(service, request, change.file_id):
+            changes.append(_change_resource(service, change, change_mask))
     else:
-        body["newStartPageToken"] = str(service.store.next_change)
+        body["newStartPageToken"] = str(service.store.changes.next_number)
     return answer_json({name: body[name] for name, _ in mask.wanted(body)})
 
 
@@ -102,7 +105,7 @@ def list_revisions(service: Service, request: Request) -> Answer:
     """revisions.list, oldest first."""
     entry = _revised(service, request)
     mask = request.mask(_DEFAULT_REVISIONS, shape_of("RevisionList"))
-    revisions = service.store.revisions(entry.id)
+    revisions = all_revisions(service.store, entry.id)
     start, page_size = _read_offset(request, len(revisions), default=200, highest=1000)
     body: JsonObject = {
         "kind": "drive#revisionList",
@@ -117,14 +120,14 @@ def get_revision(service: Service, request: Request) -> Answer:
     """revisions.get."""
     entry = _revised(service, request)
     mask = request.mask(_DEFAULT_REVISION, shape_of("Revision"))
-    revision = service.store.revision(entry.id, request.call.ids[1])
+    revision = find_revision(service.store, entry.id, request.call.ids[1])
     return answer_json(mask.select(revision_resource(revision)))
 
 
 def download_revision(service: Service, request: Request) -> Answer:
     """revisions.get with alt=media."""
     entry = _revised(service, request)
-    revision = service.store.revision(entry.id, request.call.ids[1])
+    revision = find_revision(service.store, entry.id, request.call.ids[1])
     return answer_media(request, revision.content.data, revision.mime_type)
 
 
@@ -136,13 +139,13 @@ def update_revision(service: Service, request: Request) -> Answer:
     keep = body.get("keepForever") if isinstance(body, dict) else None
     if not isinstance(keep, bool):
         raise invalid("Invalid value for: keepForever", location="keepForever")
-    revision = service.store.pin_revision(entry.id, request.call.ids[1], keep_forever=keep)
+    revision = pin_revision(service.store, entry.id, request.call.ids[1], keep_forever=keep)
     return answer_json(mask.select(revision_resource(revision)))
 
 
 def delete_revision(service: Service, request: Request) -> Answer:
     """revisions.delete."""
-    service.store.delete_revision(_revised(service, request).id, request.call.ids[1])
+    drop_revision(service.store, _revised(service, request).id, request.call.ids[1])
     return Answer(204)
 
 
@@ -175,20 +178,20 @@ def _is_visible(service: Service, request: Request, file_id: str) -> bool:
     return not entry.drive_id or (with_drives and not request.flag("restrictToMyDrive"))
 
 
-def _change_resource(service: Service, file_id: str, at_ms: int, mask: Mask) -> object:
-    entry = service.store.entries.get(file_id)
-    change: JsonObject = {
+def _change_resource(service: Service, change: Change, mask: Mask) -> object:
+    entry = service.store.entries.get(change.file_id)
+    resource: JsonObject = {
         "kind": "drive#change",
         "type": "file",
         "changeType": "file",
-        "time": format_time(at_ms),
+        "time": format_time(change.at_ms),
         "removed": entry is None,
-        "fileId": file_id,
+        "fileId": change.file_id,
     }
     file_mask = mask.part("file")
     if entry is not None and file_mask is not None:
         # Built with its own mask: only the fields that are wanted cost time.
-        change["file"] = file_resource(service.store, entry, file_mask)
+        resource["file"] = file_resource(service.store, entry, file_mask)
         if entry.drive_id:
-            change["driveId"] = entry.drive_id
-    return mask.select(change)
+            resource["driveId"] = entry.drive_id
+    return mask.select(resource)

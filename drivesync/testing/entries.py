@@ -10,6 +10,12 @@ SHORTCUT_TYPE = "application/vnd.google-apps.shortcut"
 WORKSPACE_PREFIX = "application/vnd.google-apps."
 BLOB_TYPE = "application/octet-stream"
 
+REVISIONS_KEPT = 100
+"""How many revisions of a file Drive keeps."""
+
+REVISION_LIFETIME_MS = 30 * 24 * 3600 * 1000
+"""Older revisions may be purged, unless they are kept forever."""
+
 UPLOAD_STEP_BYTES = 256 * 1024
 """Chunks of a resumable upload are multiples of this, and that much at least is kept of a broken one."""
 
@@ -123,6 +129,15 @@ class Entry:
             return 0
         pinned = sum(old.content.size_bytes for old in self.revisions[:-1] if old.keep_forever)
         return self.revisions[-1].content.size_bytes + pinned
+
+    def expire_revisions(self, now_ms: int) -> None:
+        """Forget what Drive would: revisions 30 days old or beyond the last hundred, unless kept forever."""
+        loose = [old for old in self.revisions[:-1] if not old.keep_forever]
+        surplus = max(0, len(self.revisions) - REVISIONS_KEPT)
+        oldest_ms = now_ms - REVISION_LIFETIME_MS
+        doomed = {old.id for at, old in enumerate(loose) if at < surplus or old.modified_ms < oldest_ms}
+        if doomed:
+            self.revisions[:] = [old for old in self.revisions if old.id not in doomed]
 
 
 @dataclass(slots=True)

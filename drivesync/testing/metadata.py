@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from drivesync.testing.rfc3339 import parse_time
 from drivesync.testing.wire import ApiError, invalid, not_writable
+
+if TYPE_CHECKING:
+    from drivesync.testing.entries import Entry
 
 _T = TypeVar("_T")
 _PROPERTY_LIMIT_BYTES = 124
@@ -20,6 +23,7 @@ _TEXTS = {
 }
 _TIMES = {"modifiedTime": "modified_ms", "viewedByMeTime": "viewed_ms"}
 _FLAGS = {"starred": "starred", "trashed": "trashed"}
+_PLAIN = ("name", "description", "starred", "modified_ms", "viewed_ms", "folder_color", "original_filename")
 _ON_CREATE_ONLY = frozenset({"id", "parents", "createdTime", "shortcutDetails"})
 _ACCEPTED_AND_UNUSED = frozenset(
     {
@@ -70,6 +74,39 @@ def parse_metadata(body: object, *, creating: bool) -> Metadata:
             raise not_writable(_explain_create_only(key))
         _set_field(found, key, value)
     return found
+
+
+def apply_metadata(entry: Entry, metadata: Metadata, now_ms: int) -> None:
+    """Change in ``entry`` what a request may change at any time; its id, type and place are not among it."""
+    for name in _PLAIN:
+        value = getattr(metadata, name)
+        if value is not None:
+            setattr(entry, name, value)
+    if metadata.trashed is not None and metadata.trashed != (entry.trashed_ms is not None):
+        entry.trashed_ms = now_ms if metadata.trashed else None
+    entry.properties = _merge(entry.properties, metadata.properties)
+    entry.app_properties = _merge(entry.app_properties, metadata.app_properties)
+
+
+def copied_metadata(source: Entry, metadata: Metadata) -> Metadata:
+    """What is said of a copy of ``source`` for which a request says ``metadata``."""
+    return Metadata(
+        id=metadata.id,
+        name=f"Copy of {source.name}" if metadata.name is None else metadata.name,
+        mime_type=metadata.mime_type or source.mime_type,
+        parents=metadata.parents or source.parents or None,
+        description=source.description if metadata.description is None else metadata.description,
+        starred=metadata.starred,
+        modified_ms=metadata.modified_ms,
+        shortcut_target_id=source.shortcut_target_id or None,
+        properties={**source.properties, **metadata.properties},
+        app_properties={**source.app_properties, **metadata.app_properties},
+    )
+
+
+def _merge(kept: dict[str, str], wanted: Mapping[str, str | None]) -> dict[str, str]:
+    merged = {**kept, **wanted}
+    return {key: text for key, text in merged.items() if text is not None}
 
 
 def _set_field(found: Metadata, key: str, value: object) -> None:

@@ -4,15 +4,17 @@
     ├── entries        id -> Entry; a child names its parent, _children is the index the other way
     ├── drives         id -> SharedDrive
     ├── uploads        id -> UploadSession
-    └── _changed       id -> number of its last change, oldest change first: what changes.list reads
+    └── changes        what changed in which order
 
 Nothing here is locked: whoever shares a store between threads holds one lock around each call.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from drivesync.testing.changes import ChangeLog
 from drivesync.testing.entries import (
     BLOB_TYPE,
     FOLDER_TYPE,
@@ -25,7 +27,7 @@ from drivesync.testing.entries import (
     SharedDrive,
     UploadSession,
 )
-from drivesync.testing.metadata import Metadata
+from drivesync.testing.metadata import Metadata, apply_metadata, copied_metadata
 from drivesync.testing.wire import ApiError, invalid, not_found
 
 if TYPE_CHECKING:
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 
 FREE_STORAGE_BYTES: Final = 15 * 2**30
 """What a Google account has without paying."""
-
-_REVISIONS_KEPT: Final = 100
-_REVISION_LIFETIME_MS: Final = 30 * 24 * 3600 * 1000
 
 
 class Store:
@@ -64,9 +63,7 @@ class Store:
         self._children: dict[str, dict[str, None]] = {}
         self._generated: set[str] = set()
         self._gone: set[str] = set()
-        self._changed: dict[str, int] = {}
-        self._change_ms: dict[str, int] = {}
-        self._last_change = 0
+        self.changes = ChangeLog()
         self.root_id = self._add_root(new_id(), "My Drive", drive_id="")
 
     # Looking
@@ -102,25 +99,6 @@ class Store:
     def trashed_bytes(self) -> int:
         """How much of the storage lies in the trash."""
         return sum(entry.quota_bytes for entry in self.entries.values() if self.is_trashed(entry))
-
-    def revision(self, file_id: str, revision_id: str) -> Revision:
-        """One revision of a file; ``head`` stands for the newest.
-
-        Raises:
-            ApiError: 404 notFound for the file or the revision.
-        """
-        entry = self.get(file_id)
-        self._expire_revisions(entry)
-        for revision in entry.revisions:
-            if revision.id == revision_id or (revision_id == "head" and revision is entry.head):
-                return revision
-        raise not_found("Revision", revision_id)
-
-    def revisions(self, file_id: str) -> list[Revision]:
-        """All revisions of a file, oldest first."""
-        entry = self.get(file_id)
-        self._expire_revisions(entry)
-        return list(entry.revisions)
 
     # Ids
 
@@ -169,10 +147,10 @@ class Store:
             self._add_revision(entry, content or Content.of(b""), entry.mime_type)
         elif content is not None:
             entry.document = bytes(content.data)
-        self._apply(entry, metadata)
+        apply_metadata(entry, metadata, self.now_ms())
         self.entries[entry.id] = entry
         self._place(entry, entry.parents)
-        self._note_change(entry.id)
+        self.note_change(entry)
         return entry
 
     def update(
@@ -202,11 +180,11 @@ class Store:
             self._replace_content(entry, content, metadata.mime_type or content_type or entry.mime_type)
         if parents != entry.parents:
             self._place(entry, parents)
-        self._apply(entry, metadata)
+        apply_metadata(entry, metadata, self.now_ms())
         if metadata.mime_type is not None and content is None and not entry.is_workspace:
             entry.mime_type = metadata.mime_type
         entry.version += 1
-        self._note_change(entry.id)
+        self.note_change(entry)
         return entry
 
     def copy(self, file_id: str, metadata: Metadata) -> Entry:
@@ -218,19 +196,7 @@ class Store:
         source = self.get(file_id)
         if source.is_folder:
             raise ApiError(403, "cannotCopyFile", "This file cannot be copied by the user.")
-        wanted = Metadata(
-            id=metadata.id,
-            name=f"Copy of {source.name}" if metadata.name is None else metadata.name,
-            mime_type=metadata.mime_type or source.mime_type,
-            parents=metadata.parents or source.parents or None,
-            description=source.description if metadata.description is None else metadata.description,
-            starred=metadata.starred,
-            modified_ms=metadata.modified_ms,
-            shortcut_target_id=source.shortcut_target_id or None,
-            properties={**source.properties, **metadata.properties},
-            app_properties={**source.app_properties, **metadata.app_properties},
-        )
-        copied = self.create(wanted, source.head.content if source.head else None)
+        copied = self.create(copied_metadata(source, metadata), source.head.content if source.head else None)
         copied.document = source.document
         return copied
 
@@ -250,7 +216,7 @@ class Store:
         del self.entries[entry.id]
         self._children.pop(entry.id, None)
         self._gone.add(entry.id)
-        self._note_change(entry.id)
+        self.note_change(entry)
 
     def empty_trash(self, drive_id: str = "") -> None:
         """Delete whatever was trashed in My Drive, or in one shared drive."""
@@ -262,33 +228,14 @@ class Store:
     def disown(self, file_id: str, *, resource_key: str = "") -> Entry:
         """Make a file another user's, who shares it by a link; with a key only who sends that may see it."""
         entry = self.get(file_id)
-        self.used_bytes -= entry.quota_bytes
-        self._place(entry, ())
-        entry.owned_by_me, entry.resource_key, entry.shared_with_me_ms = False, resource_key, self.now_ms()
+        with self.recharged(entry):
+            self._place(entry, ())
+            entry.owned_by_me, entry.resource_key, entry.shared_with_me_ms = (
+                False,
+                resource_key,
+                self.now_ms(),
+            )
         return entry
-
-    def pin_revision(self, file_id: str, revision_id: str, *, keep_forever: bool) -> Revision:
-        """Keep a revision from being purged, or no longer."""
-        entry, revision = self.get(file_id), self.revision(file_id, revision_id)
-        self.used_bytes -= entry.quota_bytes
-        revision.keep_forever = keep_forever
-        self.used_bytes += entry.quota_bytes
-        return revision
-
-    def delete_revision(self, file_id: str, revision_id: str) -> None:
-        """Drop a revision; where it was the head, the one before it is the head again.
-
-        Raises:
-            ApiError: 404 where there is none, 403 for the only one.
-        """
-        entry, revision = self.get(file_id), self.revision(file_id, revision_id)
-        if len(entry.revisions) == 1:
-            raise ApiError(403, "cannotDeleteOnlyRevision", "The only revision of a file cannot be deleted.")
-        self.used_bytes -= entry.quota_bytes
-        entry.revisions.remove(revision)
-        self.used_bytes += entry.quota_bytes
-        entry.version += 1
-        self._note_change(entry.id)
 
     def create_drive(self, name: str) -> SharedDrive:
         """Make a shared drive."""
@@ -333,21 +280,18 @@ class Store:
             raise ApiError(410, "uploadExpired", "The upload session has expired.", location="upload_id")
         return session
 
-    # Changes
+    # Keeping account, for whoever changes an entry from outside
 
-    @property
-    def next_change(self) -> int:
-        """The number that the next change will have."""
-        return self._last_change + 1
+    @contextmanager
+    def recharged(self, entry: Entry) -> Iterator[None]:
+        """Keep ``used_bytes`` right while what ``entry`` stores, or for whom, is changed."""
+        before_bytes = entry.quota_bytes
+        yield
+        self.used_bytes += entry.quota_bytes - before_bytes
 
-    def changes_since(self, first: int) -> list[tuple[int, str, int]]:
-        """Number, file id and time in ms of each file's last change from ``first`` on, oldest first."""
-        found: list[tuple[int, str, int]] = []
-        for file_id in reversed(self._changed):
-            if self._changed[file_id] < first:
-                break
-            found.append((self._changed[file_id], file_id, self._change_ms[file_id]))
-        return found[::-1]
+    def note_change(self, entry: Entry) -> None:
+        """Tell changes.list that ``entry`` was changed."""
+        self.changes.note(entry.id, self.now_ms())
 
     # Inside
 
@@ -406,52 +350,11 @@ class Store:
         entry.mime_type, entry.modified_ms = mime_type, self.now_ms()
 
     def _add_revision(self, entry: Entry, content: Content, mime_type: str) -> None:
-        before = entry.quota_bytes
         head_bytes = entry.head.content.size_bytes if entry.head and not entry.head.keep_forever else 0
         self.check_storage(content.size_bytes - head_bytes, drive_id=entry.drive_id)
         name = entry.original_filename or entry.name
-        entry.revisions.append(
-            Revision(self.new_id(), content, mime_type, self.now_ms(), original_filename=name),
-        )
-        self._expire_revisions(entry)
-        self.used_bytes += entry.quota_bytes - before
-
-    def _expire_revisions(self, entry: Entry) -> None:
-        """Forget what Drive would: revisions 30 days old or beyond the last hundred, unless kept forever."""
-        oldest_ms = self.now_ms() - _REVISION_LIFETIME_MS
-        loose = [old for old in entry.revisions[:-1] if not old.keep_forever]
-        surplus = max(0, len(entry.revisions) - _REVISIONS_KEPT)
-        doomed = {old.id for at, old in enumerate(loose) if at < surplus or old.modified_ms < oldest_ms}
-        if doomed:
-            entry.revisions[:] = [old for old in entry.revisions if old.id not in doomed]
-
-    def _apply(self, entry: Entry, metadata: Metadata) -> None:
-        for name in (
-            "name",
-            "description",
-            "starred",
-            "modified_ms",
-            "viewed_ms",
-            "folder_color",
-            "original_filename",
-        ):
-            value = getattr(metadata, name)
-            if value is not None:
-                setattr(entry, name, value)
-        if metadata.trashed is not None and metadata.trashed != (entry.trashed_ms is not None):
-            entry.trashed_ms = self.now_ms() if metadata.trashed else None
-        for kept, wanted in (
-            (entry.properties, metadata.properties),
-            (entry.app_properties, metadata.app_properties),
-        ):
-            for key, text in wanted.items():
-                if text is None:
-                    kept.pop(key, None)
-                else:
-                    kept[key] = text
-
-    def _note_change(self, file_id: str) -> None:
-        self._last_change += 1
-        self._changed.pop(file_id, None)
-        self._changed[file_id] = self._last_change
-        self._change_ms[file_id] = self.now_ms()
+        with self.recharged(entry):
+            entry.revisions.append(
+                Revision(self.new_id(), content, mime_type, self.now_ms(), original_filename=name)
+            )
+            entry.expire_revisions(self.now_ms())
