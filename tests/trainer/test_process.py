@@ -123,7 +123,13 @@ def test_only_wanted_lines_become_events_and_all_are_remembered(tmp_path: Path) 
 
 
 def test_last_lines_keep_the_order_of_arrival_and_survive_a_flood_on_the_other_stream(tmp_path: Path) -> None:
-    with shell("echo first >&2; sleep 0.05; seq 1000; sleep 0.05; echo last >&2", tmp_path) as child:
+    os.mkfifo(tmp_path / "go")
+    script = "echo first >&2; read line <go; seq 1000; read line <go; echo last >&2"
+    with shell(script, tmp_path) as child:
+        for awaited in ("first", "1000"):
+            while next_text(child) != awaited:
+                pass
+            (tmp_path / "go").write_text("\n")
         list(child.events())
         assert child.last_lines == ("first", *map(str, range(951, 1001)), "last")
 
@@ -143,11 +149,14 @@ def test_a_flood_nobody_reads_neither_blocks_the_child_nor_fills_memory(
 
 def test_bytes_without_a_line_end_move_the_clock(tmp_path: Path) -> None:
     times = itertools.count(1)
-    script = "printf .; sleep 0.05; printf .; sleep 0.05; printf .; exec sleep 60"
+    script = "printf .; read line <go; printf .; exec sleep 60"
+    os.mkfifo(tmp_path / "go")
     with Process(
         ["sh", "-c", script], tmp_path, tmp_path / "log", line_buffered=False, clock=lambda: next(times)
     ) as child:
-        wait_for(lambda: child.last_byte_at == 4)
+        wait_for(lambda: child.last_byte_at == 2)
+        (tmp_path / "go").write_text("\n")
+        wait_for(lambda: child.last_byte_at == 3)
         assert isinstance(child.next_event(HANG_S), Started)
         assert child.next_event(0) is None
 
@@ -207,10 +216,11 @@ def test_an_escaped_grandchild_that_floods_the_pipe_does_not_hold_exited_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "HELD_PIPE_S", 0.05)
-    with shell(
-        "setsid sh -c 'echo $$; exec yes' & sleep 0.05; exit 7", tmp_path, wanted=str.isdigit
-    ) as child:
+    os.mkfifo(tmp_path / "go")
+    script = "setsid sh -c 'echo $$; exec yes' & read line <go; exit 7"
+    with shell(script, tmp_path, wanted=str.isdigit) as child:
         grandchild = int(next_text(child))
+        (tmp_path / "go").write_text("\n")
         assert list(child.events()) == [Exited(7)]
         wait_for(lambda: not is_alive(grandchild))  # of SIGPIPE
 
