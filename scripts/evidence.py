@@ -10,11 +10,13 @@ import json
 import math
 import re
 import struct
+import urllib.error
 import urllib.parse
 import urllib.request
 from array import array
 from collections import Counter
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,9 +70,14 @@ class Drive:
         return self._get(f"/{file.id}?alt=media")
 
     def revision_md5(self, receipt: Mapping[str, Any]) -> str:
-        """The checksum that Drive has for the revision that a receipt names."""
-        revision = self._get(f"/{receipt['file_id']}/revisions/{receipt['revision_id']}?fields=md5Checksum")
-        return str(json.loads(revision)["md5Checksum"])
+        """The checksum that Drive has for the revision that a receipt names; empty if it has no such revision."""
+        what = f"/{receipt['file_id']}/revisions/{receipt['revision_id']}?fields=md5Checksum"
+        try:
+            return str(json.loads(self._get(what))["md5Checksum"])
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+            return ""
 
     def _get(self, what: str) -> bytes:
         url = f"{self._url}/drive/v3/files{what}"
@@ -113,9 +120,11 @@ def read_iteration(weights: bytes, cfg: str) -> int:
 
 
 def best_iteration(drive: Drive, cfg: str) -> int:
-    """The highest iteration of the checkpoints that Drive holds now; 0 if it holds none."""
-    checkpoints = [file for file in drive.files() if file.path.endswith((".weights", ".backup"))]
-    return max((read_iteration(drive.read(file), cfg) for file in checkpoints), default=0)
+    """The highest iteration of the checkpoints that Drive holds whole; 0 if it holds none."""
+    contents = [drive.read(file) for file in drive.files() if file.path.endswith((".weights", ".backup"))]
+    # One network's files have one length; what is shorter was torn.
+    whole = [content for content in contents if len(content) == max(map(len, contents))]
+    return max((read_iteration(content, cfg) for content in whole), default=0)
 
 
 def inspect_end(
