@@ -22,11 +22,11 @@ from drivesync.watch import keep_pushed
 from trainer.background import RunLock
 from trainer.checkpoint import list_checkpoints
 from trainer.config import has_files, record_run, resolve_run
-from trainer.errors import GaveUpError
+from trainer.errors import GaveUpError, TreeError
 from trainer.metrics import MetricsWriter
 from trainer.recorder import METRICS_NAME, Surroundings
 from trainer.status import Status, StatusWriter
-from trainer.supervisor import Supervisor
+from trainer.supervisor import Supervisor, find_candidates
 
 if TYPE_CHECKING:
     import threading
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
     from trainer.config import Run, Wishes
+    from trainer.darknet.weights import Checkpoint
 
 _INTERRUPTED = UnfinishedError.exit_code
 _BROKEN = DrivesyncError.exit_code
@@ -141,27 +142,40 @@ def _train(
         metrics = stack.enter_context(MetricsWriter(run.tree / run.backup / METRICS_NAME))
         pusher = None
         if place is not None:
-            status.update(safe_iteration=_safe_already(run))
+            held = _held_by_drive(run)
+            _refuse_to_replace(run, held)
+            status.update(
+                safe_iteration=max((checkpoint.iteration for checkpoint in held), default=0) or None
+            )
             pusher = stack.enter_context(
                 keep_pushed(run.tree, place, run.patterns, find_accept(), reporter=reporter, on_safe=safe.put)
             )
         Supervisor(run, Surroundings(pusher, safe, status, metrics, reporter, stop, grace_s)).train()
 
 
-def _safe_already(run: Run) -> int | None:
-    """The furthest iteration of the whole checkpoints that lie here as Drive holds them; None if there are none."""
+def _held_by_drive(run: Run) -> tuple[Checkpoint, ...]:
+    """The run's checkpoints that lie here as Drive holds them, whole or not."""
     with Index(run.tree) as index:
         synced = index.read()
-    checkpoints = list_checkpoints([run.tree / run.backup], run.base, run.network)
     held = []
-    for checkpoint in checkpoints:
+    for checkpoint in list_checkpoints([run.tree / run.backup], run.base, run.network):
         path = checkpoint.path.relative_to(run.tree).as_posix()
         here, then = look(run.tree, path), synced.get(path)
-        if (
-            here
-            and then
-            and checkpoint.verdict.whole
-            and (here.size, here.mtime_ns) == (then.size, then.mtime_ns)
-        ):
-            held.append(checkpoint.iteration)
-    return max(held, default=None)
+        if here and then and (here.size, here.mtime_ns) == (then.size, then.mtime_ns):
+            held.append(checkpoint)
+    return tuple(held)
+
+
+def _refuse_to_replace(run: Run, held: tuple[Checkpoint, ...]) -> None:
+    """See that no start from nothing would, in the end, write over what Drive holds of this run.
+
+    Raises:
+        TreeError: Drive holds checkpoints, and none is fit to resume from: the cfg was changed, most likely.
+    """
+    if held and not any(candidate.verdict.whole for candidate in find_candidates(run)):
+        first = held[0]
+        raise TreeError(
+            f"none of the {len(held)} checkpoint(s) that Drive holds fits {run.cfg}: "
+            f"{first.path.relative_to(run.tree).as_posix()}: {first.verdict.reason}",
+            hint=f"Put {run.cfg} back as it was, or move them out of {run.backup} on Drive and here, to start anew.",
+        )

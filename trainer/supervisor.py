@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drivesync.disk import local_errors
 from drivesync.errors import LocalWriteError
 from drivesync.files import STATE_FOLDER as SYNC_FOLDER
 from trainer.attempt import run_attempt
@@ -55,7 +56,7 @@ class Supervisor:
             GaveUpError: darknet ended too often without getting any further.
             TreeError, LocalWriteError: darknet ended of something that another start would not help.
         """
-        candidates = self._look()
+        candidates = find_candidates(self._run)
         final = find_final(candidates)
         if final is not None and is_finished(final, self._run.network.max_batches):
             self._finish(final, "the training was finished already")
@@ -72,7 +73,7 @@ class Supervisor:
                 raise self._give_up(decision)
             if isinstance(decision, Restart):
                 self._around.stop.wait(decision.delay_s)
-                best, candidates = decision.resume_from, self._look()
+                best, candidates = decision.resume_from, find_candidates(self._run)
             if self._around.stop.is_set():
                 raise self._stop()
 
@@ -83,6 +84,7 @@ class Supervisor:
         if best is not None:
             around.reporter.note(f"resuming at iteration {resumed_from + 1} from {self._shown(best.path)}")
         else:
+            self._set_aside(candidates)
             around.reporter.note(f"starting at iteration 1 from {run.pretrained or 'random weights'}")
         self._recorder.begin_attempt(len(self._history) + 1, resumed_from)
         outcome = run_attempt(
@@ -95,7 +97,7 @@ class Supervisor:
             on_tick=self._recorder.tick,
         )
         self._recorder.offer_checkpoints()
-        found = self._look()
+        found = find_candidates(self._run)
         end = AttemptEnd(
             started_s=started_s,
             resumed_from=resumed_from,
@@ -122,18 +124,15 @@ class Supervisor:
             self._recorder.note_restart(iteration, _reason(outcome), again_from, decision.delay_s)
         return decision
 
-    def _look(self) -> tuple[Checkpoint, ...]:
-        """All weights files of the run, and those snapshots of them that are further than the files themselves.
-
-        A kill in mid-save leaves nothing of the file that was there; the snapshot taken of it is then the best.
-        """
-        run = self._run
-        files = list_checkpoints([run.tree / run.backup], run.base, run.network)
-        spool = run.tree / SYNC_FOLDER / "spool"
-        places = sorted(spool.iterdir()) if spool.is_dir() else []
-        snapshots = list_checkpoints([place for place in places if not place.suffix], run.base, run.network)
-        highest = _highest(files)
-        return (*files, *(snapshot for snapshot in snapshots if snapshot.iteration > highest))
+    def _set_aside(self, candidates: tuple[Checkpoint, ...]) -> None:
+        """Before a start from nothing: darknet would write over what could not be used."""
+        for candidate in candidates:
+            if candidate.size_bytes and not candidate.verdict.whole:
+                aside = candidate.path.with_name(f"{candidate.path.name}.rejected")
+                with local_errors(aside):
+                    candidate.path.replace(aside)
+                shown = self._shown(aside)
+                self._around.reporter.note(f"set aside as {shown}: {candidate.verdict.reason}")
 
     def _finish(self, final: Checkpoint, message: str) -> None:
         """Wait until everything is safe, for as long as that takes: only then the training is over."""
@@ -176,6 +175,19 @@ class Supervisor:
     def _shown(self, path: Path) -> str:
         tree = self._run.tree
         return path.relative_to(tree).as_posix() if path.is_relative_to(tree) else str(path)
+
+
+def find_candidates(run: Run) -> tuple[Checkpoint, ...]:
+    """All weights files of a run, and those snapshots of them that are further than the files themselves.
+
+    A kill in mid-save leaves nothing of the file that was there; the snapshot taken of it is then the best.
+    """
+    files = list_checkpoints([run.tree / run.backup], run.base, run.network)
+    spool = run.tree / SYNC_FOLDER / "spool"
+    places = sorted(spool.iterdir()) if spool.is_dir() else []
+    snapshots = list_checkpoints([place for place in places if not place.suffix], run.base, run.network)
+    highest = _highest(files)
+    return (*files, *(snapshot for snapshot in snapshots if snapshot.iteration > highest))
 
 
 def _highest(candidates: tuple[Checkpoint, ...]) -> int:
