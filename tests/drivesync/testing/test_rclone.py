@@ -240,7 +240,7 @@ def test_a_listing_tells_sizes_times_and_all_three_checksums(filled: Rclone, sou
         assert entry["Hashes"] == {
             name: hashlib.new(name, content).hexdigest() for name in ("md5", "sha1", "sha256")
         }
-        modified = datetime.fromisoformat(entry["ModTime"].replace("Z", "+00:00"))
+        modified = datetime.strptime(entry["ModTime"], "%Y-%m-%dT%H:%M:%S.%f%z")
         assert modified == datetime.fromtimestamp(times[path] / 1000, tz=timezone.utc)
     assert len({entry["ID"] for entry in entries.values()}) == len(entries)
 
