@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scripts.evidence import CHART, Drive, best_iteration, inspect_end, trained_iterations, visible_files
@@ -79,7 +80,7 @@ class Session:
         Raises:
             BrokenPromiseError: its exit status is not 0.
         """
-        console.print(f"[bold]$ {shlex.join(command)}[/]")
+        console.print(f"[bold]$ {escape(shlex.join(command))}[/]")
         status = subprocess.run(command, cwd=WORK, env=self.environment, check=False).returncode
         if status:
             raise BrokenPromiseError(f"`{shlex.join(command)}` ended with exit status {status}")
@@ -94,13 +95,16 @@ class Session:
         shown: object = None
         while time.monotonic() < give_up_at:
             status = self._read_status()
+            iteration = status["iteration"] or 0
             if status["safe_iteration"] != shown:
                 shown = status["safe_iteration"]
-                console.print(f"  iteration {status['iteration']} of {MAX_BATCHES}, safe on Drive: {shown}")
+                console.print(f"  iteration {iteration} of {MAX_BATCHES}, safe on Drive: {shown}")
             if is_reached(status):
                 return
             if status["state"] in {"finished", "stopped", "gave up", "failed", "dead"}:
-                raise BrokenPromiseError(f"training is {status['state']} at iteration {status['iteration']}")
+                raise BrokenPromiseError(
+                    f"the training {status['state']} at iteration {iteration}: {status['message']}"
+                )
             time.sleep(POLL_INTERVAL_S)
         raise BrokenPromiseError(f"nothing came of it within {PATIENCE_S:.0f} s: {status}")
 
@@ -115,8 +119,8 @@ class Session:
 
     def take_down(self) -> None:
         """Note what the session trained, and what it has receipts of."""
-        lines = (TREE / ".drivesync" / "receipts.jsonl").read_text().splitlines()
-        self.receipts = [json.loads(line) for line in lines]
+        lines = (TREE / ".drivesync" / "receipts.jsonl").read_text().splitlines(keepends=True)
+        self.receipts = [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be torn
         self.trained = trained_iterations(TREE)
 
 
@@ -271,23 +275,34 @@ def play() -> dict[str, bool]:
     }
 
 
+def show_logs() -> None:
+    """What there is to read when a promise was broken."""
+    for log in sorted(TREE.glob(".trainer/*.log")):
+        last_lines = log.read_text(errors="replace").splitlines()[-20:]
+        console.print(f"{log} ends with:", *last_lines, sep="\n", markup=False)
+
+
 def main() -> int:
     """Play it; the exit status is 0 only if every promise was kept."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with clean_workplace():
-            findings = play()
+            try:
+                findings = play()
+            except BrokenPromiseError:
+                show_logs()
+                raise
     except BrokenPromiseError as error:
-        console.print(f"[bold red]demo failed:[/] {error}")
-        for log in sorted(TREE.glob(".trainer/*.log")):
-            console.print(
-                f"{log} ends with:\n" + "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-            )
+        console.print(f"[bold red]demo failed:[/] {escape(str(error))}")
         return 1
     except KeyboardInterrupt:
         return 130
     for claim, holds in findings.items():
         console.print(f"[green]yes[/]  {claim}" if holds else f"[bold red]NO[/]   {claim}")
-    return 0 if all(findings.values()) else 1
+    if not all(findings.values()):
+        console.print("[bold red]demo failed:[/] a promise was broken, see above")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

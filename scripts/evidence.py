@@ -101,8 +101,9 @@ def visible_files(tree: Path) -> Iterator[Path]:
 
 def trained_iterations(tree: Path) -> list[int]:
     """The iterations that darknet itself printed, in that order."""
-    log = (tree / ".trainer" / "darknet.log").read_text(errors="replace")
-    return [int(number) for number in re.findall(r"^ *(\d+): [\d.]+, [\d.]+ avg", log, re.MULTILINE)]
+    log = tree / ".trainer" / "darknet.log"
+    said = log.read_text(errors="replace") if log.exists() else ""
+    return [int(number) for number in re.findall(r"^ *(\d+): [\d.]+, [\d.]+ avg", said, re.MULTILINE)]
 
 
 def read_iteration(weights: bytes, cfg: str) -> int:
