@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from trainer.metrics import Metrics, Seam
+    from trainer.curve import Seam
+    from trainer.metrics import Metrics
 
 # Few inches and many dots: 1080 pixels wide, and on a phone's 400 the letters still have a readable size.
 _SIZE_INCHES = (5.4, 4.6)

@@ -9,22 +9,16 @@
 There is one thread to a process, ``drain``: it spawns the child, empties both pipes as fast as they fill, and
 reaps the child. The kernel's parent-death signal follows the *thread* that spawned, so it has to be the one that
 certainly lives as long as the child does.
-
-Why setpriv and not ``preexec_fn``: Python code between fork and exec can deadlock in a process with threads, and
-Python 3.12 warns of it. setpriv (util-linux, essential on Debian and Ubuntu) sets the signal and execs. It cannot
-see that its parent died before the signal was set, so a shell behind it compares its parent with the one meant.
 """
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import fcntl
 import heapq
 import itertools
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import threading
@@ -34,7 +28,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from drivesync.errors import LocalWriteError
-from trainer.errors import NoDarknetError, TreeError
+from trainer.pipes import LineSplitter, RotatedLog
+from trainer.spawn import check_startable, command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,17 +38,11 @@ if TYPE_CHECKING:
 
 Stream = Literal["stdout", "stderr"]
 
-LOG_LIMIT_BYTES = 64 << 20
-"""Size at which a log becomes ``NAME.1``; so a log takes at most twice this on disk."""
-
 QUEUE_LINES = 20_000
 """Lines kept for a consumer that does not come; then the oldest are dropped."""
 
 LAST_LINES = 50
 """Lines kept of each stream to say what a child said before it ended."""
-
-LINE_CHARS = 8192
-"""A longer line is cut in events and in ``last_lines``; the log has all of it."""
 
 HELD_PIPE_S = 1.0
 """How long after the child's end its pipes are still read where a grandchild holds them open."""
@@ -103,7 +92,7 @@ class Process:
     Args:
         argv: program and arguments; the program is looked up in ``cwd`` if it has a slash, else on PATH.
         cwd: working directory of the child.
-        log: file to which every byte of both streams is appended; see :data:`LOG_LIMIT_BYTES`. A log that
+        log: file to which every byte of both streams is appended; see :data:`trainer.pipes.LOG_LIMIT_BYTES`. A log that
             cannot be written is no reason to stop: the bytes are then lost, the events are not.
         line_buffered: make the child's C library write each line at once (``stdbuf -oL``). The original darknet
             fills 4096-byte blocks on a pipe, and what is in them is lost when it is killed.
@@ -157,7 +146,7 @@ class Process:
         }
 
     def __enter__(self) -> Process:
-        _check_startable(self._argv[0], self._cwd)
+        check_startable(self._argv[0], self._cwd)
         self._thread.start()
         try:
             self._spawned.wait()
@@ -248,7 +237,7 @@ class Process:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
-            _command_line(self._argv, os.getpid(), line_buffered=self._line_buffered),
+            command_line(self._argv, os.getpid(), line_buffered=self._line_buffered),
             cwd=self._cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -270,7 +259,7 @@ class Process:
             for stream, pipe in zip(streams, (child.stdout, child.stderr), strict=True):
                 if pipe is not None:
                     backlog_bytes = min(backlog_bytes, _widen(pipe.fileno()) // 4)
-                    selector.register(pipe, selectors.EVENT_READ, (stream, _LineSplitter()))
+                    selector.register(pipe, selectors.EVENT_READ, (stream, LineSplitter()))
             give_up_at: float | None = None
             while selector.get_map() and (give_up_at is None or time.monotonic() < give_up_at):
                 largest = 0
@@ -316,92 +305,6 @@ class Process:
             self._exited = Exited(child.wait())
             self._ended = True
             self._changed.notify_all()
-
-
-class RotatedLog:
-    """A file that bytes are appended to and that never raises; at ``limit_bytes`` it becomes ``NAME.1``."""
-
-    def __init__(self, path: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
-        self._path = path
-        self._limit_bytes = limit_bytes
-        self._descriptor = -1
-        self._size_bytes = 0
-
-    def __enter__(self) -> RotatedLog:
-        with contextlib.suppress(OSError):
-            self._open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
-
-    def write(self, data: bytes) -> None:
-        """Append ``data``, or lose it where the disk does not take it."""
-        with contextlib.suppress(OSError):
-            if self._descriptor >= 0 and self._size_bytes + len(data) > self._limit_bytes:
-                self._close()
-                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-            if self._descriptor < 0:
-                self._open()
-            self._size_bytes += os.write(self._descriptor, data)
-
-    def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        self._size_bytes = os.fstat(self._descriptor).st_size
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = -1
-
-
-class _LineSplitter:
-    """Cuts a stream of bytes at line feeds and, for darknet's progress counters, carriage returns."""
-
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._partial = ""
-
-    def feed(self, data: bytes) -> list[str]:
-        text = self._partial + self._decoder.decode(data)
-        *lines, self._partial = text.replace("\r", "\n").split("\n")
-        if len(self._partial) > LINE_CHARS:
-            lines.append(self._partial)
-            self._partial = ""
-        return [line[:LINE_CHARS] for line in lines if line]
-
-    def end(self) -> list[str]:
-        rest = self._partial + self._decoder.decode(b"", final=True)
-        self._partial = ""
-        return [rest] if rest else []
-
-
-def _command_line(argv: Sequence[str], parent_pid: int, *, line_buffered: bool) -> list[str]:
-    """Put in front of ``argv`` what ties it to ``parent_pid`` and unbuffers it, each exec'ing the next."""
-    command = list(argv)
-    if line_buffered and (stdbuf := shutil.which("stdbuf")):
-        command = [stdbuf, "-oL", *command]
-    if setpriv := shutil.which("setpriv"):
-        shell = ["/bin/sh", "-c", '[ "$PPID" = "$0" ] || exit 1; exec "$@"', str(parent_pid)]
-        command = [setpriv, "--pdeathsig", "KILL", *shell, *command]
-    return command
-
-
-def _check_startable(program: str, cwd: Path) -> None:
-    if not cwd.is_dir():
-        raise TreeError(f"{cwd} is not a directory")
-    if "/" not in program:
-        if shutil.which(program) is None:
-            raise NoDarknetError(f"{program} is not on PATH")
-        return
-    path = cwd / program
-    if not path.is_file():
-        raise NoDarknetError(f"{path} does not exist")
-    if not os.access(path, os.X_OK):
-        raise NoDarknetError(f"{path} may not be executed", hint=f"Run: chmod +x '{path}'")
 
 
 def _widen(descriptor: int) -> int:

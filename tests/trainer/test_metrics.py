@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from drivesync.errors import LocalWriteError, NotFoundError
 from trainer import metrics
-from trainer.metrics import Happening, MetricsWriter, Seam, read_metrics
+from trainer.curve import Happening, Seam
+from trainer.metrics import MetricsWriter, read_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ import pytest
 
 from trainer import process
 from trainer.errors import NoDarknetError, TreeError
-from trainer.process import Event, Exited, Line, Process, RotatedLog, Started
+from trainer.process import Event, Exited, Line, Process, Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -319,16 +319,6 @@ def test_a_program_in_the_tree_starts(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_written_harms_nothing(log: str, tmp_path: Path) -> None:
     with Process(["seq", "5"], tmp_path, tmp_path / log, line_buffered=True) as child:
         assert texts(list(child.events())) == ["1", "2", "3", "4", "5"]
-
-
-def test_a_log_is_rotated_and_continued(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "log"
-    for data in (b"aaaa", b"bbbb", b"cccc", b"dd"):
-        with RotatedLog(path, limit_bytes=8) as log:
-            log.write(data)
-    assert path.read_bytes() == b"ccccdd"
-    assert path.with_name("log.1").read_bytes() == b"aaaabbbb"
-    assert len(list(path.parent.iterdir())) == 2
 
 
 @pytest.mark.skipif(shutil.which("darknet") is None, reason="needs the distribution's darknet")
