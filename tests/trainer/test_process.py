@@ -16,6 +16,7 @@ import pytest
 from trainer import process
 from trainer.errors import NoDarknetError, TreeError
 from trainer.process import Event, Exited, Line, Process, Started
+from trainer.spawn import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,7 +263,7 @@ def test_the_child_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -> None
 
 def test_a_child_whose_parent_died_before_it_could_ask_for_the_signal_does_not_run() -> None:
     def start(parent_pid: int) -> subprocess.CompletedProcess[bytes]:
-        command = process._command_line(["echo", "ran"], parent_pid, line_buffered=False)
+        command = command_line(["echo", "ran"], parent_pid, line_buffered=False)
         return subprocess.run(command, capture_output=True, check=False)
 
     assert start(os.getpid()).stdout == b"ran\n"
