@@ -130,13 +130,16 @@ def _style(axes: Axes, name: str) -> None:
 
 
 def _draw_loss(axes: Axes, metrics: Metrics) -> None:
-    axes.plot(metrics.iteration, metrics.loss, color=_LOSS, alpha=0.28, linewidth=0.7, label="each iteration")
-    # The average starts over at a seam, so a line across it would show something that never was.
+    # The average starts over at a seam, and what a lost session saw last may be lost too, so a line across it would
+    # show something that never was.
     at = np.searchsorted(metrics.iteration, [seam.first_iteration for seam in metrics.seams])
     iteration, avg_loss = metrics.iteration.astype(float), metrics.avg_loss
+    broken = np.insert(iteration, at, np.nan)
+    each = np.insert(metrics.loss, at, np.nan)
+    axes.plot(broken, each, color=_LOSS, alpha=0.28, linewidth=0.7, label="each iteration")
     marker = "o" if iteration.size == 1 else ""
     axes.plot(
-        np.insert(iteration, at, np.nan),
+        broken,
         np.insert(avg_loss, at, np.nan),
         color=_LOSS,
         linewidth=2.0,

@@ -30,7 +30,7 @@ METRICS_NAME = "metrics.jsonl"
 CHART_NAME = "chart.png"
 
 _NOTE_EVERY_S = 10.0
-_METRICS_EVERY_S = 5.0
+_METRICS_EVERY_S = 1.0
 _CHART_EVERY_S = 60.0
 _CHART_TIMEOUT_S = 120.0
 
@@ -74,7 +74,12 @@ class Recorder:
     def begin_attempt(self, number: int, resumed_from: int) -> None:
         """Note that darknet is about to be started for the ``number``-th time in this session."""
         self._around.metrics.resume(resumed_from + 1, kind="restarted" if number > 1 else "resumed")
-        self._around.status.update(state="training", attempts=number, iteration=resumed_from or None)
+        self._around.status.update(attempts=number, iteration=resumed_from or None)
+
+    def note_start(self, pid: int) -> None:
+        """Note that darknet runs."""
+        self._around.status.update(state="training")
+        self._around.reporter.note(f"darknet runs as process {pid}: {self._run.flavour.value}")
 
     def hear(self, event: Event) -> None:
         """Take in what darknet says."""
@@ -86,7 +91,10 @@ class Recorder:
                 rate=event.rate,
                 seconds=event.seconds,
             )
+            first = self._around.status.value.avg_loss is None
             self._around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
+            if first:
+                self._around.status.flush()
         elif isinstance(event, MeanAveragePrecision):
             self._around.metrics.event(
                 "map", iteration=self._around.status.value.iteration, value=event.value
@@ -114,6 +122,7 @@ class Recorder:
             if now_s - self._drawn_s >= _CHART_EVERY_S:
                 self._drawn_s = now_s
                 self._draw_chart()
+            around.metrics.flush()
             self._offer(*self._pictures)
 
     def take_receipts(self) -> None:
