@@ -99,6 +99,7 @@ def resolve_run(wishes: Wishes) -> Run:
     tree = wishes.tree.resolve()
     data = _inside(tree, wishes.data or DEFAULT_DATA, "--data", "*.data")
     cfg = _inside(tree, wishes.cfg or DEFAULT_CFG, "--cfg", "*.cfg")
+    _check_name(cfg)
     network = read_network(tree / cfg, cfg)
     if network.max_batches < 1:
         raise TreeError(
@@ -138,30 +139,46 @@ def record_run(run: Run) -> None:
 
 
 def _inside(tree: Path, name: str, option: str, pattern: str) -> str:
-    path = tree / name
+    path = Path(os.path.normpath(tree / name))
     if not path.is_file():
         others = sorted(other.relative_to(tree).as_posix() for other in (tree / "cfg").glob(pattern))
         there = f"; there are {', '.join(others[:5])}" if others else ""
         raise TreeError(f"there is no {name} in {tree}{there}", hint=f"Name the file with {option}.")
-    return _relative(tree, path, option)
+    relative = _relative(tree, path)
+    if relative is None:
+        raise TreeError(f"{path} lies outside {tree}", hint=f"{option} names a file in the tree.")
+    return relative
 
 
-def _relative(tree: Path, path: Path, option: str) -> str:
-    try:
-        return path.relative_to(tree).as_posix()
-    except ValueError:
-        raise TreeError(f"{path} lies outside {tree}", hint=f"{option} names a file in the tree.") from None
+def _check_name(cfg: str) -> None:
+    # darknet cuts the name at its first dot (basecfg in its utils.c), and two cfgs would share their weights files.
+    path = PurePosixPath(cfg)
+    if "." in path.stem:
+        base = path.name.partition(".")[0]
+        hint = f"Call it {path.stem.replace('.', '-')}.cfg, say."
+        raise TreeError(
+            f"{cfg} has a dot in its name, and darknet would call its weights {base}_last", hint=hint
+        )
+
+
+def _relative(tree: Path, path: Path) -> str | None:
+    """``path``, absolute and normal, as seen from the resolved ``tree``; None if it is the tree, or outside."""
+    # The user may have named the tree by a link; and a folder in it may be one, and lead anywhere.
+    for place in (path, path.parent.resolve() / path.name):
+        if place != tree and place.is_relative_to(tree):
+            return place.relative_to(tree).as_posix()
+    return None
 
 
 def _backup(tree: Path, data: str, backup: str) -> str:
     # darknet joins the path with a slash of its own, and resolves it against its working directory, the tree.
-    place = Path(os.path.normpath(tree / backup))
-    if place == tree or not place.is_relative_to(tree):
+    place = _relative(tree, Path(os.path.normpath(tree / backup)))
+    if place is None:
         raise TreeError(
             f"{data}: backup = {backup} is not a directory within the tree, so checkpoints could not be kept safe",
             hint="Write `backup = backup/` there.",
         )
-    return place.relative_to(tree).as_posix()
+    return place
 
 
 def _pretrained(tree: Path, weights: str | None, flavour: Flavour) -> str | None:
@@ -183,7 +200,7 @@ def _find_program(tree: Path, given: str | None) -> Path:
         found = shutil.which(given) if "/" not in given else str(Path(given).resolve())
         if found is None or not os.access(found, os.X_OK) or not Path(found).is_file():
             raise NoDarknetError(f"{given} is no program that can be run")
-        return Path(found)
+        return Path(found).resolve()
     if own.is_file() and os.access(own, os.X_OK):
         return own
     found = shutil.which("darknet")
