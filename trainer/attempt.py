@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from trainer.config import STATE_FOLDER
 from trainer.darknet.output import Complaint, Progress, parse_line
 from trainer.darknet.program import Flavour, train_arguments
+from trainer.darknet.size import HEADER_BYTES
+from trainer.darknet.weights import HeaderError, parse_header
 from trainer.policy import refuse_start
 from trainer.process import Exited, Line, Process, Started
 
@@ -76,7 +78,7 @@ def run_attempt(
             data=run.data,
             cfg=run.cfg,
             weights=_as_argument(run.tree, weights),
-            extra=run.extra,
+            extra=run.extra if resumed_from else _count_from_one(weights, run.extra),
             resuming=resumed_from > 0,
         ),
     ]
@@ -85,6 +87,21 @@ def run_attempt(
         argv, run.tree, log, line_buffered=run.flavour is Flavour.PJ, wanted=_means_something
     ) as process:
         return _follow(process, resumed_from, stop, on_start, on_event, on_tick)
+
+
+def _count_from_one(pretrained: Path | None, extra: tuple[str, ...]) -> tuple[str, ...]:
+    """The flags with ``-clear`` among them where pretrained weights count iterations of a training of their own.
+
+    darknet would go on counting there; beyond max_batches it writes a ``_final`` at once and trains nothing.
+    """
+    if pretrained is None or "-clear" in extra:
+        return extra
+    try:
+        with pretrained.open("rb") as file:
+            header = parse_header(file.read(HEADER_BYTES))
+    except (OSError, HeaderError):
+        return extra  # darknet will have its own words for it
+    return ("-clear", *extra) if header.seen else extra
 
 
 def _follow(
