@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivesync.push import find_files
+from drivesync.spool import Refused
 from trainer.darknet.output import MeanAveragePrecision, Progress
 from trainer.status import RestartNote
 
@@ -123,7 +124,7 @@ class Recorder:
                 self._drawn_s = now_s
                 self._draw_chart()
             around.metrics.flush()
-            self._offer(*self._pictures)
+            self.offer(*self._pictures)
 
     def take_receipts(self) -> None:
         """Make known what has become safe."""
@@ -149,17 +150,21 @@ class Recorder:
         self._around.metrics.flush()
         self._draw_chart()
         self.offer_checkpoints()
-        self._offer(*self._pictures)
+        self.offer(*self._pictures)
 
     def offer_checkpoints(self) -> None:
         """Have every checkpoint pushed that is not yet."""
-        self._offer(*find_files(self._run.tree, self._run.patterns))
+        self.offer(*find_files(self._run.tree, self._run.patterns))
 
-    def _offer(self, *paths: str) -> None:
+    def offer(self, *paths: str) -> str:
+        """Have files pushed that are not yet; returned is why one of them cannot be taken, empty if all were."""
+        refused = ""
         if self._around.pusher is not None:
             for path in paths:
                 if (self._run.tree / path).is_file():
-                    self._around.pusher.offer(path)
+                    outcome = self._around.pusher.offer(path)
+                    refused = outcome.reason if isinstance(outcome, Refused) else refused
+        return refused
 
     @property
     def _pictures(self) -> tuple[str, str]:

@@ -6,6 +6,7 @@ snapshots and push them, and say what is safe through a queue that this one empt
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.errors import DrivesyncError
+    from drivesync.push import BackgroundPusher
     from trainer.attempt import Outcome
     from trainer.config import Run
     from trainer.darknet.weights import Checkpoint
     from trainer.policy import Decision
     from trainer.recorder import Surroundings
+
+_LOOK_EVERY_S = 0.5
+_OFFER_AGAIN_S = 3.0
 
 
 class Supervisor:
@@ -92,7 +97,7 @@ class Supervisor:
             best.path if best else (run.tree / run.pretrained if run.pretrained else None),
             resumed_from,
             stop=around.stop,
-            on_start=lambda pid: around.reporter.note(f"darknet runs as process {pid}: {run.flavour.value}"),
+            on_start=self._recorder.note_start,
             on_event=self._recorder.hear,
             on_tick=self._recorder.tick,
         )
@@ -140,15 +145,28 @@ class Supervisor:
         around.status.update(state="pushing", iteration=final.iteration)
         self._recorder.wrap_up()
         if around.pusher is not None:
-            while not around.pusher.wait_until_safe(0.5):
-                self._recorder.take_receipts()
-                if around.stop.is_set():
-                    raise self._stop()
+            self._wait_until_safe(around.pusher)
         self._recorder.take_receipts()
         kept = ", verified on Drive" if around.pusher is not None else ""
         said = f"{message}; {self._shown(final.path)} holds iteration {final.iteration}{kept}"
         around.status.update(state="finished", message=said, exit_code=0)
         around.reporter.note(said)
+
+    def _wait_until_safe(self, pusher: BackgroundPusher) -> None:
+        """Wait until Drive holds every whole checkpoint: of one that the disk had no room to copy, too."""
+        run, around = self._run, self._around
+        backup = run.tree / run.backup
+        whole = [
+            candidate.path.relative_to(run.tree).as_posix()
+            for candidate in find_candidates(run)
+            if candidate.verdict.whole and candidate.path.parent == backup
+        ]
+        while (refused := self._recorder.offer(*whole)) or not pusher.wait_until_safe(_LOOK_EVERY_S):
+            self._recorder.take_receipts()
+            if refused:
+                around.status.update(trouble=f"waiting to push: {refused}")
+            if around.stop.wait(_OFFER_AGAIN_S if refused else 0.0):
+                raise self._stop()
 
     def _give_up(self, decision: GiveUp) -> DrivesyncError:
         kinds: dict[int, type[DrivesyncError]] = {EXIT_TREE: TreeError, EXIT_CANNOT_WRITE: LocalWriteError}
@@ -185,7 +203,12 @@ def find_candidates(run: Run) -> tuple[Checkpoint, ...]:
     files = list_checkpoints([run.tree / run.backup], run.base, run.network)
     spool = run.tree / SYNC_FOLDER / "spool"
     places = sorted(spool.iterdir()) if spool.is_dir() else []
-    snapshots = list_checkpoints([place for place in places if not place.suffix], run.base, run.network)
+    snapshots: list[Checkpoint] = []
+    for place in places:
+        # One that is being taken has a suffix; one that is safe may be dropped by the pushing thread any moment.
+        if not place.suffix:
+            with suppress(FileNotFoundError):
+                snapshots.extend(list_checkpoints([place], run.base, run.network))
     highest = _highest(files)
     return (*files, *(snapshot for snapshot in snapshots if snapshot.iteration > highest))
 
