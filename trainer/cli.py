@@ -29,6 +29,7 @@ LOG_NAME = "supervisor.log"
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _START_WAIT_S = 15.0
+_FIRST_ITERATION_WAIT_S = 2.0
 _STOP_WAIT_S = 60.0
 _LOOK_EVERY_S = 0.1
 _TREE = click.argument("tree", required=False, type=click.Path(path_type=Path))
@@ -89,10 +90,10 @@ def supervise_command(
     trainer supervise mytree --cfg cfg/my.cfg --data cfg/my.data -- -map
     """
     wishes = Wishes(tree or default_tree(), data, cfg, weights, darknet, tuple(extra or ()))
+    settings = Settings.from_environment(os.environ)
     if background:
         _start_in_background(wishes.tree)
         return
-    settings = Settings.from_environment(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stop.set())
@@ -114,14 +115,18 @@ def _start_in_background(tree: Path) -> None:
     if (pid := running_pid(tree)) is not None:
         _say_running(tree, pid)
         return
-    argv = [argument for argument in sys.argv[1:] if argument != "--background"]
+    argv = sys.argv[1:]
+    argv.remove("--background")
     pid = launch([sys.executable, "-m", "trainer", *argv], tree / STATE_FOLDER / LOG_NAME)
     give_up_s = time.monotonic() + _START_WAIT_S
     while time.monotonic() < give_up_s:
         status = read_status(tree)
         if status is not None and status.pid == pid:
-            if status.state in {"training", "restarting", "pushing", "finished"}:
+            if status.state in {"restarting", "pushing", "finished"} or status.avg_loss is not None:
                 break
+            if status.state == "training":
+                # darknet says what it misses before its first iteration, which a large network may take long for.
+                give_up_s = min(give_up_s, time.monotonic() + _FIRST_ITERATION_WAIT_S)
             if status.state in ENDED:
                 raise _as_error(status)
         elif not _is_alive(pid):
@@ -154,7 +159,11 @@ def _as_error(status: Status) -> DrivesyncError:
 
 
 def _is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+    try:
+        # The state follows the name in brackets (proc(5)); where nobody reaps, the dead stay as Z.
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] not in b"ZX"
+    except OSError:
+        return False
 
 
 @cli.command("status")

@@ -94,7 +94,8 @@ class StatusWriter:
         with self._lock:
             before, now_s = self.value, self._clock()
             self.value = replace(before, **changes)
-            if self.value.state != before.state or now_s - before.updated_s >= _EVERY_S:
+            # Either way: the clock of a new machine is set while we run.
+            if self.value.state != before.state or abs(now_s - before.updated_s) >= _EVERY_S:
                 self._write(now_s)
 
     def flush(self) -> None:
