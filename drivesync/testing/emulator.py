@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from drivesync.testing import trees
-from drivesync.testing.connection import ConnectionProtocol
 from drivesync.testing.costs import Costs
 from drivesync.testing.ids import seeded_ids
 from drivesync.testing.server import DriveApp
 from drivesync.testing.store import FREE_STORAGE_BYTES, Store
+from drivesync.testing.thread import ServerThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,9 +25,6 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 TOKEN = "emulator-token"  # noqa: S105 - any token does
 """The bearer token that ``environment`` names."""
-
-_KEEP_ALIVE_S = 240
-"""How long an idle connection stays open; Google's front ends keep them for about four minutes."""
 
 
 def wall_clock_ms() -> int:
@@ -68,44 +62,24 @@ class DriveEmulator:
         for fault in faults:
             self.app.faults.inject(fault)
         self._port = port
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: ServerThread | None = None
         self._socket: socket.socket | None = None
 
     def __enter__(self) -> DriveEmulator:
         self._socket = socket.create_server((HOST, self._port), backlog=1024)
         self._port = self._socket.getsockname()[1]
-        config = uvicorn.Config(
-            self.app,
-            http=ConnectionProtocol,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-        )
-        self._server = uvicorn.Server(config)
-        # The socket listens already: whoever connects before the loop runs waits in its queue.
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, name="drive-emulator", daemon=True
-        )
+        self._thread = ServerThread(self.app, self._socket)
         self._thread.start()
         return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._server is None or self._thread is None or self._socket is None:
-            return
-        self._server.should_exit = True
-        # Requests that are being delayed on purpose are not waited for.
-        self._server.force_exit = True
-        self._thread.join()
-        self._socket.close()
-        self._server = self._thread = self._socket = None
+        if self._thread is not None:
+            self._thread.stop()
+        if self._socket is not None:
+            self._socket.close()
+        self._thread = self._socket = None
 
     @property
     def url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
@@ -28,11 +29,11 @@ class Exchange:
     """A request in flight.
 
     ``effect`` is the fault that strikes it, ``count`` the totals to which it is added; both are set once it is known
-    what kind of call it is.
+    what kind of call it is. ``now_s`` is the server's clock, seconds since 1970, which the answer's Date tells.
     """
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, bandwidth_bytes_per_s: float | None
+        self, scope: Scope, receive: Receive, send: Send, *, bandwidth_bytes_per_s: float | None, now_s: float
     ) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -49,6 +50,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._bandwidth_bytes_per_s = bandwidth_bytes_per_s
+        self._now_s = now_s
 
     @property
     def base_url(self) -> str:
@@ -123,6 +125,7 @@ class Exchange:
         if isinstance(self.effect, CorruptDownload) and size:
             body = _flip(body, self.effect.flips, flip_at)
         headers = [
+            (b"date", formatdate(self._now_s, usegmt=True).encode()),
             (b"content-type", answer.content_type.encode("latin-1")),
             (b"content-length", str(size).encode()),
             *((name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers),

@@ -120,14 +120,21 @@ class DriveApp:
         if scope["path"].startswith("/emulator/"):
             await self._control(scope, receive, send)
             return
-        exchange = Exchange(scope, receive, send, bandwidth_bytes_per_s=self._costs.bandwidth_bytes_per_s)
+        exchange = Exchange(
+            scope,
+            receive,
+            send,
+            bandwidth_bytes_per_s=self._costs.bandwidth_bytes_per_s,
+            now_s=self.store.now_ms() / 1000,
+        )
         try:
             try:
                 answer = await self._answer(exchange)
             except ApiError as error:
                 answer = error.answer()
             await exchange.respond(answer, self.faults.random.randrange)
-        except DroppedError:
+        except (DroppedError, asyncio.CancelledError):
+            # There is nobody to answer: the connection was cut, or the server stops and has cut them all.
             return
 
     async def _answer(self, exchange: Exchange) -> Answer:
@@ -136,8 +143,10 @@ class DriveApp:
             form = await exchange.read_body()
             exchange.override_method(form)
         call = classify(exchange.method, exchange.path, exchange.query, exchange.headers)
-        exchange.count = self.counters[call.kind]
-        exchange.count.requests += 1
+        count = self.counters[call.kind]
+        count.add(exchange.count)
+        exchange.count = count
+        count.requests += 1
         delay_s = self._costs.latency_s + self.faults.draw_delay(call.kind)
         if delay_s:
             await asyncio.sleep(delay_s)
