@@ -6,6 +6,8 @@ ASGI hides the transport; a subclass of uvicorn's protocol puts it into each req
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -47,7 +49,9 @@ class Connection:
         self._transport.close()
 
     def reset(self) -> None:
-        """Drop what is buffered and end the connection at once."""
+        """Drop what is buffered and end the connection at once: the client gets an RST, whatever it is doing."""
+        at_once = struct.pack("ii", 1, 0)
+        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         self._transport.abort()
 
 

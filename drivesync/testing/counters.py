@@ -12,7 +12,7 @@ class CallCount:
 
     ``bytes_up`` and ``bytes_down`` are of bodies; ``units`` are quota units of requests that were let through;
     ``errors`` are answers from 400 on; ``rate_limited`` of them were refused by a rate; ``injected`` requests were
-    struck by a fault.
+    struck by a fault (of delays and omitted parents only the fault itself counts how often it ``struck``).
     """
 
     requests: int = 0

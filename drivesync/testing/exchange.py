@@ -96,12 +96,12 @@ class Exchange:
                 piece = piece[: self.effect.after_bytes - received_bytes]
                 self.count.bytes_up += len(piece)
                 yield piece
-                await self._cut()
+                await self.cut()
             received_bytes += len(piece)
             self.count.bytes_up += len(piece)
             yield piece
         if isinstance(self.effect, CutUpload):
-            await self._cut()
+            await self.cut()
 
     async def read_body(self) -> bytes:
         """The whole body.
@@ -144,7 +144,12 @@ class Exchange:
             return
         await self._send_pieces(body, is_last=True)
 
-    async def _cut(self) -> None:
+    async def cut(self) -> None:
+        """Reset the connection.
+
+        Raises:
+            DroppedError: always.
+        """
         self._connection.reset()
         await self._gone()
         raise DroppedError

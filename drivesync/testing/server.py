@@ -193,7 +193,7 @@ class DriveApp:
 
     def _check_token(self, exchange: Exchange, call: Call) -> None:
         token = _token(exchange)
-        if call.kind.startswith("upload.") and "authorization" not in exchange.headers:
+        if call.kind.startswith("upload.") and not exchange.headers.get("authorization"):
             # The session's URI is itself the secret.
             return
         if not token:
@@ -228,8 +228,9 @@ class DriveApp:
             spoil = request.spoil
             async for piece in exchange.pieces():
                 with self.lock:
-                    if writer.takes_bytes and not writer.write(spoil(piece)):
-                        raise DroppedError
+                    is_current = not writer.takes_bytes or writer.write(spoil(piece))
+                if not is_current:
+                    await exchange.cut()
                 spoil = bytes
         with self.lock:
             return writer.finish()

@@ -91,13 +91,10 @@ class ChunkWriter:
         self._skip_bytes = 0
         if self._span.total_bytes is not None and not self._session.finished_id:
             self._session.total_bytes = self._span.total_bytes
-        if self._span.start is not None and not self._session.finished_id:
+        # A status query brings nothing, and a finished upload wants no more.
+        self.takes_bytes = self._span.start is not None and not self._session.finished_id
+        if self._span.start is not None and self.takes_bytes:
             self._check_start(self._span.start)
-
-    @property
-    def takes_bytes(self) -> bool:
-        """Whether the body is content; a status query has none, and a finished upload wants no more."""
-        return self._span.start is not None and not self._session.finished_id
 
     def write(self, piece: bytes) -> bool:
         """Take the next bytes; False where a newer request has taken over, so that the rest is in vain."""

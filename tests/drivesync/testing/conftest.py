@@ -6,7 +6,7 @@ import copy
 import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import jsonschema
@@ -16,9 +16,11 @@ from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build_from_document
 from googleapiclient.http import build_http
 
-from drivesync.testing import DriveEmulator
 from drivesync.testing.schema import discovery_document
 from drivesync.testing.store import Store
+
+if TYPE_CHECKING:
+    from drivesync.testing import DriveEmulator
 
 Reply = tuple[int, Mapping[str, str], bytes]
 

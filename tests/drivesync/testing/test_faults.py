@@ -115,7 +115,7 @@ def test_command_line_form(text: str, fault: Fault) -> None:
     "text", ["", "explode", "error,status=often", "error,colour=red", "cut_upload,after_bytes=1.5"]
 )
 def test_bad_faults_are_told(text: str) -> None:
-    with pytest.raises(ValueError, match="effect must be|takes no"):
+    with pytest.raises(ValueError, match=r"effect must be|takes no"):
         parse_fault(text)
 
 
@@ -130,14 +130,24 @@ def test_bucket_gives_its_burst_and_then_its_rate() -> None:
 def test_quota_units_allow_what_drive_allows() -> None:
     """325,000 units a minute at 200 a download are 27 downloads a second, after a burst of one second's."""
     meter = Meter(Costs(units_per_minute=325_000, units_burst_s=1), now_s=0)
-    served = 0
-    for tick in range(60_000):
-        try:
-            meter.charge(unit_cost("files.get.media"), tick / 1000)
-            served += 1
-        except ApiError as error:
-            assert (error.status, error.reason) == (403, "userRateLimitExceeded")
+    served = sum(_is_served(meter, unit_cost("files.get.media"), tick / 1000) for tick in range(60_000))
     assert served == pytest.approx((325_000 + 325_000 / 60) / 200, abs=2)
+
+
+def test_units_that_are_spent_are_refused_as_drive_does() -> None:
+    meter = Meter(Costs(units_per_minute=200), now_s=0)
+    meter.charge(200, 0)
+    with pytest.raises(ApiError) as caught:
+        meter.charge(5, 0)
+    assert (caught.value.status, caught.value.reason) == (403, "userRateLimitExceeded")
+
+
+def _is_served(meter: Meter, units: int, now_s: float) -> bool:
+    try:
+        meter.charge(units, now_s)
+    except ApiError:
+        return False
+    return True
 
 
 def test_requests_per_second() -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from drivesync.testing.entries import FOLDER_TYPE, Content
 from drivesync.testing.matching import find_matches, sort_entries
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.query import Both, Compare, Either, Member, Not, named_parents, parse_query
-from drivesync.testing.store import Store
 from drivesync.testing.wire import ApiError
+
+if TYPE_CHECKING:
+    from drivesync.testing.store import Store
 
 _TRASHED = Compare("trashed", "=", value=True)
 

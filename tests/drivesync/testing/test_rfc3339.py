@@ -26,7 +26,7 @@ def test_parse_time(text: str, at_ms: int) -> None:
     "text", ["", "yesterday", "1970-13-01T00:00:00Z", "1970-01-01T00:00Z", "1970-01-01T00:00:00Zx"]
 )
 def test_parse_time_refuses(text: str) -> None:
-    with pytest.raises(ValueError, match="time|month"):
+    with pytest.raises(ValueError, match=r"time|month"):
         parse_time(text)
 
 

@@ -7,14 +7,16 @@ import io
 import json
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from googleapiclient.errors import HttpError
 from googleapiclient.http import BatchHttpRequest, MediaIoBaseDownload, MediaIoBaseUpload
 
-from drivesync.testing import DriveEmulator
 from drivesync.testing.entries import FOLDER_TYPE, SHORTCUT_TYPE
+
+if TYPE_CHECKING:
+    from drivesync.testing import DriveEmulator
 
 Conforms = Callable[[str, object], None]
 
@@ -50,7 +52,7 @@ def _refusal(request: Any) -> tuple[int, str]:
         pytest.param(bytes(range(256)) * 2048 + b"tail", id="more than two chunks"),
     ],
 )
-def test_upload_and_download(google: Any, conforms: Conforms, data: bytes, resumable: bool) -> None:
+def test_upload_and_download(google: Any, conforms: Conforms, data: bytes, *, resumable: bool) -> None:
     media = _media(data, resumable=resumable)
     created = google.files().create(body={"name": "a"}, media_body=media, fields="*").execute()
     conforms("File", created)
@@ -72,7 +74,7 @@ def test_download_in_ranges(google: Any) -> None:
 
 
 @pytest.mark.parametrize("resumable", [False, True], ids=["multipart", "resumable"])
-def test_update(google: Any, conforms: Conforms, resumable: bool) -> None:
+def test_update(google: Any, conforms: Conforms, *, resumable: bool) -> None:
     file_id = _create(google, "a", b"one")["id"]
     media = _media(b"two", resumable=resumable)
     updated = (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,9 @@ from drivesync.testing.revisions import all_revisions, delete_revision, find_rev
 from drivesync.testing.store import Store
 from drivesync.testing.trees import find, make_folders, put_file, read_tree
 from drivesync.testing.wire import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DAY_MS = 24 * 3600 * 1000
 
@@ -172,26 +176,27 @@ def test_empty_trash(store: Store) -> None:
 @pytest.mark.parametrize("action", ["delete", "trash", "move"])
 def test_the_root_stays(store: Store, action: str) -> None:
     folder = make_folders(store, "a")
+    attempts: dict[str, Callable[[], object]] = {
+        "delete": lambda: store.delete("root"),
+        "trash": lambda: store.update("root", Metadata(trashed=True)),
+        "move": lambda: store.update("root", Metadata(), add_parents=(folder.id,)),
+    }
     with pytest.raises(ApiError) as caught:
-        if action == "delete":
-            store.delete("root")
-        elif action == "trash":
-            store.update("root", Metadata(trashed=True))
-        else:
-            store.update("root", Metadata(), add_parents=(folder.id,))
+        attempts[action]()
     assert caught.value.status == 403
 
 
 def test_storage_is_full(store: Store) -> None:
     store.storage_limit_bytes = 10
     entry = store.create(Metadata(name="a"), Content.of(b"8 bytes."))
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: store.create(Metadata(), Content.of(b"abc")),
         lambda: store.update(
             entry.id, Metadata(name="b"), Content.of(b"11 bytes..."), content_type="text/plain"
         ),
         lambda: store.copy(entry.id, Metadata()),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(ApiError) as caught:
             attempt()
         assert (caught.value.status, caught.value.reason) == (403, "storageQuotaExceeded")
@@ -293,7 +298,7 @@ def test_upload_sessions_live_a_week(clocked: Store, clock: Clock) -> None:
         ),
     ],
 )
-def test_metadata_refuses(body: object, creating: bool, reason: str) -> None:
+def test_metadata_refuses(body: object, reason: str, *, creating: bool) -> None:
     with pytest.raises(ApiError) as caught:
         parse_metadata(body, creating=creating)
     assert caught.value.reason == reason
