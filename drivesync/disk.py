@@ -1,4 +1,4 @@
-"""The local disk: scan, hash, and writes that are whole or not there.
+"""The local disk: look, hash, and writes that are whole or not there.
 
 Every file is written under a temporary name in ``TREE/.drivesync/partial/``, fsynced, and renamed into place,
 so that a kill between any two lines leaves the old file or the new one. Nothing is ever written outside the
@@ -13,14 +13,16 @@ import os
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivesync.errors import DiskFullError, LocalWriteError
+from filelock import FileLock, Timeout
+
+from drivesync.errors import DiskFullError, LocalWriteError, UnfinishedError
 from drivesync.files import STATE_FOLDER, LocalFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import BinaryIO
 
 BLOCK_BYTES = 1 << 20
@@ -38,8 +40,12 @@ class Checksums:
 
 
 @contextmanager
-def local_errors(path: Path) -> Iterator[None]:
+def local_errors(path: Path, verb: str = "write") -> Iterator[None]:
     """Turn the operating system's errors into ours.
+
+    Args:
+        path: named where the system names no file.
+        verb: what cannot be done to it.
 
     Raises:
         DiskFullError: there is no room.
@@ -49,35 +55,18 @@ def local_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        said = f"cannot write {error.filename or path}: {reason}"
+        said = f"cannot {verb} {error.filename or path}: {reason}"
         if error.errno in _FULL:
             hint = "Free some space on this disk and run the same command again."
             raise DiskFullError(said, hint=hint) from error
         raise LocalWriteError(said) from error
 
 
-def scan(tree: Path) -> dict[str, LocalFile]:
-    """List the tree's files by POSIX path, unhashed; links are followed, the state folder is left out."""
-    found: dict[str, LocalFile] = {}
-    for folder, folders, names in os.walk(tree):
-        relative = Path(folder).relative_to(tree)
-        if relative == Path():
-            folders[:] = [name for name in folders if name != STATE_FOLDER]
-        for name in names:
-            # A file may vanish, or be a dangling link, between the walk and the look.
-            with suppress(FileNotFoundError):
-                status = (Path(folder) / name).stat()
-                if stat.S_ISREG(status.st_mode):
-                    path = (relative / name).as_posix()
-                    found[path] = LocalFile(path, status.st_size, status.st_mtime_ns)
-    return found
-
-
 def look(tree: Path, path: str) -> LocalFile | None:
-    """One file of the tree, unhashed; None if it is not there."""
+    """One file of the tree, unhashed; None if it is not there, or nobody can say (a loop of links)."""
     try:
         status = (tree / path).stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None
     return LocalFile(path, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
@@ -95,9 +84,14 @@ def hash_stream(source: BinaryIO, copy_to: BinaryIO | None = None) -> Checksums:
 
 
 def hash_file(tree: Path, file: LocalFile) -> LocalFile:
-    """``file`` with its md5 filled in."""
-    with (tree / file.path).open("rb") as source:
-        md5 = hashlib.md5(usedforsecurity=False)
+    """``file`` with its md5 filled in.
+
+    Raises:
+        LocalWriteError: it cannot be read.
+    """
+    place = tree / file.path
+    md5 = hashlib.md5(usedforsecurity=False)
+    with local_errors(place, "read"), place.open("rb") as source:
         while block := source.read(BLOCK_BYTES):
             md5.update(block)
     return replace(file, md5=md5.hexdigest())
@@ -113,6 +107,30 @@ def make_state_folder(tree: Path, name: str = "") -> Path:
     with local_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def lock_state(tree: Path, job: str) -> Iterator[None]:
+    """Let one process at a time do ``job`` in the tree; the lock ends with its process, however that ends.
+
+    Raises:
+        UnfinishedError: another one is at it.
+        LocalWriteError: the lock cannot be made.
+    """
+    path = make_state_folder(tree) / f"{job}.lock"
+    lock = FileLock(path)
+    with local_errors(path):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UnfinishedError(
+                f"another {job} is at work in {tree}",
+                hint="Wait for it to end, or stop it, and run this again.",
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

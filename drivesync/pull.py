@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from drivesync.disk import (
     check_tree,
     hash_file,
     local_errors,
+    lock_state,
+    look,
     looks_executable,
     make_state_folder,
-    scan,
     stage,
 )
 from drivesync.errors import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 
-_TRIES = 3
+_TRIES = 6
 _HEAD_BYTES = 4
 
 
@@ -105,10 +105,13 @@ def pull(remote: Remote, tree: Path, *, workers: int, reporter: Reporter) -> Pul
         was_complete = before is not None and before.complete and before.remote == remote.name
         write_tree_state(tree, TreeState(remote.name, complete=was_complete))
         synced = index.read()
-        plan = plan_pull(listing, _scan_and_hash(tree, listing, synced), synced)
-        _adopt(plan, tree, index, synced)
+        local = _look_and_hash(tree, listing, synced)
+        plan = plan_pull(listing, local, synced)
+        # Remember what turned out to be the remote's though no pull of ours brought it.
+        index.record(*(local[file.path] for file in plan.keep if local[file.path] != synced.get(file.path)))
         reporter.begin("pull", len(plan.download), plan.download_bytes)
-        downloaded, failed = _download_all(remote, tree, plan, index, workers, reporter)
+        fetch = _Fetch(remote, tree, local, reporter)
+        downloaded, failed = _download_all(fetch, plan, index, workers, reporter)
         if not failed:
             write_tree_state(tree, TreeState(remote.name, complete=True))
     return PullResult(plan, tuple(downloaded), tuple(failed), time.monotonic() - started_s)
@@ -117,58 +120,52 @@ def pull(remote: Remote, tree: Path, *, workers: int, reporter: Reporter) -> Pul
 @contextmanager
 def _alone(tree: Path) -> Iterator[None]:
     """Hold the tree against a second pull, and clear what a killed one left."""
-    lock = FileLock(make_state_folder(tree) / "pull.lock")
-    try:
-        with lock.acquire(timeout=0):
-            for part in make_state_folder(tree, "partial").iterdir():
-                with local_errors(part):
-                    part.unlink()
-            yield
-    except Timeout:
-        raise UnfinishedError(
-            f"another pull is at work in {tree}", hint="Wait for it to end, or stop it, and run this again."
-        ) from None
+    with lock_state(tree, "pull"):
+        for part in make_state_folder(tree, "partial").iterdir():
+            with local_errors(part):
+                part.unlink()
+        yield
 
 
-def _scan_and_hash(
+def _look_and_hash(
     tree: Path, listing: list[RemoteFile | Skipped], synced: Mapping[str, LocalFile]
 ) -> dict[str, LocalFile]:
-    """The local files; hashed where only the content can tell whether a file is the remote's."""
+    """What is here of what is listed; hashed where only the content can tell whether it is the remote's."""
     sizes: dict[str, set[int]] = {}
     for entry in listing:
         if isinstance(entry, RemoteFile):
             sizes.setdefault(entry.path, set()).add(entry.size)
-    local = scan(tree)
-    for path, file in local.items():
+    local: dict[str, LocalFile] = {}
+    for path, remote_sizes in sizes.items():
+        here = look(tree, path)
+        if here is None:
+            continue
         known = synced.get(path)
-        if known is not None and (known.size, known.mtime_ns) == (file.size, file.mtime_ns):
-            local[path] = known
-        elif file.size in sizes.get(path, ()):
-            local[path] = hash_file(tree, file)
+        if known is not None and _is_same(known, here):
+            here = known
+        elif here.size in remote_sizes:
+            # One that cannot be read stays without a checksum, and so is kept as it is.
+            with suppress(LocalWriteError):
+                here = hash_file(tree, here)
+        local[path] = here
     return local
 
 
-def _adopt(plan: PullPlan, tree: Path, index: Index, synced: Mapping[str, LocalFile]) -> None:
-    """Remember files that turned out to be the remote's though no pull of ours brought them."""
-    local = scan(tree) if any(file.path not in synced for file in plan.keep) else {}
-    index.record(
-        *(
-            replace(local[file.path], md5=file.md5)
-            for file in plan.keep
-            if file.path not in synced and file.path in local
-        )
-    )
+def _is_same(one: LocalFile | None, other: LocalFile | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
 
 
 def _download_all(
-    remote: Remote, tree: Path, plan: PullPlan, index: Index, workers: int, reporter: Reporter
+    fetch: _Fetch, plan: PullPlan, index: Index, workers: int, reporter: Reporter
 ) -> tuple[list[LocalFile], list[tuple[str, DrivesyncError]]]:
     downloaded: list[LocalFile] = []
     failed: list[tuple[str, DrivesyncError]] = []
     # The largest first, so that the longest transfer does not start last.
     queue = sorted(plan.download, key=lambda file: (-file.size, file.path))
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="pull") as pool:
-        running = {pool.submit(_download, remote, tree, file, reporter): file for file in queue}
+        running = {pool.submit(fetch.download, file): file for file in queue}
         try:
             for done in as_completed(running):
                 path = running[done].path
@@ -176,7 +173,13 @@ def _download_all(
                     local = done.result()
                 except (TransientError, DiskFullError):
                     raise
-                except (DamagedError, LocalWriteError, RemoteError, NotFoundError) as error:
+                except (
+                    DamagedError,
+                    LocalWriteError,
+                    NotFoundError,
+                    RemoteError,
+                    UnfinishedError,
+                ) as error:
                     failed.append((path, error))
                     reporter.note(str(error))
                 else:
@@ -185,6 +188,8 @@ def _download_all(
                     reporter.advance(files=1)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            # Else a stop would wait until the files under way have come.
+            fetch.cancel()
             raise
     return sorted(downloaded, key=lambda file: file.path), sorted(failed, key=lambda entry: entry[0])
 
@@ -211,35 +216,62 @@ class _HashingSink:
         self._reporter.advance(size_bytes=len(block))
 
 
-def _download(remote: Remote, tree: Path, file: RemoteFile, reporter: Reporter) -> LocalFile:
-    """Fetch one file, again if its bytes are not what Drive's checksum says, and put it in place.
+class _Fetch:
+    """Brings one file after the other; safe to use from several threads.
 
-    Raises:
-        DamagedError: three times the bytes were wrong.
+    Args:
+        remote: entered.
+        tree: where the files go.
+        local: what was there when the pull was planned.
+        reporter: hears how it goes.
     """
-    again = Retrying(
-        retry=retry_if_exception_type(DamagedError), stop=stop_after_attempt(_TRIES), reraise=True
-    )
-    for attempt in again:
-        with attempt:
-            if attempt.retry_state.attempt_number > 1:
-                # It may have been changed on Drive while it was read.
-                file = remote.find(file.path) or file
-            return _download_once(remote, tree, file, reporter)
-    raise AssertionError("tenacity ends with a result or an error")
 
+    def __init__(
+        self, remote: Remote, tree: Path, local: Mapping[str, LocalFile], reporter: Reporter
+    ) -> None:
+        self._remote = remote
+        self._tree = tree
+        self._local = local
+        self._reporter = reporter
 
-def _download_once(remote: Remote, tree: Path, file: RemoteFile, reporter: Reporter) -> LocalFile:
-    key = hashlib.sha256(file.path.encode()).hexdigest()[:32]
-    with stage(tree, key) as staged:
-        sink = _HashingSink(staged, reporter)
-        remote.read(file, sink)
-        if (sink.size, sink.md5) != (file.size, file.md5):
-            reporter.advance(size_bytes=-sink.size)
-            raise DamagedError(
-                f"{file.path} came damaged: expected {file.size} bytes with md5 {file.md5}, "
-                f"got {sink.size} bytes with md5 {sink.md5}",
-                hint="Upload the file to Drive again if this goes on.",
-            )
-        written = staged.commit(file.path, file.modified_s, executable=looks_executable(sink.head))
-    return replace(written, md5=file.md5)
+    def cancel(self) -> None:
+        """End what is under way."""
+        self._remote.cancel()
+
+    def download(self, file: RemoteFile) -> LocalFile:
+        """Fetch ``file``, again if its bytes are not what Drive's checksum says, and put it in place.
+
+        Raises:
+            DamagedError: the bytes were wrong every time.
+            UnfinishedError: the file was changed here meanwhile, and kept.
+        """
+        again = Retrying(
+            retry=retry_if_exception_type(DamagedError), stop=stop_after_attempt(_TRIES), reraise=True
+        )
+        for attempt in again:
+            with attempt:
+                if attempt.retry_state.attempt_number > 1:
+                    # It may have been changed on Drive while it was read.
+                    file = self._remote.find(file.path) or file
+                return self._download_once(file)
+        raise AssertionError("tenacity ends with a result or an error")
+
+    def _download_once(self, file: RemoteFile) -> LocalFile:
+        key = hashlib.sha256(file.path.encode()).hexdigest()[:32]
+        with stage(self._tree, key) as staged:
+            sink = _HashingSink(staged, self._reporter)
+            self._remote.read(file, sink)
+            if (sink.size, sink.md5) != (file.size, file.md5):
+                self._reporter.advance(size_bytes=-sink.size)
+                raise DamagedError(
+                    f"{file.path} came damaged: expected {file.size} bytes with md5 {file.md5}, "
+                    f"got {sink.size} bytes with md5 {sink.md5}",
+                    hint="Upload the file to Drive again if this goes on.",
+                )
+            if not _is_same(look(self._tree, file.path), self._local.get(file.path)):
+                raise UnfinishedError(
+                    f"{file.path} was changed here while it was being pulled, and kept as it is here",
+                    hint="Run the same command again.",
+                )
+            written = staged.commit(file.path, file.modified_s, executable=looks_executable(sink.head))
+        return replace(written, md5=file.md5)
