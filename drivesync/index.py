@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from drivesync.disk import make_state_folder
+from drivesync.disk import local_errors, make_state_folder
 from drivesync.errors import LocalWriteError
 from drivesync.files import LocalFile
 
@@ -42,14 +42,11 @@ class Index:
             LocalWriteError: it cannot be written.
         """
         path = make_state_folder(self._tree) / "index.sqlite"
-        try:
-            self._database = _open(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+        with local_errors(path):
+            try:
+                self._database = _open_sound(path)
+            except sqlite3.Error as error:
                 raise _translate(error) from error
-            # A torn index costs hashing, never a file: local files are compared with the remote's md5 again.
-            path.unlink()
-            self._database = _open(path)
         return self
 
     def __exit__(
@@ -97,6 +94,18 @@ class Index:
             raise _translate(error) from error
 
 
+def _open_sound(path: Path) -> sqlite3.Connection:
+    try:
+        return _open(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        # A torn index costs hashing, never a file: local files are compared with the remote's md5 again.
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return _open(path)
+
+
 def _open(path: Path) -> sqlite3.Connection:
     # The lock above serialises the threads.
     database = sqlite3.connect(path, timeout=30, check_same_thread=False)
@@ -106,10 +115,18 @@ def _open(path: Path) -> sqlite3.Connection:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
             database.execute(_SCHEMA)
+        _refuse_torn(database)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _refuse_torn(database: sqlite3.Connection) -> None:
+    # A page torn in the middle would else be found in the midst of a pull.
+    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
 
 
 def _translate(error: sqlite3.Error) -> LocalWriteError:
