@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,25 +25,32 @@ class Settings:
         emulator_url: where all Drive traffic goes instead of Google; empty for Google.
         access_token: used as the bearer token; empty for Application Default Credentials.
         retries: how often one request is tried again before its error is final.
+        retry_wait_s: the first pause before a request is tried again; each further one is twice as long.
         workers: how many files are transferred at once.
     """
 
     emulator_url: str = ""
-    access_token: str = ""
+    access_token: str = field(default="", repr=False)
     retries: int = 7
+    retry_wait_s: float = 1.0
     workers: int = 12
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read DRIVE_EMULATOR_HOST, GOOGLE_OAUTH_ACCESS_TOKEN, DRIVESYNC_RETRIES and DRIVESYNC_WORKERS.
+        """Read the environment.
+
+        DRIVE_EMULATOR_HOST, GOOGLE_OAUTH_ACCESS_TOKEN, DRIVESYNC_RETRIES, DRIVESYNC_RETRY_WAIT_S, DRIVESYNC_WORKERS.
 
         Raises:
             SettingsError: one of them cannot be what it says.
         """
         return cls(
             emulator_url=_url(environment.get("DRIVE_EMULATOR_HOST", "")),
-            access_token=environment.get("GOOGLE_OAUTH_ACCESS_TOKEN", "").strip(),
+            access_token=_token(environment.get("GOOGLE_OAUTH_ACCESS_TOKEN", "")),
             retries=_number(environment, "DRIVESYNC_RETRIES", default=cls().retries, low=0, high=50),
+            retry_wait_s=_seconds(
+                environment, "DRIVESYNC_RETRY_WAIT_S", default=cls().retry_wait_s, high=60.0
+            ),
             workers=_number(environment, "DRIVESYNC_WORKERS", default=cls().workers, low=1, high=64),
         )
 
@@ -59,8 +66,12 @@ def _url(text: str) -> str:
     if not text:
         return ""
     url = text if "://" in text else f"http://{text}"
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
         raise SettingsError(
             f"DRIVE_EMULATOR_HOST is {text!r}, which is no address",
             hint="Set it to what `python -m drivesync.testing` prints, such as http://127.0.0.1:8085.",
@@ -68,10 +79,34 @@ def _url(text: str) -> str:
     return url
 
 
+def _token(text: str) -> str:
+    text = text.strip()
+    if not all("!" <= letter <= "~" for letter in text):
+        # Its value is a secret, and stays out of the message.
+        raise SettingsError(
+            "GOOGLE_OAUTH_ACCESS_TOKEN holds a character that no token has",
+            hint="Set it to what `gcloud auth print-access-token` prints, one line without spaces.",
+        )
+    return text
+
+
+def _seconds(environment: Mapping[str, str], name: str, *, default: float, high: float) -> float:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0.0 <= seconds <= high:
+        raise SettingsError(f"{name} is {text!r}; it must be a number of seconds from 0 to {high:g}")
+    return seconds
+
+
 def _number(environment: Mapping[str, str], name: str, *, default: int, low: int, high: int) -> int:
     text = environment.get(name, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or not low <= int(text) <= high:
         raise SettingsError(f"{name} is {text!r}; it must be a whole number from {low} to {high}")
     return int(text)

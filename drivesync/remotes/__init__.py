@@ -32,4 +32,4 @@ def open_remote(name: str, settings: Settings, on_wait: Callable[[str], None]) -
             f"{name!r} names no folder in My Drive",
             hint="REMOTE is a folder path below My Drive, such as darknet or work/darknet.",
         )
-    return DriveRemote(path, settings, on_wait)
+    return DriveRemote(path, settings, on_wait, first_wait_s=settings.retry_wait_s)
