@@ -9,10 +9,12 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from drivesync.errors import SettingsError
 from drivesync.files import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from importlib.metadata import EntryPoint
     from pathlib import Path
 
     Accept = Callable[[Path, str, Path], Verdict]
@@ -22,8 +24,12 @@ GROUP = "drivesync.accept"
 
 
 def find_accept() -> Accept:
-    """One judge made of all that are installed: the first to refuse is heard, else the first to know an iteration."""
-    judges: list[Accept] = [point.load()() for point in entry_points(group=GROUP)]
+    """One judge made of all that are installed: the first to refuse is heard, else the first to know an iteration.
+
+    Raises:
+        SettingsError: one of them cannot be loaded; without it files would pass unjudged.
+    """
+    judges: list[Accept] = [_load(point) for point in entry_points(group=GROUP)]
 
     def accept(tree: Path, path: str, snapshot: Path) -> Verdict:
         verdicts = [judge(tree, path, snapshot) for judge in judges]
@@ -32,3 +38,14 @@ def find_accept() -> Accept:
         return next(refused, None) or next(knowing, None) or Verdict(accepted=True)
 
     return accept
+
+
+def _load(point: EntryPoint) -> Accept:
+    try:
+        judge: Accept = point.load()()
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(
+            f"{point.value}, which judges files before they are pushed, cannot be loaded: {error}",
+            hint="Install the package that it belongs to again.",
+        ) from error
+    return judge

@@ -27,11 +27,11 @@ class TreeState:
 
 
 def read_tree_state(tree: Path) -> TreeState | None:
-    """What the tree remembers; None if it was never pulled or pushed, or if that was lost."""
+    """What the tree remembers; None if it was never pulled or pushed, or if that was lost or torn."""
     try:
         record = json.loads((tree / STATE_FOLDER / "remote.json").read_bytes())
         return TreeState(str(record["remote"]), complete=record["complete"] is True)
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
