@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
-from drivesync.disk import look
-from drivesync.errors import DamagedError, DrivesyncError, LocalWriteError, UnfinishedError
-from drivesync.files import LocalFile, Receipt
+from drivesync.disk import local_errors, look
+from drivesync.errors import DamagedError, DrivesyncError, UnfinishedError
+from drivesync.files import LocalFile, Receipt, refuse_name
 from drivesync.spool import Entry, Refused, Spool
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _TRIES = 2
 _LONGEST_WAIT_S = 60.0
+_MOST_DOUBLINGS = 6
+_CANCEL_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Pusher:
         Raises:
             LocalWriteError: the disk cannot take the snapshot.
         """
+        if reason := refuse_name(PurePosixPath(path).name):
+            return Refused(path, reason)
         here = look(self._tree, path)
         if here is None:
             return Refused(path, "it is gone", moved=True)
@@ -125,8 +130,9 @@ class Pusher:
                 at_s=self._clock(),
                 iteration=entry.iteration,
             )
+            # Before the receipt: if the disk takes this and not that, the snapshot stays pending, and nothing is lost.
+            self._index.record(entry.source)
             self.spool.settle(entry, receipt)
-        self._index.record(entry.source)
         which = "" if entry.iteration is None else f", iteration {entry.iteration}"
         how = (
             f"{format_size(entry.size)}, verified on Drive" if uploaded else "was on Drive already, verified"
@@ -144,7 +150,8 @@ class Pusher:
         if there is not None and _holds(there, entry):
             return there, False
         properties = {} if entry.iteration is None else {"iteration": str(entry.iteration)}
-        with self.spool.snapshot_of(entry).open("rb") as source:
+        snapshot = self.spool.snapshot_of(entry)
+        with local_errors(snapshot, "read"), snapshot.open("rb") as source:
             there = self._remote.write(
                 entry.path,
                 source,
@@ -197,19 +204,20 @@ def push(pusher: Pusher, tree: Path, patterns: Sequence[str]) -> PushResult:
     """Push every file that matches, and what an earlier process left in the spool, and return when all is safe.
 
     Raises:
+        UnfinishedError: another process pushes from this tree.
         DrivesyncError: see ``Pusher``; what was pushed before it is safe, and a rerun goes on.
     """
-    pusher.spool.open()
     refused: list[Refused] = []
     done: list[Pushed] = []
-    # One file at a time, so that the spool never needs room for all of them.
-    for path in [*find_files(tree, patterns), None]:
-        if path is not None:
-            outcome = pusher.offer(path, trust_index=False)
-            if isinstance(outcome, Refused):
-                refused.append(outcome)
-        while (pushed := pusher.push_next()) is not None:
-            done.append(pushed)
+    with pusher.spool:
+        # One file at a time, so that the spool never needs room for all of them.
+        for path in [*find_files(tree, patterns), None]:
+            if path is not None:
+                outcome = pusher.offer(path, trust_index=False)
+                if isinstance(outcome, Refused):
+                    refused.append(outcome)
+            while (pushed := pusher.push_next()) is not None:
+                done.append(pushed)
     return PushResult(tuple(done), tuple(refused))
 
 
@@ -227,12 +235,18 @@ class BackgroundPusher:
         self._reporter = reporter
         self._on_safe = on_safe
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = threading.Event()
         self._trouble: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="push", daemon=True)
 
     def __enter__(self) -> BackgroundPusher:
-        self._pusher.spool.open()
+        """Start pushing.
+
+        Raises:
+            UnfinishedError: another process pushes from this tree.
+            LocalWriteError: the state folder cannot be written.
+        """
+        self._pusher.spool.__enter__()
         self._thread.start()
         return self
 
@@ -243,10 +257,13 @@ class BackgroundPusher:
         traceback: TracebackType | None,
     ) -> None:
         with self._changed:
-            self._closing = True
+            self._closing.set()
             self._changed.notify_all()
-        self._pusher.cancel()
-        self._thread.join()
+        # A connection that is just being made cannot be cut yet; so it is tried until the thread has ended.
+        while self._thread.is_alive():
+            self._pusher.cancel()
+            self._thread.join(_CANCEL_EVERY_S)
+        self._pusher.spool.__exit__(kind, error, traceback)
 
     @property
     def trouble(self) -> Exception | None:
@@ -259,11 +276,12 @@ class BackgroundPusher:
         return self._pusher.spool.pending()
 
     def offer(self, path: str) -> Entry | Refused | Unchanged:
-        """See ``Pusher.offer``; where the disk cannot take the snapshot, that is told, and the file is refused."""
+        """See ``Pusher.offer``; where no snapshot can be taken, that is told, and the file is refused for now."""
         try:
             outcome = self._pusher.offer(path)
-        except LocalWriteError as error:
-            self._reporter.note(f"not pushed yet: {path}: {error}. {error.hint}".rstrip())
+        # The thread that watches calls this, and has to live.
+        except Exception as error:  # noqa: BLE001
+            self._reporter.note(f"not pushed yet: {path}: {_describe(error)}")
             return Refused(path, str(error), moved=True)
         with self._changed:
             self._changed.notify_all()
@@ -276,33 +294,35 @@ class BackgroundPusher:
 
     def _run(self) -> None:
         failures = 0
-        while not self._closing:
+        while not self._closing.is_set():
             try:
                 pushed = self._pusher.push_next()
                 if pushed is not None:
                     self._on_safe(pushed.receipt)
             # Whatever it is, a pusher that dies unseen costs somebody a night's training.
             except Exception as error:  # noqa: BLE001
+                if self._closing.is_set():
+                    break
                 failures += 1
                 self._tell(error, failures)
-                self._pause(min(2.0**failures, _LONGEST_WAIT_S))
+                self._pause(min(2.0 ** min(failures, _MOST_DOUBLINGS), _LONGEST_WAIT_S))
                 continue
             failures, self._trouble = 0, None
             with self._changed:
                 self._changed.notify_all()
                 if pushed is None:
-                    self._changed.wait_for(lambda: self._closing or bool(self.pending))
+                    self._changed.wait_for(lambda: self._closing.is_set() or bool(self.pending))
 
     def _tell(self, error: Exception, failures: int) -> None:
         self._trouble = error
         if failures == 1 or failures % 10 == 0:
-            hint = (
-                error.hint
-                if isinstance(error, DrivesyncError)
-                else f"This is an error in the program: {error!r}"
-            )
-            self._reporter.note(f"waiting to push: {error}. {hint}".rstrip(". ") + ".")
+            self._reporter.note(f"waiting to push: {_describe(error)}")
 
     def _pause(self, wait_s: float) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._closing, wait_s)
+            self._changed.wait_for(self._closing.is_set, wait_s)
+
+
+def _describe(error: Exception) -> str:
+    hint = error.hint if isinstance(error, DrivesyncError) else f"This is an error in the program: {error!r}"
+    return f"{error}. {hint}".rstrip(". ") + "."

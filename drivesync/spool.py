@@ -1,7 +1,8 @@
 """The durable queue between a tree and its remote: immutable snapshots, and receipts for what is safe.
 
     TREE/.drivesync/
-      spool/00000007.tmp/              a snapshot being taken; swept away at the next start
+      push.lock                        held by the one process that uses the spool
+      spool/00000007.tmp/              a snapshot being taken, or thrown away; swept away at the next start
       spool/00000007/entry.json        a snapshot that was taken whole and accepted ...
       spool/00000007/remote_last.weights
       spool/00000007/pushed            ... and that the remote holds
@@ -17,16 +18,25 @@ import json
 import os
 import shutil
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivesync.disk import fsync_folder, hash_stream, local_errors, look, make_state_folder, write_atomically
+from drivesync.disk import (
+    fsync_folder,
+    hash_stream,
+    local_errors,
+    lock_state,
+    look,
+    make_state_folder,
+    write_atomically,
+)
 from drivesync.files import STATE_FOLDER, LocalFile, Receipt, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
     from drivesync.acceptance import Accept
 
@@ -75,7 +85,7 @@ class Refused:
 
 
 class Spool:
-    """The spool of one tree; safe to use from several threads, by one process at a time."""
+    """The spool of one tree; a context manager, safe to use from several threads, by one process at a time."""
 
     def __init__(self, tree: Path) -> None:
         self._tree = tree
@@ -83,22 +93,38 @@ class Spool:
         self._entries: dict[int, Entry] = {}
         self._last_sequence = 0
         self._claimed = 0
+        self._held = ExitStack()
 
-    def open(self) -> None:
+    def __enter__(self) -> Spool:
         """Read what an earlier process left, and sweep away what it did not finish.
 
         Raises:
+            UnfinishedError: another process uses this spool.
             LocalWriteError: the state folder cannot be written.
         """
-        folder = make_state_folder(self._tree, _SPOOL)
-        with local_errors(folder):
-            for place in folder.iterdir():
-                entry = _read_entry(place)
-                if entry is None:
-                    shutil.rmtree(place)
-                else:
-                    self._entries[entry.sequence] = entry
-        self._last_sequence = max(self._entries, default=0)
+        with ExitStack() as held:
+            held.enter_context(lock_state(self._tree, "push"))
+            folder = make_state_folder(self._tree, _SPOOL)
+            self._entries = {}
+            with local_errors(folder):
+                for place in folder.iterdir():
+                    entry = _read_entry(place)
+                    if entry is not None:
+                        self._entries[entry.sequence] = entry
+                    elif place.is_dir():
+                        shutil.rmtree(place)
+            self._last_sequence = max(self._entries, default=0)
+            self._prune()
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._held.close()
 
     def snapshot_of(self, entry: Entry) -> Path:
         """Where the snapshot lies."""
@@ -111,16 +137,17 @@ class Spool:
 
     def pending(self) -> tuple[Entry, ...]:
         """Snapshots that the remote does not hold yet, the most valuable first: highest iteration, then newest."""
-        waiting = [entry for entry in self.entries() if not entry.pushed]
-        return tuple(sorted(waiting, key=lambda entry: (-(entry.iteration or -1), -entry.sequence)))
+        return tuple(sorted((entry for entry in self.entries() if not entry.pushed), key=_worth))
 
     @contextmanager
     def claim(self) -> Iterator[Entry | None]:
         """The most valuable pending snapshot, not to be replaced by a newer one within the context."""
-        entry = next(iter(self.pending()), None)
         with self._lock:
-            # A newer one may have come and gone in between; then its own time comes.
-            entry = entry if entry is not None and entry.sequence in self._entries else None
+            for lost in [entry for entry in self._entries.values() if not self.snapshot_of(entry).is_file()]:
+                # Somebody cleaned up here. What is still in the tree is offered again.
+                self._remove(lost)
+            waiting = [entry for entry in self._entries.values() if not entry.pushed]
+            entry = min(waiting, key=_worth, default=None)
             self._claimed = entry.sequence if entry else 0
         try:
             yield entry
@@ -184,7 +211,7 @@ class Spool:
         shutil.rmtree(making, ignore_errors=True)
         snapshot = making / Path(before.path).name
         with local_errors(snapshot):
-            making.mkdir()
+            making.mkdir(parents=True)
             try:
                 source = (self._tree / before.path).open("rb")
             except FileNotFoundError:
@@ -218,8 +245,15 @@ class Spool:
         for entry in list(self._entries.values()):
             replaced = entry.sequence < newest[entry.path]
             if (replaced or entry.pushed) and entry is not best and entry.sequence != self._claimed:
-                del self._entries[entry.sequence]
-                shutil.rmtree(self._place(entry.sequence), ignore_errors=True)
+                self._remove(entry)
+
+    def _remove(self, entry: Entry) -> None:
+        del self._entries[entry.sequence]
+        place = self._place(entry.sequence)
+        # Under its own name a half removed snapshot could come back, without the mark that it was pushed.
+        with suppress(OSError):
+            place = place.replace(place.with_name(f"{place.name}.tmp"))
+        shutil.rmtree(place, ignore_errors=True)
 
     def _place(self, sequence: int) -> Path:
         return self._tree / STATE_FOLDER / _SPOOL / f"{sequence:08}"
@@ -244,6 +278,11 @@ def _read_entry(place: Path) -> Entry | None:
     if not whole or place.name != f"{entry.sequence:08}":
         return None
     return replace(entry, pushed=(place / _PUSHED).exists())
+
+
+def _worth(entry: Entry) -> tuple[int, int]:
+    """Sorts what is to be pushed first to the front."""
+    return -(entry.iteration or -1), -entry.sequence
 
 
 def _ends_line(path: Path) -> bool:

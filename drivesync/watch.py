@@ -7,7 +7,7 @@ missed (a full queue in the kernel, a file system that sends none).
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,7 @@ class Watch(FileSystemEventHandler):
             self._observer.start()
         except OSError:
             # The kernel's watches are used up (fs.inotify.max_user_watches): the scan alone has to do.
+            self._observer.unschedule_all()
             self._observer = Observer()
             self._observer.start()
         self._scanner.start()
@@ -115,7 +116,9 @@ class Watch(FileSystemEventHandler):
 
     def _scan_for_ever(self) -> None:
         while not self._closing.is_set():
-            self.scan()
+            # A mounted folder may fail to be listed now, and not half a minute later.
+            with suppress(OSError):
+                self.scan()
             self._closing.wait(self._scan_every_s)
 
 
