@@ -19,9 +19,9 @@ from drivesync.acceptance import find_accept
 from drivesync.config import CHECKPOINT_PATTERNS, DEFAULT_REMOTE, Settings, default_tree
 from drivesync.errors import DrivesyncError, NotFoundError, TransientError, UnfinishedError
 from drivesync.index import Index
-from drivesync.progress import TerminalReporter
+from drivesync.progress import TerminalReporter, printable
 from drivesync.pull import pull
-from drivesync.push import Pusher, push
+from drivesync.push import Pusher, find_files, push
 from drivesync.remotes import open_remote
 from drivesync.tree import read_tree_state, remember_remote
 from drivesync.watch import keep_pushed
@@ -151,6 +151,9 @@ def watch_command(tree: Path | None, remote: str | None, *, grace_s: float) -> N
         ) as background:
             reporter.note(f"watching {tree}/backup, pushing to {target.name} on Drive; Ctrl-C stops")
             stop.wait()
+            # What was closed in the last moments may not have been noticed yet.
+            for path in find_files(tree, CHECKPOINT_PATTERNS):
+                background.offer(path)
             if not background.wait_until_safe(grace_s):
                 raise UnfinishedError(
                     f"{len(background.pending)} file(s) are not on Drive yet; they are kept in {tree}/.drivesync",
@@ -210,11 +213,6 @@ def _describe_push(result: PushResult) -> dict[str, Any]:
         ],
         "refused": [{"path": refused.path, "reason": refused.reason} for refused in result.refused],
     }
-
-
-def printable(text: str) -> str:
-    """``text`` with what would move a terminal's cursor made visible."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
@@ -50,11 +51,23 @@ class Silence:
         """Report nothing."""
 
 
+def printable(text: str) -> str:
+    """``text`` with what would move a terminal's cursor made visible."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+class _Console(Console):
+    """One whose reader may go away; rich would end the thread that prints, and redirect standard output."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class TerminalReporter:
     """Reports on standard error; a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(file=sys.stderr, highlight=False)
+        self._console = console or _Console(file=sys.stderr, highlight=False)
         self._lock = threading.Lock()
         self._bar: Progress | None = None
         self._what = ""
@@ -113,7 +126,9 @@ class TerminalReporter:
             self._print(line)
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        # What goes on must not end because its log is full or its reader is gone.
+        with suppress(OSError, ValueError):
+            self._console.print(printable(line), markup=False, emoji=False, soft_wrap=True)
 
     def _stop_bar(self) -> None:
         bar, self._bar = self._bar, None
