@@ -27,6 +27,7 @@ def find_credentials(settings: Settings) -> Any:
         return Credentials(token=settings.access_token or "emulator")
     try:
         credentials, _project = google.auth.default(scopes=SCOPES)
-    except google.auth.exceptions.GoogleAuthError as error:
+    # A damaged key file shows as a ValueError.
+    except (google.auth.exceptions.GoogleAuthError, ValueError, OSError) as error:
         raise NotAllowedError("no Google credentials were found", hint=LOG_IN_HINT) from error
     return credentials

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import google_auth_httplib2
@@ -16,7 +18,7 @@ from googleapiclient.http import build_http
 
 from drivesync.errors import RateLimitedError, TransientError
 from drivesync.remotes.auth import find_credentials
-from drivesync.remotes.pacing import Pacer, retry_policy
+from drivesync.remotes.pacing import Pacer, retry_policy, wait_for
 from drivesync.remotes.translate import translate_errors
 
 if TYPE_CHECKING:
@@ -44,8 +46,9 @@ class DriveClient:
         self._settings = settings
         self._on_wait = on_wait
         self._first_wait_s = first_wait_s
-        self._pacer = Pacer()
         self._closing = threading.Event()
+        # A pause that Drive asked for may be minutes long, and must not hold up the end.
+        self._pacer = Pacer(sleep=partial(wait_for, self._closing))
         self._local = threading.local()
         self._lock = threading.Lock()
         self._connections: list[Any] = []
@@ -75,6 +78,8 @@ class DriveClient:
         with self._lock:
             for connection in self._connections:
                 for line in tuple(connection.http.connections.values()):
+                    # httplib2 would answer a cut by connecting and sending again.
+                    line.connect = _refuse_connection
                     # Closing alone would leave another thread in its read; the line may be closed already.
                     with suppress(OSError, AttributeError):
                         line.sock.shutdown(socket.SHUT_RDWR)
@@ -102,9 +107,9 @@ class DriveClient:
         """
 
         def attempt() -> Result:
+            self._pacer.wait()
             if self._closing.is_set():
                 raise TransientError(f"{action}: stopped")
-            self._pacer.wait()
             try:
                 with translate_errors(action):
                     result = send(self._connection())
@@ -148,3 +153,7 @@ class DriveClient:
             with self._lock:
                 self._connections.append(connection)
         return connection
+
+
+def _refuse_connection() -> None:
+    raise ConnectionAbortedError(errno.ECONNABORTED, "stopped")

@@ -9,6 +9,7 @@ however often it is sent.
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ FOLDER = "application/vnd.google-apps.folder"
 _GOOGLE_TYPE = "application/vnd.google-apps."
 
 _PARENTS_A_QUERY = 50
-_READ_BYTES = 8 << 20
+_READ_BYTES = 16 << 20
 _FIELDS = "id,name,mimeType,parents,size,md5Checksum,sha256Checksum,headRevisionId,modifiedTime"
 _EVERYWHERE = {"supportsAllDrives": True}
 
@@ -98,23 +99,24 @@ class DriveRemote:
     def find(self, path: str) -> RemoteFile | None:
         """See ``Remote.find``."""
         folder, _, name = path.rpartition("/")
-        parent = self._find_folder(folder, make=False)
-        if parent is None:
-            return None
-        entries = [
-            entry
-            for entry in self._search(
-                f"'{parent}' in parents and name = '{_escape(name)}' and trashed = false",
-                f"looking for {path}",
-            )
-            # Drive's `name =` is blind to case.
-            if entry["name"] == name and entry["mimeType"] != FOLDER
-        ]
+        with self._remembering_folders():
+            parent = self._find_folder(folder, make=False)
+            if parent is None:
+                return None
+            entries = [
+                entry
+                for entry in self._search(
+                    f"'{parent}' in parents and name = '{_escape(name)}' and trashed = false",
+                    f"looking for {path}",
+                )
+                # Drive's `name =` is blind to case.
+                if entry["name"] == name and entry["mimeType"] != FOLDER
+            ]
         files = [value for entry in entries if isinstance(value := _to_value(entry, path), RemoteFile)]
         return max(files, key=lambda file: (file.modified_s, file.id), default=None)
 
     def read(self, file: RemoteFile, sink: Sink) -> None:
-        """See ``Remote.read``; in ranges of 8 MiB, each repeated by itself."""
+        """See ``Remote.read``; in ranges of 16 MiB, each repeated by itself."""
         request = self._client.files.get_media(fileId=file.id, acknowledgeAbuse=False, **_EVERYWHERE)
         # An empty file has no bytes to range over: Drive would answer 416.
         for first in range(0, file.size, _READ_BYTES):
@@ -134,14 +136,20 @@ class DriveRemote:
         """See ``Remote.write``."""
         body: dict[str, Any] = {"modifiedTime": _to_time(modified_s), "appProperties": dict(properties)}
         action = f"writing {path}"
-        if replaces is not None:
-            file_id = replaces.id
-        else:
-            folder, _, name = path.rpartition("/")
-            file_id = self._new_id()
-            body |= {"id": file_id, "name": name, "parents": [self._find_folder(folder, make=True)]}
-        upload = Upload(file_id, body, source, size, make=replaces is None)
-        entry = send_upload(self._client, upload, fields=_FIELDS, action=action)
+        with self._remembering_folders():
+            if replaces is not None:
+                file_id = replaces.id
+            else:
+                folder, _, name = path.rpartition("/")
+                file_id = self._new_id()
+                body |= {"id": file_id, "name": name, "parents": [self._find_folder(folder, make=True)]}
+            upload = Upload(file_id, body, source, size, make=replaces is None)
+            entry = send_upload(self._client, upload, fields=f"{_FIELDS},trashed", action=action)
+            if entry["trashed"]:
+                raise NotFoundError(
+                    f"{action}: its folder was thrown into Drive's trash",
+                    hint="Run the same command again to make the folder anew, or restore it.",
+                )
         value = _to_value(entry, path)
         if isinstance(value, Skipped):
             raise NotFoundError(f"{action}: afterwards {value.reason}")
@@ -190,6 +198,16 @@ class DriveRemote:
                 hint="Name the folder that holds the darknet tree: python -m drivesync pull REMOTE.",
             )
         return root
+
+    @contextmanager
+    def _remembering_folders(self) -> Iterator[None]:
+        """Within it a folder that turns out to be gone, since somebody cleaned up, is forgotten and not asked again."""
+        try:
+            yield
+        except NotFoundError:
+            with self._folders_lock:
+                self._folders.clear()
+            raise
 
     def _find_folder(self, path: str, *, make: bool) -> str | None:
         """The id of the folder at ``path`` below the tree's; made where it is missing, or None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_when_event_set
@@ -37,6 +38,7 @@ class Pacer:
         self._lock = threading.Lock()
         self._interval_s = 0.0
         self._next_s = 0.0
+        self._paused_until_s = 0.0
 
     def wait(self) -> None:
         """Pause until this request's turn."""
@@ -48,10 +50,16 @@ class Pacer:
             self._sleep(turn_s - now_s)
 
     def slow_down(self, pause_s: float) -> None:
-        """A request was refused for its rate: nobody asks for ``pause_s``, and all ask half as often."""
+        """A request was refused for its rate: nobody asks for ``pause_s``, and all ask half as often.
+
+        Requests that were on their way together are refused together; that counts once.
+        """
         with self._lock:
-            self._interval_s = min(max(self._interval_s * 2, _FIRST_INTERVAL_S), _SLOWEST_INTERVAL_S)
-            self._next_s = max(self._next_s, self._clock() + pause_s)
+            now_s = self._clock()
+            if now_s >= self._paused_until_s:
+                self._interval_s = min(max(self._interval_s * 2, _FIRST_INTERVAL_S), _SLOWEST_INTERVAL_S)
+            self._paused_until_s = max(self._paused_until_s, now_s + pause_s)
+            self._next_s = max(self._next_s, self._paused_until_s)
 
     def speed_up(self) -> None:
         """A request was answered."""
@@ -93,11 +101,12 @@ def retry_policy(
         retry=retry_if_exception_type(TransientError),
         wait=_WaitAsAsked(first_wait_s),
         stop=stop_after_attempt(retries + 1) | stop_when_event_set(closing),
-        sleep=lambda wait_s: _sleep_until(closing, wait_s),
+        sleep=partial(wait_for, closing),
         before_sleep=tell,
         reraise=True,
     )
 
 
-def _sleep_until(closing: threading.Event, wait_s: float) -> None:
+def wait_for(closing: threading.Event, wait_s: float) -> None:
+    """Sleep so many seconds, or until ``closing`` is set."""
     closing.wait(wait_s)

@@ -70,19 +70,14 @@ def translate_errors(action: str) -> Iterator[None]:
         raise _translate_answer(error, action) from None
     except httplib2.ServerNotFoundError:
         raise TransientError(f"{action}: no connection to Google Drive (no such address)") from None
-    except google.auth.exceptions.TransportError:
-        raise TransientError(f"{action}: no connection to Google's log-in server") from None
-    except google.auth.exceptions.RefreshError:
-        raise NotAllowedError(
-            f"{action}: the access token has expired or is not valid", hint=LOG_IN_HINT
-        ) from None
     except google.auth.exceptions.GoogleAuthError as error:
-        kind = type(error).__name__
-        raise NotAllowedError(f"{action}: the credentials do not do ({kind})", hint=LOG_IN_HINT) from None
+        raise _translate_login(error, action) from None
     except ssl.SSLCertVerificationError as error:
         raise RemoteError(f"{action}: the certificate is not valid: {error.verify_message}") from None
     except (http.client.HTTPException, httplib2.HttpLib2Error, OSError) as error:
         raise TransientError(f"{action}: the connection broke ({_name(error)})") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise TransientError(f"{action}: what came is no answer of Drive's") from None
     except ClientError as error:
         raise RemoteError(f"{action}: Google's client gave up ({type(error).__name__})") from None
 
@@ -90,6 +85,14 @@ def translate_errors(action: str) -> Iterator[None]:
 def _name(error: Exception) -> str:
     reason = getattr(error, "strerror", None)
     return str(reason) if reason else type(error).__name__
+
+
+def _translate_login(error: google.auth.exceptions.GoogleAuthError, action: str) -> DrivesyncError:
+    if isinstance(error, google.auth.exceptions.TransportError) or error.retryable:
+        return TransientError(f"{action}: no answer from Google's log-in server")
+    if isinstance(error, google.auth.exceptions.RefreshError):
+        return NotAllowedError(f"{action}: the access token has expired or is not valid", hint=LOG_IN_HINT)
+    return NotAllowedError(f"{action}: the credentials do not do ({type(error).__name__})", hint=LOG_IN_HINT)
 
 
 def _translate_answer(error: HttpError, action: str) -> DrivesyncError:
