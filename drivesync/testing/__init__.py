@@ -8,10 +8,14 @@
 Or, for other processes: ``python -m drivesync.testing --seed DIR:PATH``. Nothing that ships imports this package; it
 needs the extra ``emulator``.
 
-    store    what the Drive holds (pure)          calls -> server   a request is classified, slowed, damaged, answered
-    query    the q parameter (pure)               file_calls, upload_calls, account_calls   what each call does (pure)
-    fields   partial answers (pure)               connection, exchange   bytes in and out of a socket
-    faults   what goes wrong and costs (pure)     control           /emulator/... for other processes
+    emulator, thread            started and stopped; trees: what tests put in and read back by path
+    server, control             one request from its classification to its answer; /emulator/... for other processes
+    connection, exchange        bytes in and out of a socket: pace, damage, cuts
+    calls, faults, costs        PURE: what a request is, what happens to it, what it costs
+    file_calls, upload_calls, account_calls, batch_calls    PURE: what each call does
+    store, entries, changes, revisions, metadata            PURE: what the Drive holds
+    query, matching, fields, resources                      PURE: what is found, and what is said of it
+    tls, relay                  the same emulator for clients that insist on https://www.googleapis.com
 """
 
 from __future__ import annotations

@@ -150,9 +150,10 @@ class DriveApp:
         delay_s = self._costs.latency_s + self.faults.draw_delay(call.kind)
         if delay_s:
             await asyncio.sleep(delay_s)
-        self._strike(exchange, call)
-        self._check_token(exchange, call)
-        self._charge(call.kind)
+        with self.lock:
+            self._strike(exchange, call)
+            self._check_token(exchange, call)
+            self._charge(call.kind)
         if call.kind in _SESSION_CALLS:
             return await self._receive_chunk(exchange, self._request(exchange, call, b""))
         body = await exchange.read_body() if form is None else b""
@@ -185,8 +186,7 @@ class DriveApp:
         if isinstance(effect, ExpiredToken):
             self.refused_tokens.add(_token(exchange))
         elif isinstance(effect, ExpiredUpload):
-            with self.lock:
-                self.store.uploads.pop(exchange.query.get("upload_id", ""), None)
+            self.store.uploads.pop(exchange.query.get("upload_id", ""), None)
             raise ApiError(effect.status, "notFound", "The upload session has expired.", location="upload_id")
         elif isinstance(effect, ErrorAnswer):
             raise _injected_error(effect)

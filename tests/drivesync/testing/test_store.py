@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -333,6 +334,57 @@ def test_digester_does_not_care_how_bytes_arrive(pieces: list[bytes]) -> None:
         digester.update(piece)
     data = b"".join(pieces)
     assert digester.content(data) == Content.of(data)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(
+                ["file", "folder", "write", "move", "trash", "untrash", "copy", "delete", "empty", "pin"]
+            ),
+            st.integers(0, 20),
+            st.integers(0, 20),
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_is_done_the_books_are_right(steps: list[tuple[str, int, int]]) -> None:
+    """Storage used, who lies where, and what changed agree with the entries themselves after any history."""
+    store = Store(now_ms=lambda: 0, new_id=seeded_ids(0))
+    for action, one, other in steps:
+        with contextlib.suppress(ApiError):
+            _step(store, action, one, other)
+    entries = [entry for entry in store.entries.values() if entry.id != store.root_id]
+    assert store.used_bytes == sum(entry.quota_bytes for entry in entries)
+    for entry in store.entries.values():
+        assert {child.id for child in store.children(entry.id)} == {
+            e.id for e in entries if entry.id in e.parents
+        }
+    assert {entry.id for entry in entries} <= {change.file_id for change in store.changes.since(1)}
+
+
+def _step(store: Store, action: str, one: int, other: int) -> None:
+    ids = list(store.entries)
+    first, second = ids[one % len(ids)], ids[other % len(ids)]
+    parents = store.get(first).parents
+    data = Content.of(b"x" * other)
+    steps: dict[str, Callable[[], object]] = {
+        "file": lambda: store.create(Metadata(parents=(first,)), data),
+        "folder": lambda: store.create(Metadata(parents=(first,), mime_type=FOLDER_TYPE)),
+        "write": lambda: store.update(first, Metadata(), data),
+        "move": lambda: store.update(first, Metadata(), add_parents=(second,), remove_parents=parents),
+        "trash": lambda: store.update(first, Metadata(trashed=True)),
+        "untrash": lambda: store.update(first, Metadata(trashed=False)),
+        "copy": lambda: store.copy(first, Metadata()),
+        "delete": lambda: store.delete(first),
+        "empty": store.empty_trash,
+        "pin": lambda: (
+            pin_revision(store, first, store.get(first).revisions[0].id, keep_forever=bool(other % 2))
+            if store.get(first).revisions
+            else None
+        ),
+    }
+    steps[action]()
 
 
 def test_trees(store: Store) -> None:
