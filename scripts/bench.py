@@ -42,7 +42,10 @@ def main() -> None:
 @click.option("--seconds", default=3.0, show_default=True, help="How long a round lasts.")
 @click.option("--rounds", default=3, show_default=True, help="Rounds; the median counts.")
 @click.option(
-    "--json", "report", type=click.Path(dir_okay=False, path_type=Path), default=Path("bench-emulator.json")
+    "--json",
+    "report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("build/bench-emulator.json"),
 )
 def emulator(
     *, files: int, size_bytes: int, connections: int, seconds: float, rounds: int, report: Path
@@ -72,6 +75,7 @@ def emulator(
         "rounds": [round(rate, 1) for rate, _ in measured],
         "size_bytes": size_bytes,
     }
+    report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     table = Table(title=f"GET alt=media, {size_bytes} bytes, {connections} connections, emulator on one core")
     table.add_column("requests/s (median)")

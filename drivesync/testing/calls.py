@@ -109,6 +109,8 @@ def parse_content_range(text: str) -> Span:
     total_bytes = None if total == "*" else int(total)
     if start is None:
         return Span(None, None, total_bytes)
+    if total_bytes is not None and int(last) >= total_bytes:
+        raise ApiError(400, "badRequest", f"Content-Range ends beyond the whole: {text}")
     return Span(int(start), int(last) + 1, total_bytes)
 
 

@@ -134,7 +134,7 @@ class Exchange:
             {
                 "type": "http.response.start",
                 "status": answer.status,
-                "headers": headers if answer.status != 204 else [],
+                "headers": headers if answer.status != 204 else headers[:1],
             }
         )
         if isinstance(self.effect, CutDownload):

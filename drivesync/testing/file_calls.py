@@ -53,7 +53,8 @@ def list_files(service: Service, request: Request) -> Answer:
 
 def get_file(service: Service, request: Request) -> Answer:
     """files.get."""
-    return _answer_file(service, request, service.entry(request))
+    mask = _file_mask(request)
+    return answer_json(file_resource(service.store, service.entry(request), mask))
 
 
 def download_file(service: Service, request: Request) -> Answer:
@@ -107,18 +108,20 @@ def export_file(service: Service, request: Request) -> Answer:
 
 def create_file(service: Service, request: Request) -> Answer:
     """files.create without content."""
+    mask = _file_mask(request)
     metadata = parse_metadata(request.json(), creating=True)
     check_parent(service, request, metadata)
-    return _answer_file(service, request, service.store.create(metadata))
+    return answer_json(file_resource(service.store, service.store.create(metadata), mask))
 
 
 def update_file(service: Service, request: Request) -> Answer:
     """files.update without content."""
-    entry = service.entry(request)
+    mask = _file_mask(request)
+    entry = service.own_entry(request)
     metadata = parse_metadata(request.json(), creating=False)
     add, remove = moved_parents(request)
     updated = service.store.update(entry.id, metadata, add_parents=add, remove_parents=remove)
-    return _answer_file(service, request, updated)
+    return answer_json(file_resource(service.store, updated, mask))
 
 
 def moved_parents(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -142,15 +145,16 @@ def check_parent(service: Service, request: Request, metadata: Metadata) -> None
 
 def copy_file(service: Service, request: Request) -> Answer:
     """files.copy."""
+    mask = _file_mask(request)
     entry = service.entry(request)
     metadata = parse_metadata(request.json(), creating=True)
     check_parent(service, request, metadata)
-    return _answer_file(service, request, service.store.copy(entry.id, metadata))
+    return answer_json(file_resource(service.store, service.store.copy(entry.id, metadata), mask))
 
 
 def delete_file(service: Service, request: Request) -> Answer:
     """files.delete."""
-    service.store.delete(service.entry(request).id)
+    service.store.delete(service.own_entry(request).id)
     return Answer(204)
 
 
@@ -175,9 +179,9 @@ def generate_ids(service: Service, request: Request) -> Answer:
     return answer_json(request.mask(parse_fields("*"), shape_of("GeneratedIds")).select(body))
 
 
-def _answer_file(service: Service, request: Request, entry: Entry) -> Answer:
-    mask = request.mask(DEFAULT_FILE, shape_of("File"))
-    return answer_json(file_resource(service.store, entry, mask))
+def _file_mask(request: Request) -> Mask:
+    """The wanted fields; read before anything is done, for a bad selection must change nothing."""
+    return request.mask(DEFAULT_FILE, shape_of("File"))
 
 
 def _search(service: Service, request: Request) -> list[Entry]:

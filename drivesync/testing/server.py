@@ -74,6 +74,7 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "revisions.delete": account_calls.delete_revision,
 }
 _CHALLENGE: Final = ("WWW-Authenticate", 'Bearer realm="https://accounts.google.com/", error="invalid_token"')
+_CONTENT_UPLOADS: Final = (".media", ".multipart", ".chunk", ".final")
 _SESSION_CALLS: Final = frozenset({"upload.chunk", "upload.final", "upload.status"})
 
 
@@ -231,7 +232,8 @@ class DriveApp:
                     is_current = not writer.takes_bytes or writer.write(spoil(piece))
                 if not is_current:
                     await exchange.cut()
-                spoil = bytes
+                if piece:
+                    spoil = bytes
         with self.lock:
             return writer.finish()
 
@@ -262,8 +264,10 @@ def _applies(effect: Effect, exchange: Exchange, call: Call) -> bool:
         return False
     if isinstance(effect, ExpiredUpload):
         return call.kind.startswith("upload.")
-    if isinstance(effect, (CutUpload, CorruptUpload)):
+    if isinstance(effect, CutUpload):
         return exchange.has_body and "x-http-method-override" not in exchange.headers
+    if isinstance(effect, CorruptUpload):
+        return exchange.has_body and call.kind.endswith(_CONTENT_UPLOADS)
     if isinstance(effect, CorruptDownload):
         # Damage that no client could notice would only hide what is tested.
         return call.kind.endswith(".get.media")

@@ -140,6 +140,18 @@ class Service:
                 raise not_found("File", wanted)
         return entry
 
+    def own_entry(self, request: Request) -> Entry:
+        """The file that a request names, if the user may change it: in My Drive or a shared drive.
+
+        Raises:
+            ApiError: 404 as ``entry``; 403 for a file that someone else owns.
+        """
+        entry = self.entry(request)
+        if not entry.owned_by_me and not entry.drive_id:
+            message = "The user does not have sufficient permissions for this file."
+            raise ApiError(403, "insufficientFilePermissions", message)
+        return entry
+
     def keep_page(self, signature: object, rest: tuple[Entry, ...]) -> str:
         """A page token for the ``rest`` of a listing made with the parameters in ``signature``.
 

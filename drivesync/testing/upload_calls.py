@@ -211,7 +211,7 @@ def _read_upload(service: Service, request: Request, metadata: bytes) -> _Upload
         check_parent(service, request, parsed)
         parent = service.store.get(parsed.parents[0] if parsed.parents else "root")
         return _Upload("", parsed, mask, (), (), parent.drive_id)
-    entry = service.entry(request)
+    entry = service.own_entry(request)
     return _Upload(entry.id, parsed, mask, add, remove, entry.drive_id)
 
 

@@ -98,6 +98,34 @@ def test_default_fields_are_those_of_v3(google: Any) -> None:
     assert listing == {"kind": "drive#fileList", "incompleteSearch": False, "files": [brief]}
 
 
+def test_a_bad_selection_changes_nothing(google: Any, drive_emulator: DriveEmulator) -> None:
+    file_id = _create(google, "a", b"x")["id"]
+    files = google.files()
+    for request in (
+        files.create(body={"name": "b"}, fields="sise"),
+        files.create(body={"name": "b"}, media_body=_media(b"y"), fields="sise"),
+        files.update(fileId=file_id, body={"name": "b"}, fields="sise"),
+        files.copy(fileId=file_id, body={"name": "b"}, fields="sise"),
+    ):
+        assert _refusal(request) == (400, "invalidParameter")
+    assert drive_emulator.read_tree("") == {"a": b"x"}
+
+
+def test_other_peoples_files_are_read_only(google: Any, drive_emulator: DriveEmulator) -> None:
+    file_id = _create(google, "theirs", b"x")["id"]
+    drive_emulator.store.disown(file_id)
+    files = google.files()
+    assert files.get_media(fileId=file_id).execute() == b"x"
+    for request in (
+        files.update(fileId=file_id, body={"name": "mine"}),
+        files.update(fileId=file_id, media_body=_media(b"y", resumable=True)),
+        files.delete(fileId=file_id),
+    ):
+        assert _refusal(request) == (403, "insufficientFilePermissions")
+    assert files.get_media(fileId=file_id).execute() == b"x"
+    assert [item["id"] for item in files.list(q="sharedWithMe").execute()["files"]] == [file_id]
+
+
 def test_fields_choose(google: Any) -> None:
     file_id = _create(google, "a", b"x", appProperties={"k": "v"})["id"]
     got = google.files().get(fileId=file_id, fields="size,owners/me,appProperties").execute()

@@ -103,6 +103,7 @@ def test_an_empty_file(call: Call, session: str, drive_emulator: DriveEmulator) 
         pytest.param(_DATA[:_STEP], f"bytes {_STEP}-{2 * _STEP - 1}/{len(_DATA)}", id="a gap"),
         pytest.param(_DATA[:_STEP], f"bytes 0-{2 * _STEP - 1}/{len(_DATA)}", id="shorter than said"),
         pytest.param(_DATA[:_STEP], "bytes nonsense", id="unreadable"),
+        pytest.param(_DATA[:_STEP], f"bytes 0-{_STEP - 1}/5", id="beyond the whole"),
     ],
 )
 def test_bad_chunks_are_400_and_harm_nothing(
