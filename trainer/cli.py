@@ -20,7 +20,7 @@ from drivesync.progress import TerminalReporter
 from trainer.background import launch, running_pid, signal_supervisor
 from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, STATE_FOLDER, Wishes
 from trainer.session import supervise
-from trainer.status import ENDED, Status, describe, read_status, to_json
+from trainer.status import DEAD, ENDED, Status, describe, read_status, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,12 +122,12 @@ def _start_in_background(tree: Path) -> None:
     while time.monotonic() < give_up_s:
         status = read_status(tree)
         if status is not None and status.pid == pid:
-            if status.state in {"restarting", "pushing", "finished"} or status.avg_loss is not None:
+            if status.state == "finished" or status.avg_loss is not None:
                 break
-            if status.state == "training":
+            if status.state in {"training", "restarting", "pushing"}:
                 # darknet says what it misses before its first iteration, which a large network may take long for.
                 give_up_s = min(give_up_s, time.monotonic() + _FIRST_ITERATION_WAIT_S)
-            if status.state in ENDED:
+            if status.state in {*ENDED, DEAD}:
                 raise _as_error(status)
         elif not _is_alive(pid):
             if (other := running_pid(tree)) is not None:

@@ -83,12 +83,6 @@ class Run:
         return f"{self.backup}/*.weights", f"{self.backup}/*.backup"
 
 
-def has_files(wishes: Wishes) -> bool:
-    """Whether the tree holds what a training begins with."""
-    names = (wishes.data or DEFAULT_DATA, wishes.cfg or DEFAULT_CFG)
-    return all((wishes.tree / name).is_file() for name in names)
-
-
 def resolve_run(wishes: Wishes) -> Run:
     """Find everything that a training needs, and read what it says.
 

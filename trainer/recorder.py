@@ -172,10 +172,13 @@ class Recorder:
 
     def _draw_chart(self) -> None:
         """Draw the loss chart in a process of its own: matplotlib would stay in this one's memory."""
-        paths = [str(self._run.tree / path) for path in self._pictures]
+        metrics, chart = (self._run.tree / path for path in self._pictures)
         try:
+            drawn = chart.exists() and chart.stat().st_mtime_ns >= metrics.stat().st_mtime_ns
+            if drawn or not metrics.stat().st_size:
+                return
             subprocess.run(
-                [sys.executable, "-m", "trainer.chart", *paths],
+                [sys.executable, "-m", "trainer.chart", str(metrics), str(chart)],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=True,

@@ -21,7 +21,7 @@ from drivesync.tree import read_tree_state, remember_remote
 from drivesync.watch import keep_pushed
 from trainer.background import RunLock
 from trainer.checkpoint import list_checkpoints
-from trainer.config import has_files, record_run, resolve_run
+from trainer.config import record_run, resolve_run
 from trainer.errors import GaveUpError, TreeError
 from trainer.metrics import MetricsWriter
 from trainer.recorder import METRICS_NAME, Surroundings
@@ -112,10 +112,11 @@ def _bring_tree(
     reporter: Reporter,
     stack: ExitStack,
 ) -> Remote:
-    """Open the remote, and pull the tree if it is not there, or not all of it."""
+    """Open the remote, and pull the tree if it is not there, or not all of it; one that was made here is left alone."""
     tree = wishes.tree
     state = read_tree_state(tree)
-    if has_files(wishes) and (state is None or state.complete):
+    is_there = any(not path.name.startswith(".") for path in tree.iterdir())
+    if is_there and (state is None or state.complete):
         return stack.enter_context(
             open_remote(remember_remote(tree, remote, DEFAULT_REMOTE), settings, reporter.note)
         )

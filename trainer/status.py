@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _EVERY_S = 1.0
 
 ENDED = frozenset({"finished", "stopped", "gave up", "failed"})
+DEAD = "dead"
+"""What only a reader can say: the supervisor is gone without having ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def read_status(tree: Path) -> Status | None:
         return None
     if status.state not in ENDED and running_pid(tree) is None:
         message = "The supervisor is gone without a word; `trainer supervise` goes on where it stopped."
-        return replace(status, state="dead", message=message)
+        return replace(status, state=DEAD, message=message)
     return status
 
 
