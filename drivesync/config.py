@@ -62,7 +62,7 @@ def default_tree() -> Path:
 
 
 def _url(text: str) -> str:
-    text = text.strip().rstrip("/")
+    text = text.strip()
     if not text:
         return ""
     url = text if "://" in text else f"http://{text}"
@@ -76,7 +76,7 @@ def _url(text: str) -> str:
             f"DRIVE_EMULATOR_HOST is {text!r}, which is no address",
             hint="Set it to what `python -m drivesync.testing` prints, such as http://127.0.0.1:8085.",
         )
-    return url
+    return url.rstrip("/")
 
 
 def _token(text: str) -> str:
