@@ -1,0 +1,182 @@
+"""What these tests share: a remote on an emulated Drive, a reporter that remembers, a tree that trains, commands."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivesync.config import Settings
+from drivesync.files import Verdict
+from drivesync.progress import Silence
+from drivesync.remotes.drive import DriveRemote
+from drivesync.testing import TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from drivesync.testing import DriveEmulator
+
+FIRST_WAIT_S = 0.001
+CFG = """[net]
+batch=1
+subdivisions=1
+width=8
+height=8
+channels=3
+max_batches=100000
+
+[convolutional]
+filters=1
+size=1
+stride=1
+pad=0
+activation=linear
+"""
+_NUMBERS = 4
+
+
+class Notes(Silence):
+    """A reporter that keeps what it is told, and counts what is done."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.size_bytes = 0
+        self.files = 0
+
+    def advance(self, *, files: int = 0, size_bytes: int = 0) -> None:
+        self.files += files
+        self.size_bytes += size_bytes
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@dataclass
+class Tree:
+    """A tree with a cfg of one layer, and weights files that fit it."""
+
+    root: Path
+    batch: int = field(default=1, init=False)
+
+    def weights(self, iteration: int, value: float = 0.5) -> bytes:
+        """What darknet would write after so many iterations; ``value`` tells two files of one iteration apart."""
+        header = struct.pack("<iiiQ", 0, 2, 5, iteration * self.batch)
+        return header + struct.pack(f"<{_NUMBERS}f", *[value] * _NUMBERS)
+
+    def save(self, name: str, iteration: int, value: float = 0.5) -> bytes:
+        """Write ``backup/NAME`` and return what is in it."""
+        content = self.weights(iteration, value)
+        (self.root / "backup" / name).write_bytes(content)
+        return content
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+
+def accept_all(_tree: Path, _path: str, snapshot: Path) -> Verdict:
+    """A judge that takes the iteration from the header, and everything for whole."""
+    seen: int = struct.unpack_from("<iiiQ", snapshot.read_bytes().ljust(20, b"\0"))[3]
+    return Verdict(accepted=True, iteration=seen)
+
+
+@pytest.fixture
+def accept() -> Callable[[Path, str, Path], Verdict]:
+    return accept_all
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    root = tmp_path / "tree"
+    (root / "backup").mkdir(parents=True)
+    (root / "cfg").mkdir()
+    (root / "cfg" / "run.cfg").write_text(CFG)
+    return Tree(root)
+
+
+@pytest.fixture
+def settings(drive_emulator: DriveEmulator) -> Settings:
+    """Waits so short that no test feels them."""
+    return Settings(
+        emulator_url=drive_emulator.url, access_token=TOKEN, retries=4, retry_wait_s=FIRST_WAIT_S, workers=4
+    )
+
+
+@pytest.fixture
+def remote(settings: Settings) -> Iterator[DriveRemote]:
+    """The folder ``darknet``, which may not be there yet."""
+    with DriveRemote("darknet", settings, first_wait_s=FIRST_WAIT_S) as entered:
+        yield entered
+
+
+@pytest.fixture
+def environment(drive_emulator: DriveEmulator) -> dict[str, str]:
+    """Of a command that uses the emulator, gives up soon and inherits no credentials."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOOGLE_", "DRIVE"))}
+    impatient = {
+        "DRIVESYNC_RETRIES": "3",
+        "DRIVESYNC_RETRY_WAIT_S": str(FIRST_WAIT_S),
+        "NO_GCE_CHECK": "true",
+    }
+    return kept | drive_emulator.environment() | impatient
+
+
+@pytest.fixture
+def drivesync(environment: dict[str, str], tmp_path: Path) -> Callable[..., Ended]:
+    """``drivesync("pull", "darknet", tree, NAME="value")`` runs the command in a process, in an empty folder."""
+
+    def run(*arguments: str | Path, **more: str) -> Ended:
+        done = subprocess.run(
+            [sys.executable, "-m", "drivesync", *map(str, arguments)],
+            env=environment | more,
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def wait_for() -> Callable[[Callable[[], object]], None]:
+    """``wait_for(condition)`` looks again and again until it holds."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        give_up_s = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < give_up_s, "it did not come to pass in 20 s"
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    """Every thread that a test starts ends with it."""
+    before = set(threading.enumerate())
+    yield
+    give_up_s = time.monotonic() + 5
+    while left := {thread for thread in set(threading.enumerate()) - before if thread.is_alive()}:
+        assert time.monotonic() < give_up_s, f"still running: {left}"
+        time.sleep(0.01)

@@ -1,0 +1,84 @@
+"""Settings are right, or refused by name; a token is never shown."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivesync.config import Settings, default_tree
+from drivesync.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_defaults() -> None:
+    assert Settings.from_environment({}) == Settings()
+    blank = {"DRIVE_EMULATOR_HOST": " ", "GOOGLE_OAUTH_ACCESS_TOKEN": " ", "DRIVESYNC_WORKERS": " "}
+    assert Settings.from_environment(blank) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "attribute", "value"),
+    [
+        pytest.param(
+            "DRIVE_EMULATOR_HOST", "http://127.0.0.1:8085", "emulator_url", "http://127.0.0.1:8085", id="url"
+        ),
+        pytest.param(
+            "DRIVE_EMULATOR_HOST", "localhost:1", "emulator_url", "http://localhost:1", id="host and port"
+        ),
+        pytest.param(
+            "DRIVE_EMULATOR_HOST", "https://h:1//", "emulator_url", "https://h:1", id="slashes at the end"
+        ),
+        pytest.param(
+            "GOOGLE_OAUTH_ACCESS_TOKEN", " ya29.a-b_c~ \n", "access_token", "ya29.a-b_c~", id="token"
+        ),
+        pytest.param("DRIVESYNC_RETRIES", "0", "retries", 0, id="no retries"),
+        pytest.param("DRIVESYNC_RETRY_WAIT_S", "0.25", "retry_wait_s", 0.25, id="a short pause"),
+        pytest.param("DRIVESYNC_WORKERS", "64", "workers", 64, id="many workers"),
+    ],
+)
+def test_read(name: str, text: str, attribute: str, value: object) -> None:
+    assert getattr(Settings.from_environment({name: text}), attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("DRIVE_EMULATOR_HOST", "ftp://127.0.0.1", id="another protocol"),
+        pytest.param("DRIVE_EMULATOR_HOST", "http://", id="no host"),
+        pytest.param("DRIVE_EMULATOR_HOST", "http://[::1", id="a torn address"),
+        pytest.param("DRIVE_EMULATOR_HOST", "http://h:port", id="a port that is no number"),
+        pytest.param("DRIVE_EMULATOR_HOST", "http://h:99999", id="a port that is none"),
+        pytest.param("DRIVESYNC_RETRIES", "-1", id="negative"),
+        pytest.param("DRIVESYNC_RETRIES", "many", id="a word"),
+        pytest.param("DRIVESYNC_RETRIES", "٣", id="another script's digit"),
+        pytest.param("DRIVESYNC_RETRIES", "9" * 5000, id="longer than Python reads"),
+        pytest.param("DRIVESYNC_WORKERS", "0", id="nobody works"),
+        pytest.param("DRIVESYNC_WORKERS", "65", id="too many"),
+        pytest.param("DRIVESYNC_RETRY_WAIT_S", "nan", id="not a number"),
+        pytest.param("DRIVESYNC_RETRY_WAIT_S", "61", id="too long"),
+        pytest.param("DRIVESYNC_RETRY_WAIT_S", "soon", id="no number at all"),
+    ],
+)
+def test_refused(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({name: text})
+
+
+@pytest.mark.parametrize("token", ["s3cret\nx", "s3cret x", "s3cret\x7f", "s3crét"])
+def test_a_token_that_cannot_be_sent_is_refused_unseen(token: str) -> None:
+    with pytest.raises(SettingsError, match="GOOGLE_OAUTH_ACCESS_TOKEN") as caught:
+        Settings.from_environment({"GOOGLE_OAUTH_ACCESS_TOKEN": token})
+    assert "s3cr" not in str(caught.value) + caught.value.hint
+
+
+def test_a_token_is_not_shown() -> None:
+    assert "s3cret" not in repr(Settings(access_token="s3cret"))
+
+
+def test_default_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert os.fspath(default_tree()) in {"darknet", "/content/darknet"}
