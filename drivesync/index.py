@@ -101,8 +101,8 @@ def _open_sound(path: Path) -> sqlite3.Connection:
         raise
     except sqlite3.DatabaseError:
         # A torn index costs hashing, never a file: local files are compared with the remote's md5 again.
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        # SQLite itself throws the log of a database away that is new and empty.
+        path.unlink()
         return _open(path)
 
 
