@@ -1,4 +1,4 @@
-"""The things a Drive holds: contents, revisions, files, shared drives, upload sessions. Pure."""
+"""The things a Drive holds: contents, revisions, files, shared drives. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ REVISION_LIFETIME_MS = 30 * 24 * 3600 * 1000
 
 UPLOAD_STEP_BYTES = 256 * 1024
 """Chunks of a resumable upload are multiples of this, and that much at least is kept of a broken one."""
-
-UPLOAD_LIFETIME_MS = 7 * 24 * 3600 * 1000
-"""A resumable session URI expires after one week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,27 +144,3 @@ class SharedDrive:
     id: str
     name: str
     created_ms: int
-
-
-@dataclass(slots=True)
-class UploadSession:
-    """A resumable upload in progress.
-
-    ``data`` holds what is stored for good, always whole steps until the last byte is there. ``writer`` counts the
-    requests that wrote: a request that is no longer the newest must not append, for its client has gone on without it.
-    """
-
-    id: str
-    request: object
-    mime_type: str
-    created_ms: int
-    total_bytes: int | None = None
-    data: bytearray = field(default_factory=bytearray)
-    digester: Digester = field(default_factory=Digester)
-    writer: int = 0
-    finished_id: str = ""
-
-    def append(self, piece: bytes | bytearray) -> None:
-        """Store ``piece`` for good."""
-        self.digester.update(piece)
-        self.data += piece

@@ -187,7 +187,7 @@ class DriveApp:
         if isinstance(effect, ExpiredToken):
             self.refused_tokens.add(_token(exchange))
         elif isinstance(effect, ExpiredUpload):
-            self.store.uploads.pop(exchange.query.get("upload_id", ""), None)
+            self.store.uploads.forget(exchange.query.get("upload_id", ""))
             raise ApiError(effect.status, "notFound", "The upload session has expired.", location="upload_id")
         elif isinstance(effect, ErrorAnswer):
             raise _injected_error(effect)

@@ -3,7 +3,7 @@
     Store
     ├── entries        id -> Entry; a child names its parent, _children is the index the other way
     ├── drives         id -> SharedDrive
-    ├── uploads        id -> UploadSession
+    ├── uploads        resumable sessions
     └── changes        what changed in which order
 
 Nothing here is locked: whoever shares a store between threads holds one lock around each call.
@@ -19,15 +19,14 @@ from drivesync.testing.entries import (
     BLOB_TYPE,
     FOLDER_TYPE,
     SHORTCUT_TYPE,
-    UPLOAD_LIFETIME_MS,
     WORKSPACE_PREFIX,
     Content,
     Entry,
     Revision,
     SharedDrive,
-    UploadSession,
 )
 from drivesync.testing.metadata import Metadata, apply_metadata, copied_metadata
+from drivesync.testing.upload_sessions import UploadSessions
 from drivesync.testing.wire import ApiError, invalid, not_found
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Store:
         self.storage_limit_bytes = storage_limit_bytes
         self.entries: dict[str, Entry] = {}
         self.drives: dict[str, SharedDrive] = {}
-        self.uploads: dict[str, UploadSession] = {}
+        self.uploads = UploadSessions(now_ms=now_ms, new_id=new_id)
         self.used_bytes = 0
         self._children: dict[str, dict[str, None]] = {}
         self._generated: set[str] = set()
@@ -244,7 +243,7 @@ class Store:
         self._add_root(drive.id, name, drive_id=drive.id)
         return drive
 
-    # Uploads
+    # Storage
 
     def check_storage(self, more_bytes: int, *, drive_id: str = "") -> None:
         """Whether so many bytes more may be stored; shared drives do not count.
@@ -260,25 +259,6 @@ class Store:
             return
         message = "The user's Drive storage quota has been exceeded."
         raise ApiError(403, "storageQuotaExceeded", message, domain="usageLimits")
-
-    def start_upload(self, request: object, mime_type: str, total_bytes: int | None) -> UploadSession:
-        """Open a resumable session for ``request``, which is kept for the session's end."""
-        session = UploadSession(self.new_id(), request, mime_type, self.now_ms(), total_bytes)
-        self.uploads[session.id] = session
-        return session
-
-    def upload(self, upload_id: str) -> UploadSession:
-        """An open session, or one that has been finished.
-
-        Raises:
-            ApiError: 404 where there was none, 410 where it is over a week old.
-        """
-        session = self.uploads.get(upload_id)
-        if session is None:
-            raise ApiError(404, "notFound", "Upload session not found.", location="upload_id")
-        if self.now_ms() - session.created_ms > UPLOAD_LIFETIME_MS:
-            raise ApiError(410, "uploadExpired", "The upload session has expired.", location="upload_id")
-        return session
 
     # Keeping account, for whoever changes an entry from outside
 

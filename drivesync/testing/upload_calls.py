@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivesync.testing.calls import Span, parse_content_range
-from drivesync.testing.entries import BLOB_TYPE, UPLOAD_STEP_BYTES, Content, Entry, UploadSession
+from drivesync.testing.entries import BLOB_TYPE, UPLOAD_STEP_BYTES, Content, Entry
 from drivesync.testing.file_calls import DEFAULT_FILE, check_parent, moved_parents
 from drivesync.testing.metadata import Metadata, parse_metadata
 from drivesync.testing.resources import file_resource
@@ -19,6 +19,7 @@ from drivesync.testing.wire import Answer, ApiError, answer_json
 
 if TYPE_CHECKING:
     from drivesync.testing.fields import Mask
+    from drivesync.testing.upload_sessions import UploadSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def start_upload(service: Service, request: Request) -> Answer:
     total_bytes = int(total) if total is not None and total.isdecimal() else None
     service.store.check_storage(_growth_bytes(service, upload, total_bytes or 0), drive_id=upload.drive_id)
     mime_type = request.headers.get("x-upload-content-type", "")
-    session = service.store.start_upload(upload, mime_type, total_bytes)
+    session = service.store.uploads.start(upload, mime_type, total_bytes)
     path = "/upload/drive/v3/files" + (f"/{upload.file_id}" if upload.file_id else "")
     location = f"{request.base_url}{path}?uploadType=resumable&upload_id={session.id}"
     headers = (("Location", location), ("X-GUploader-UploadID", session.id))
@@ -65,8 +66,8 @@ def start_upload(service: Service, request: Request) -> Answer:
 
 def cancel_upload(service: Service, request: Request) -> Answer:
     """DELETE on the session: it is forgotten, and the answer is Google's odd 499."""
-    session = service.store.upload(request.query.get("upload_id", ""))
-    del service.store.uploads[session.id]
+    session = service.store.uploads.get(request.query.get("upload_id", ""))
+    service.store.uploads.forget(session.id)
     return Answer(499)
 
 
@@ -82,7 +83,7 @@ class ChunkWriter:
 
     def __init__(self, service: Service, request: Request) -> None:
         self._service = service
-        self._session = service.store.upload(request.query.get("upload_id", ""))
+        self._session = service.store.uploads.get(request.query.get("upload_id", ""))
         self._session.writer += 1
         self._writer = self._session.writer
         self._tail = bytearray()

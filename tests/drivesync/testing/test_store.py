@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivesync.testing.entries import FOLDER_TYPE, SHORTCUT_TYPE, UPLOAD_LIFETIME_MS, Content, Digester
+from drivesync.testing.entries import FOLDER_TYPE, SHORTCUT_TYPE, Content, Digester
 from drivesync.testing.ids import seeded_ids
 from drivesync.testing.metadata import Metadata, parse_metadata
 from drivesync.testing.revisions import all_revisions, delete_revision, find_revision, pin_revision
 from drivesync.testing.store import Store
 from drivesync.testing.trees import find, make_folders, put_file, read_tree
+from drivesync.testing.upload_sessions import UPLOAD_LIFETIME_MS
 from drivesync.testing.wire import ApiError
 
 if TYPE_CHECKING:
@@ -274,12 +275,12 @@ def test_changes_name_each_file_once_at_its_last_change(store: Store) -> None:
 
 
 def test_upload_sessions_live_a_week(clocked: Store, clock: Clock) -> None:
-    session = clocked.start_upload(object(), "", None)
+    session = clocked.uploads.start(object(), "", None)
     clock.now_ms = UPLOAD_LIFETIME_MS
-    assert clocked.upload(session.id) is session
+    assert clocked.uploads.get(session.id) is session
     clock.now_ms += 1
     with pytest.raises(ApiError) as caught:
-        clocked.upload(session.id)
+        clocked.uploads.get(session.id)
     assert caught.value.status == 410
 
 

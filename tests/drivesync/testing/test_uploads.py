@@ -168,7 +168,7 @@ def test_a_newer_request_takes_over_from_one_that_hangs(
     head = f"PUT {session} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(_DATA)}\r\n\r\n".encode()
     with socket.create_connection((host.hostname, host.port or 0), timeout=20) as hanging:
         hanging.sendall(head + _DATA[: _STEP + 100])
-        (upload,) = drive_emulator.store.uploads.values()
+        (upload,) = drive_emulator.store.uploads.all()
         while len(upload.data) < _STEP:
             time.sleep(0.001)
         assert status_of(call, session, len(_DATA)) == (308, f"bytes=0-{_STEP - 1}")
