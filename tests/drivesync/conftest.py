@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +23,6 @@ from drivesync.testing import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from drivesync.testing import DriveEmulator
 
@@ -154,6 +155,31 @@ def drivesync(environment: dict[str, str], tmp_path: Path) -> Callable[..., Ende
             check=False,
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def kill_everywhere(environment: dict[str, str], tmp_path: Path) -> Callable[..., list[Path]]:
+    """``kill_everywhere("push", template)`` -> the trees in which the job was killed and then done again.
+
+    See killed.py; each kill is in another place, and the last tree saw none.
+    """
+
+    def run(job: str, template: Path, **more: str) -> list[Path]:
+        folder = tmp_path / "killed"
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("killed.py")), job, str(template), str(folder)],
+            env=environment | more,
+            capture_output=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        series = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [step["status"] for step in series] == [-9] * (len(series) - 1) + [0], done.stderr.decode()
+        assert [step["rerun"] for step in series] == [0] * len(series), done.stderr.decode()
+        return [folder / str(step["n"]) for step in series]
 
     return run
 

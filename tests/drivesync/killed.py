@@ -1,0 +1,128 @@
+"""Does a job again and again, killed before one more of its effects on the disk each time.
+
+    python killed.py JOB TEMPLATE FOLDER
+
+For n = 1, 2, ...: FOLDER/n becomes a copy of TEMPLATE, and a process does the job there until it is killed, as by
+SIGKILL, before it makes, opens for writing, renames or removes its n-th file or folder. The first n at which the job
+comes through ends the series. Standard output gets one JSON object a line: ``{"n", "status", "rerun"}``, the second
+being -9 for a killed process, the third the exit status of the same job done again, and not killed.
+
+A fork is cheap and holds no thread here, so this is a program of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drivesync.cli import cli, run_command
+from drivesync.files import Receipt, Verdict
+from drivesync.spool import Entry, Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_EFFECTS = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.utime", "os.chmod", "os.truncate"}
+_LIMIT = 500
+
+
+def kill_before(effect: int) -> None:
+    """Let this process die before its ``effect``-th effect."""
+    left = effect
+
+    def hear(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        if event in _EFFECTS or (event == "open" and _writes(arguments)):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hear)
+
+
+def _writes(arguments: tuple[object, ...]) -> bool:
+    flags = arguments[2]
+    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+
+
+def run(job: Callable[[], int], effect: int = 0) -> int:
+    """The exit status of ``job`` in a process of its own; negative if a signal ended it."""
+    process = os.fork()
+    if process == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if effect:
+            kill_before(effect)
+        try:
+            status = job()
+        except BaseException as error:  # noqa: BLE001 - it must not go on as its parent does
+            sys.stderr.write(f"{error!r}\n")
+            status = 99
+        os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def spool(tree: Path) -> int:
+    """Two snapshots of a file that is saved in between and a third of another, then receipts for all."""
+
+    def accept(_tree: Path, path: str, _snapshot: Path) -> Verdict:
+        return Verdict(accepted=True, iteration=100 if path.endswith("_100.weights") else None)
+
+    with Spool(tree) as opened:
+        for content in (b"first", b"second"):
+            (tree / "backup" / "run_last.weights").write_bytes(content)
+            opened.take("backup/run_last.weights", accept)
+        opened.take("backup/run_100.weights", accept)
+        while opened.pending():
+            with opened.claim() as entry:
+                if entry is not None:
+                    opened.settle(entry, receipt_of(entry))
+    return 0
+
+
+def receipt_of(entry: Entry) -> Receipt:
+    """As if it had been pushed."""
+    return Receipt(entry.path, entry.size, entry.md5, entry.sha256, "id", "revision", 0.0, entry.iteration)
+
+
+def push(tree: Path) -> int:
+    """``drivesync push`` to a folder of the tree's own."""
+    return run_command(cli, ["push", str(tree), f"pushed-{tree.name}"])
+
+
+def save_and_push(tree: Path) -> int:
+    """Push what is there; save the files anew, and push those."""
+    status = run(lambda: push(tree))
+    for file in sorted((tree / "later").iterdir()):
+        file.replace(tree / "backup" / file.name)
+    (tree / "later").rmdir()
+    return status
+
+
+def pull(tree: Path) -> int:
+    """``drivesync pull`` of what REMOTE in the environment names."""
+    return run_command(cli, ["pull", os.environ["REMOTE"], str(tree)])
+
+
+def main(name: str, template: Path, folder: Path) -> None:
+    """See above."""
+    job = {"spool": spool, "push": push, "pull": pull}[name]
+    for effect in range(1, _LIMIT):
+        tree = folder / str(effect)
+        shutil.copytree(template, tree)
+        if name == "push":
+            save_and_push(tree)
+        status = run(lambda: job(tree), effect)  # noqa: B023 - it runs at once
+        rerun = run(lambda: job(tree))  # noqa: B023
+        sys.stdout.write(json.dumps({"n": effect, "status": status, "rerun": rerun}) + "\n")
+        if status == 0:
+            return
+    raise SystemExit(f"{name} has more than {_LIMIT} effects")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
