@@ -41,7 +41,6 @@ def test_without_any_the_way_to_one_is_said() -> None:
     [
         "",
         "{",
-        "[]",
         '{"type": "unheard of"}',
         '{"type": "service_account", "private_key": "torn", "client_email": "a"}',
     ],
