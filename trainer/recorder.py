@@ -71,6 +71,8 @@ class Recorder:
         self._noted_s = self._offered_s = 0.0
         self._drawn_s = around.clock()
         self._metrics_due = False
+        self.disk_trouble = ""
+        """Why a file that is to be pushed cannot be copied; empty if all can."""
 
     def begin_attempt(self, number: int, resumed_from: int) -> None:
         """Note that darknet is about to be started for the ``number``-th time in this session."""
@@ -140,7 +142,7 @@ class Recorder:
             if receipt.iteration >= (status.safe_iteration or 0):
                 around.status.update(safe_iteration=receipt.iteration, safe_at_s=receipt.at_s)
         if around.pusher is not None:
-            trouble = around.pusher.trouble
+            trouble = around.pusher.trouble or self.disk_trouble
             around.status.update(
                 pending=len(around.pusher.pending), trouble=f"waiting to push: {trouble}" if trouble else ""
             )

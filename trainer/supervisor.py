@@ -162,11 +162,11 @@ class Supervisor:
             if candidate.verdict.whole and candidate.path.parent == backup
         ]
         while (refused := self._recorder.offer(*whole)) or not pusher.wait_until_safe(_LOOK_EVERY_S):
+            self._recorder.disk_trouble = refused
             self._recorder.take_receipts()
-            if refused:
-                around.status.update(trouble=f"waiting to push: {refused}")
             if around.stop.wait(_OFFER_AGAIN_S if refused else 0.0):
                 raise self._stop()
+        self._recorder.disk_trouble = ""
 
     def _give_up(self, decision: GiveUp) -> DrivesyncError:
         kinds: dict[int, type[DrivesyncError]] = {EXIT_TREE: TreeError, EXIT_CANNOT_WRITE: LocalWriteError}

@@ -1,0 +1,68 @@
+"""Colab takes the machine away, again and again: the same commands go on from what Drive holds, verified."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.e2e.conftest import Session
+
+MAX_BATCHES = 600
+SEED = 5
+
+# When the machine goes: while the cells still run, before anything new is safe, or some time after.
+LOSSES = ["setup", "early", "late", "late", "early", "late", "setup", "late", "late", "early"]
+
+
+def lose(session: Session, when: str, chance: random.Random) -> list[int]:
+    """Run the cells, and lose the machine at a random moment; returned is what darknet printed until then."""
+    cells = session.start_cells()
+    if when == "setup":
+        moment_s = time.monotonic() + chance.uniform(0.2, 2.0)
+        session.wait_until(lambda: time.monotonic() >= moment_s, "the moment of the loss")
+    else:
+        safe = session.safe_iteration()
+        session.wait_until(lambda: session.iterations, "the first iteration")
+        if when == "late":
+            session.wait_until(lambda: session.safe_iteration() > safe, "a new checkpoint on Drive")
+        last = session.iterations[-1] + chance.randrange(60)
+        session.wait_until(lambda: session.iterations[-1] >= last, "the moment of the loss")
+    session.kill_everything()
+    cells.communicate()
+    iterations = session.iterations
+    session.lose()
+    return iterations
+
+
+def test_ten_losses_in_one_run(new_session: Callable[..., Session]) -> None:
+    chance = random.Random(SEED)
+    session = new_session(max_batches=MAX_BATCHES, batch=8)
+    starts = []
+    for when in LOSSES:
+        safe = session.safe_iteration()
+        iterations = lose(session, when, chance)
+        if iterations:
+            starts.append((iterations[0], safe))
+        assert session.safe_iteration() >= safe
+        assert None not in session.iterations_on_drive().values()
+    safe = session.safe_iteration()
+    session.pull()
+    session.supervise_in_background()
+    session.finish()
+
+    starts.append((session.iterations[0], safe))
+    assert len(starts) >= LOSSES.count("early") + LOSSES.count("late") + 1
+    # An upload that was complete when the machine went may have been verified by nobody: then it is one further.
+    assert all(start in {safe + 1, safe + 101} for start, safe in starts), starts
+    assert starts[-1][1] >= 100 * LOSSES.count("late")
+    assert session.iterations[-1] == MAX_BATCHES
+    assert session.iterations_on_drive() == {
+        "remote.backup": MAX_BATCHES,
+        "remote_final.weights": MAX_BATCHES,
+        **{f"remote_{number}.weights": number for number in range(100, MAX_BATCHES + 1, 100)},
+    }
+    assert set(session.names_on_drive().values()) == {1}

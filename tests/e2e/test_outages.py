@@ -1,0 +1,101 @@
+"""Drive, the token or the disk fail for a while: training goes on, and what was missed is pushed afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivesync.testing import ErrorAnswer, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivesync.testing import DriveEmulator
+    from tests.e2e.conftest import Session
+
+ALL_OF_350 = {
+    "remote.backup": 300,
+    "remote_100.weights": 100,
+    "remote_200.weights": 200,
+    "remote_300.weights": 300,
+    "remote_final.weights": 350,
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param(ErrorAnswer(503), "503 backendError", id="Drive is down"),
+        pytest.param(
+            ErrorAnswer(401, "authError"),
+            "the access token has expired or is not valid",
+            id="the token is revoked",
+        ),
+        pytest.param(ErrorAnswer(403, "storageQuotaExceeded"), "Drive is full", id="Drive is full"),
+    ],
+)
+def test_drive_refuses_for_a_while(
+    new_session: Callable[..., Session], drive_emulator: DriveEmulator, answer: ErrorAnswer, said: str
+) -> None:
+    session = new_session(max_batches=350)
+    session.supervise_in_background()
+    drive_emulator.inject(Fault(answer, times=None))
+    safe = session.safe_iteration()
+    session.wait_for_state("pushing")
+    assert session.attempts == [list(range(1, 351))]
+    assert session.safe_iteration() <= max(safe, 100)
+    session.wait_until(lambda: "waiting to push" in session.status.trouble, "the trouble to be known")
+    assert said in session.log("supervisor.log")
+    assert "waiting to push" in session.run("trainer", "status", str(session.tree))
+    assert session.status.state == "pushing"
+    drive_emulator.reset()
+    status = session.finish()
+    assert (status.trouble, status.pending, status.safe_iteration) == ("", 0, 350)
+    assert session.iterations_on_drive() == ALL_OF_350
+    assert set(session.names_on_drive().values()) == {1}
+
+
+def test_no_drive_at_all_when_the_run_ends_and_is_stopped(
+    new_session: Callable[..., Session], drive_emulator: DriveEmulator
+) -> None:
+    session = new_session(max_batches=120)
+    session.pull()
+    with_drive = session.environment
+    drive_emulator.__exit__(None, None, None)
+    session.supervise_in_background("--grace", "0.1")
+    session.wait_for_state("pushing")
+    said = session.run("trainer", "stop", str(session.tree))
+    assert "nothing is safe on Drive yet" in said
+    assert "are kept in .drivesync to be pushed next time" in said
+    assert session.status.exit_code == 75
+    drive_emulator.__enter__()
+    assert session.environment == with_drive
+    said = session.supervise()
+    assert "the training was finished already" in said
+    assert session.attempts == [list(range(1, 121))]
+    assert session.iterations_on_drive() == {
+        "remote.backup": 100,
+        "remote_100.weights": 100,
+        "remote_final.weights": 120,
+    }
+
+
+def test_no_room_for_snapshots(new_session: Callable[..., Session]) -> None:
+    """As on a full disk, where darknet's file still found room and the copy of it does not."""
+    session = new_session(max_batches=250)
+    session.supervise_in_background()
+    spool = session.tree / ".drivesync/spool"
+    session.wait_until(spool.is_dir, "the spool")
+    kept = spool.rename(spool.with_name("kept"))
+    spool.touch()
+    session.wait_for_state("pushing")
+    session.wait_until(lambda: "waiting to push" in session.status.trouble, "the trouble to be known")
+    assert session.attempts == [list(range(1, 251))]
+    assert 250 not in session.iterations_on_drive().values()
+    spool.unlink()
+    shutil.move(kept, spool)
+    status = session.finish()
+    assert status.trouble == ""
+    assert session.iterations_on_drive()["remote_final.weights"] == 250
