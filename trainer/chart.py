@@ -163,7 +163,7 @@ def _draw_loss(axes: Axes, metrics: Metrics) -> None:
             iteration,
             0,
             1,
-            where=not_finite,
+            where=not_finite.tolist(),
             transform=axes.get_xaxis_transform(),
             color=_TROUBLE,
             alpha=0.12,
@@ -178,9 +178,9 @@ def _scale_loss(axes: Axes, metrics: Metrics) -> None:
     each = metrics.loss[np.isfinite(metrics.loss)]
     if not average.size or not each.size:
         return
-    low = float(min(average.min(), np.percentile(each, 2)))
-    high = float(max(average.max(), np.percentile(each, 98)))
-    if low > 0 and average.max() / average.min() > 10:
+    low = float(min(np.min(average), np.percentile(each, 2)))
+    high = float(max(np.max(average), np.percentile(each, 98)))
+    if low > 0 and np.max(average) / np.min(average) > 10:
         axes.set_yscale("log", nonpositive="mask")
         axes.set_ylim(low / 1.3, high * 1.5)
         axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0,) if high / low > 1000 else (1.0, 2.0, 5.0)))

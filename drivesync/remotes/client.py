@@ -148,7 +148,10 @@ class DriveClient:
     def _connection(self) -> Any:
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = google_auth_httplib2.AuthorizedHttp(self._credentials, http=build_http())
+            http = build_http()
+            if self._settings.emulator_url:
+                http.proxy_info = None
+            connection = google_auth_httplib2.AuthorizedHttp(self._credentials, http=http)
             self._local.connection = connection
             with self._lock:
                 self._connections.append(connection)

@@ -72,6 +72,9 @@ def translate_errors(action: str) -> Iterator[None]:
         raise TransientError(f"{action}: no connection to Google Drive (no such address)") from None
     except google.auth.exceptions.GoogleAuthError as error:
         raise _translate_login(error, action) from None
+    except httplib2.error.ProxiesUnavailableError:
+        hint = "Install the package PySocks, or unset HTTPS_PROXY and HTTP_PROXY."
+        raise RemoteError(f"{action}: a proxy is set, and the package for it is missing", hint=hint) from None
     except ssl.SSLCertVerificationError as error:
         raise RemoteError(f"{action}: the certificate is not valid: {error.verify_message}") from None
     except (http.client.HTTPException, httplib2.HttpLib2Error, OSError) as error:
