@@ -228,10 +228,19 @@ class BackgroundPusher:
         pusher: does the work.
         reporter: hears of trouble.
         on_safe: told of each receipt, in the pushing thread.
+        first_pause_s: how long it waits after a push that failed; twice as long after each further one, to a minute.
     """
 
-    def __init__(self, pusher: Pusher, reporter: Reporter, on_safe: Callable[[Receipt], None]) -> None:
+    def __init__(
+        self,
+        pusher: Pusher,
+        reporter: Reporter,
+        on_safe: Callable[[Receipt], None],
+        *,
+        first_pause_s: float = 2.0,
+    ) -> None:
         self._pusher = pusher
+        self._first_pause_s = first_pause_s
         self._reporter = reporter
         self._on_safe = on_safe
         self._changed = threading.Condition()
@@ -305,7 +314,8 @@ class BackgroundPusher:
                     break
                 failures += 1
                 self._tell(error, failures)
-                self._pause(min(2.0 ** min(failures, _MOST_DOUBLINGS), _LONGEST_WAIT_S))
+                doublings = min(failures - 1, _MOST_DOUBLINGS)
+                self._pause(min(self._first_pause_s * 2.0**doublings, _LONGEST_WAIT_S))
                 continue
             failures, self._trouble = 0, None
             with self._changed:
