@@ -170,7 +170,7 @@ def kill_everywhere(environment: dict[str, str], tmp_path: Path) -> Callable[...
         folder = tmp_path / "killed"
         done = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("killed.py")), job, str(template), str(folder)],
-            env=environment | more,
+            env=environment | more | {"OPENBLAS_NUM_THREADS": "1"},
             capture_output=True,
             timeout=100,
             check=False,

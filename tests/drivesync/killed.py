@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drivesync.acceptance import find_accept
 from drivesync.cli import cli, run_command
 from drivesync.files import Receipt, Verdict
 from drivesync.spool import Entry, Spool
@@ -94,15 +95,6 @@ def push(tree: Path) -> int:
     return run_command(cli, ["push", str(tree), f"pushed-{tree.name}"])
 
 
-def save_and_push(tree: Path) -> int:
-    """Push what is there; save the files anew, and push those."""
-    status = run(lambda: push(tree))
-    for file in sorted((tree / "later").iterdir()):
-        file.replace(tree / "backup" / file.name)
-    (tree / "later").rmdir()
-    return status
-
-
 def pull(tree: Path) -> int:
     """``drivesync pull`` of what REMOTE in the environment names."""
     return run_command(cli, ["pull", os.environ["REMOTE"], str(tree)])
@@ -110,12 +102,12 @@ def pull(tree: Path) -> int:
 
 def main(name: str, template: Path, folder: Path) -> None:
     """See above."""
+    # Loads what every process would else load for itself.
+    find_accept()
     job = {"spool": spool, "push": push, "pull": pull}[name]
     for effect in range(1, _LIMIT):
         tree = folder / str(effect)
         shutil.copytree(template, tree)
-        if name == "push":
-            save_and_push(tree)
         status = run(lambda: job(tree), effect)  # noqa: B023 - it runs at once
         rerun = run(lambda: job(tree))  # noqa: B023
         sys.stdout.write(json.dumps({"n": effect, "status": status, "rerun": rerun}) + "\n")
