@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
+    from watchdog.observers.api import BaseObserver
+
     from drivesync.acceptance import Accept
     from drivesync.files import Receipt
     from drivesync.progress import Reporter
@@ -57,7 +59,8 @@ class Watch(FileSystemEventHandler):
         self._scan_every_s = scan_every_s
         self._one_at_a_time = threading.Lock()
         self._closing = threading.Event()
-        self._observer = Observer()
+        self._folders: dict[Path, PurePosixPath] = {}
+        self._observer: BaseObserver | None = None
         self._scanner = threading.Thread(target=self._scan_for_ever, name="scan", daemon=True)
 
     def __enter__(self) -> Watch:
@@ -66,19 +69,24 @@ class Watch(FileSystemEventHandler):
         Raises:
             LocalWriteError: a folder cannot be made.
         """
-        for folder in sorted({(self._tree / pattern).parent for pattern in self._patterns}):
+        for parent in sorted({PurePosixPath(pattern).parent for pattern in self._patterns}):
+            folder = self._tree / parent
             with local_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._observer.schedule(self, str(folder))
-        try:
-            self._observer.start()
-        except OSError:
-            # The kernel's watches are used up (fs.inotify.max_user_watches): the scan alone has to do.
-            self._observer.unschedule_all()
-            self._observer = Observer()
-            self._observer.start()
+                # watchdog does not look behind links, and backup may be one to a larger disk.
+                self._folders[folder.resolve()] = parent
+        # When the kernel's watches are used up (fs.inotify.max_user_watches), the scan alone has to do.
+        with suppress(OSError):
+            self._observer = self._observe()
         self._scanner.start()
         return self
+
+    def _observe(self) -> BaseObserver:
+        observer = Observer()
+        for folder in self._folders:
+            observer.schedule(self, str(folder))
+        observer.start()
+        return observer
 
     def __exit__(
         self,
@@ -87,8 +95,9 @@ class Watch(FileSystemEventHandler):
         traceback: TracebackType | None,
     ) -> None:
         self._closing.set()
-        self._observer.stop()
-        self._observer.join()
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
         self._scanner.join()
 
     def scan(self) -> None:
@@ -105,7 +114,7 @@ class Watch(FileSystemEventHandler):
         self._offer(str(event.dest_path))
 
     def _offer(self, place: str) -> None:
-        path = PurePosixPath(Path(place).relative_to(self._tree).as_posix())
+        path = self._folders[Path(place).parent] / Path(place).name
         if any(path.match(pattern) for pattern in self._patterns):
             self._call(str(path))
 
