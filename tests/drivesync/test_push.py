@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 LAST = "backup/run_last.weights"
 PATTERNS = ("backup/*.weights",)
 
-WaitFor = "Callable[[Callable[[], object]], None]"
-
 
 @pytest.fixture
 def index(tree: Tree) -> Iterator[Index]:

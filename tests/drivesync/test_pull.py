@@ -1,0 +1,420 @@
+"""What Drive holds comes here, byte for byte, and nothing that was here is lost."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivesync.errors import (
+    DamagedError,
+    LocalWriteError,
+    NotAllowedError,
+    NotFoundError,
+    RemoteError,
+    TransientError,
+    UnfinishedError,
+)
+from drivesync.index import Index
+from drivesync.pull import PullResult, pull
+from drivesync.testing import CorruptDownload, Delay, ErrorAnswer, ExpiredToken, Fault
+from drivesync.testing.entries import Content
+from drivesync.testing.metadata import Metadata
+from drivesync.testing.trees import find, make_folders
+from drivesync.tree import TreeState, read_tree_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from drivesync.remotes.drive import DriveRemote
+    from drivesync.testing import DriveEmulator
+    from tests.drivesync.conftest import Notes
+
+FILES = {
+    'cfg/it\'s "remote".cfg': b"[net]",
+    "data/obj/empty.txt": b"",
+    "data/obj/日本語 🦊.png": b"\x89PNG" * 1000,
+    "darknet": b"\x7fELF program",
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def full(drive_emulator: DriveEmulator) -> DriveEmulator:
+    """A Drive that holds FILES."""
+    for path, content in FILES.items():
+        drive_emulator.put(f"darknet/{path}", content)
+    return drive_emulator
+
+
+@pytest.fixture
+def bring(remote: DriveRemote, here: Path, notes: Notes) -> Callable[[], PullResult]:
+    return lambda: pull(remote, here, workers=4, reporter=notes)
+
+
+def contents(tree: Path) -> dict[str, bytes]:
+    return {
+        file.relative_to(tree).as_posix(): file.read_bytes()
+        for file in tree.rglob("*")
+        if file.is_file() and ".drivesync" not in file.parts
+    }
+
+
+def test_everything_comes(
+    bring: Callable[[], PullResult], here: Path, full: DriveEmulator, notes: Notes
+) -> None:
+    result = bring()
+    assert contents(here) == FILES
+    assert [file.path for file in result.downloaded] == sorted(FILES)
+    assert result.downloaded_bytes == sum(map(len, FILES.values())) == notes.size_bytes
+    assert notes.files == len(FILES)
+    assert os.access(here / "darknet", os.X_OK)
+    assert not os.access(here / "cfg" / 'it\'s "remote".cfg', os.X_OK)
+    with full.locked() as store:
+        entry = find(store, "darknet/darknet")
+    assert entry is not None
+    assert (here / "darknet").stat().st_mtime_ns == entry.modified_ms * 1_000_000
+    assert read_tree_state(here) == TreeState("darknet", complete=True)
+    result.raise_failure()
+
+
+def test_a_second_pull_brings_and_reads_nothing(
+    bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+) -> None:
+    bring()
+    full.counters().reset()
+    before = {path: (here / path).stat() for path in FILES}
+    result = bring()
+    assert (result.downloaded, len(result.plan.keep)) == ((), len(FILES))
+    assert full.counters()["files.get.media"].requests == 0
+    assert {path: (here / path).stat().st_ctime_ns for path in FILES} == {
+        path: status.st_ctime_ns for path, status in before.items()
+    }
+
+
+def test_only_what_changed_on_drive_comes(
+    bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+) -> None:
+    bring()
+    full.put("darknet/darknet", b"#!/bin/sh of the same size"[: len(FILES["darknet"])])
+    full.put("darknet/new", b"new")
+    assert [file.path for file in bring().downloaded] == ["darknet", "new"]
+    assert contents(here)["new"] == b"new"
+
+
+def test_what_is_gone_on_drive_stays_here(
+    bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+) -> None:
+    bring()
+    with full.locked() as store:
+        entry = find(store, "darknet/cfg")
+        assert entry is not None
+        store.delete(entry.id)
+    bring()
+    assert contents(here) == FILES
+
+
+@pytest.mark.usefixtures("full")
+class TestLocalChanges:
+    @pytest.mark.parametrize("content", [b"mine", b"\x7fELF proGram", b""])
+    def test_they_are_kept(
+        self, bring: Callable[[], PullResult], here: Path, drive_emulator: DriveEmulator, content: bytes
+    ) -> None:
+        bring()
+        (here / "darknet").write_bytes(content)
+        drive_emulator.put("darknet/darknet", b"newer on Drive")
+        for _ in range(2):
+            result = bring()
+            assert [file.path for file in result.plan.conflicts] == ["darknet"]
+            assert contents(here)["darknet"] == content
+        result.raise_failure()
+
+    def test_a_checkpoint_that_is_further_here_is_kept(
+        self, bring: Callable[[], PullResult], here: Path, drive_emulator: DriveEmulator
+    ) -> None:
+        drive_emulator.put("darknet/backup/run_last.weights", b"iteration 100")
+        bring()
+        (here / "backup" / "run_last.weights").write_bytes(b"iteration 200")
+        bring()
+        assert contents(here)["backup/run_last.weights"] == b"iteration 200"
+
+    def test_a_file_that_no_pull_brought_is_kept(self, bring: Callable[[], PullResult], here: Path) -> None:
+        here.mkdir()
+        (here / "darknet").write_bytes(b"mine")
+        assert [file.path for file in bring().plan.conflicts] == ["darknet"]
+        assert contents(here) == FILES | {"darknet": b"mine"}
+
+    def test_a_file_that_happens_to_be_drives_is_adopted(
+        self, bring: Callable[[], PullResult], here: Path, drive_emulator: DriveEmulator
+    ) -> None:
+        here.mkdir()
+        (here / "darknet").write_bytes(FILES["darknet"])
+        assert "darknet" in [file.path for file in bring().plan.keep]
+        drive_emulator.put("darknet/darknet", b"newer on Drive")
+        bring()
+        assert contents(here)["darknet"] == b"newer on Drive"
+
+    def test_a_file_that_was_only_touched_is_not_changed(
+        self, bring: Callable[[], PullResult], here: Path, drive_emulator: DriveEmulator
+    ) -> None:
+        bring()
+        os.utime(here / "darknet", ns=(1, 1))
+        assert bring().plan.conflicts == ()
+        drive_emulator.put("darknet/darknet", b"newer on Drive")
+        bring()
+        assert contents(here)["darknet"] == b"newer on Drive"
+
+    def test_a_file_below_a_linked_folder_is_kept(self, bring: Callable[[], PullResult], here: Path) -> None:
+        (here / "real").mkdir(parents=True)
+        (here / "cfg").symlink_to("real")
+        name = 'it\'s "remote".cfg'
+        (here / "real" / name).write_bytes(b"mine")
+        assert [file.path for file in bring().plan.conflicts] == [f"cfg/{name}"]
+        assert (here / "real" / name).read_bytes() == b"mine"
+
+    def test_a_file_that_is_changed_while_it_comes_is_kept(
+        self, bring: Callable[[], PullResult], here: Path, drive_emulator: DriveEmulator
+    ) -> None:
+        bring()
+        drive_emulator.put("darknet/darknet", b"newer on Drive")
+        drive_emulator.inject(Fault(Delay(0.3), "files.get.media"))
+        drive_emulator.counters().reset()
+
+        def edit() -> None:
+            while not drive_emulator.counters()["files.get.media"].requests:
+                time.sleep(0.005)
+            (here / "darknet").write_bytes(b"mine, just now")
+
+        editor = threading.Thread(target=edit)
+        editor.start()
+        result = bring()
+        editor.join()
+        assert contents(here)["darknet"] == b"mine, just now"
+        with pytest.raises(UnfinishedError, match="was changed here while it was being pulled"):
+            result.raise_failure()
+        assert [file.path for file in bring().plan.conflicts] == ["darknet"]
+
+
+class TestDamage:
+    def test_a_damaged_file_is_fetched_again(
+        self, bring: Callable[[], PullResult], here: Path, full: DriveEmulator, notes: Notes
+    ) -> None:
+        full.inject(Fault(CorruptDownload(), "files.get.media", times=3))
+        bring().raise_failure()
+        assert contents(here) == FILES
+        assert notes.size_bytes == sum(map(len, FILES.values()))
+
+    def test_one_that_stays_damaged_is_an_error_and_the_others_come(
+        self, bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+    ) -> None:
+        bring()
+        full.put("darknet/darknet", b"newer on Drive")
+        full.inject(Fault(CorruptDownload(), "files.get.media", times=None))
+        result = bring()
+        assert contents(here) == FILES
+        assert read_tree_state(here) == TreeState("darknet", complete=True)
+        with pytest.raises(DamagedError, match=r"1 file.*darknet came damaged: expected 14 bytes with md5"):
+            result.raise_failure()
+        full.reset()
+        bring().raise_failure()
+        assert contents(here)["darknet"] == b"newer on Drive"
+
+    def test_a_first_pull_that_misses_a_file_is_not_complete(
+        self, bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+    ) -> None:
+        full.inject(Fault(CorruptDownload(), "files.get.media", times=None))
+        result = bring()
+        assert contents(here) == {"data/obj/empty.txt": b""}
+        assert len(result.failed) == 3
+        assert read_tree_state(here) == TreeState("darknet", complete=False)
+
+    def test_one_file_cannot_be_had_and_the_others_come(
+        self, bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+    ) -> None:
+        full.inject(Fault(ErrorAnswer(403, "cannotDownloadAbusiveFile"), "files.get.media"))
+        result = bring()
+        assert len(contents(here)) == len(FILES) - 1
+        with pytest.raises(
+            RemoteError, match=r"1 file\(s\) did not arrive; the first is .*: reading"
+        ) as caught:
+            result.raise_failure()
+        assert "harmful" in caught.value.hint
+
+    def test_files_that_cannot_be_put_in_their_place_and_the_others_come(
+        self, bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+    ) -> None:
+        here.mkdir()
+        (here / "data").write_bytes(b"a file where a folder should be")
+        (here / "darknet").mkdir()
+        result = bring()
+        assert [path for path, _error in result.failed] == sorted(
+            path for path in full.read_tree("darknet") if path.startswith("da")
+        )
+        assert contents(here).keys() == {"data", 'cfg/it\'s "remote".cfg'}
+        with pytest.raises(LocalWriteError, match=r"3 file\(s\) did not arrive"):
+            result.raise_failure()
+
+    def test_it_was_replaced_on_drive_while_it_came(
+        self, bring: Callable[[], PullResult], here: Path, drive_emulator: DriveEmulator
+    ) -> None:
+        size = 40 << 20
+        drive_emulator.put("darknet/big", bytes(size))
+        drive_emulator.inject(Fault(Delay(0.3), "files.get.media", skip=1))
+
+        def replace() -> None:
+            while drive_emulator.counters()["files.get.media"].requests < 2:
+                time.sleep(0.005)
+            drive_emulator.put("darknet/big", b"\1" * size)
+
+        replacing = threading.Thread(target=replace)
+        replacing.start()
+        bring().raise_failure()
+        replacing.join()
+        assert (here / "big").read_bytes() == b"\1" * size
+
+
+class TestStopped:
+    @pytest.mark.parametrize(
+        ("fault", "kind"),
+        [
+            pytest.param(ErrorAnswer(503), TransientError, id="Drive is down"),
+            pytest.param(ExpiredToken(), NotAllowedError, id="the token dies"),
+        ],
+    )
+    def test_what_has_come_stays_and_a_rerun_goes_on(
+        self,
+        bring: Callable[[], PullResult],
+        remote: DriveRemote,
+        here: Path,
+        full: DriveEmulator,
+        fault: ErrorAnswer | ExpiredToken,
+        kind: type[Exception],
+    ) -> None:
+        full.inject(Fault(fault, "files.get.media", times=None, skip=1))
+        with pytest.raises(kind):
+            bring()
+        partly = contents(here)
+        assert partly.items() <= FILES.items()
+        assert read_tree_state(here) == TreeState("darknet", complete=False)
+        assert list((here / ".drivesync" / "partial").iterdir()) == []
+        full.reset()
+        remote.__exit__(None, None, None)
+        with remote:
+            bring().raise_failure()
+        assert contents(here) == FILES
+
+    def test_nobody_waits_for_the_other_files(
+        self, bring: Callable[[], PullResult], full: DriveEmulator
+    ) -> None:
+        full.inject(Fault(ErrorAnswer(401, "authError"), "files.get.media"))
+        full.inject(Fault(Delay(60.0), "files.get.media", skip=1, times=None))
+        began_s = time.monotonic()
+        with pytest.raises(NotAllowedError):
+            bring()
+        assert time.monotonic() - began_s < 5
+
+    def test_a_remote_that_is_not_there_leaves_no_trace(
+        self, bring: Callable[[], PullResult], here: Path
+    ) -> None:
+        with pytest.raises(NotFoundError):
+            bring()
+        assert not here.exists()
+
+    def test_what_a_killed_pull_left_is_cleared(
+        self, bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+    ) -> None:
+        partial = here / ".drivesync" / "partial"
+        partial.mkdir(parents=True)
+        (partial / "0123.part").write_bytes(b"half a file")
+        bring()
+        assert list(partial.iterdir()) == []
+        assert contents(here) == full.read_tree("darknet")
+
+    def test_one_at_a_time(self, bring: Callable[[], PullResult], here: Path, full: DriveEmulator) -> None:
+        full.inject(Fault(Delay(1.0), "files.get.media"))
+        first = threading.Thread(target=bring)
+        first.start()
+        while not full.counters()["files.get.media"].requests:
+            time.sleep(0.005)
+        with pytest.raises(UnfinishedError, match="another pull is at work"):
+            bring()
+        first.join()
+        assert contents(here) == FILES
+
+    def test_a_file_where_the_tree_should_be(
+        self, bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+    ) -> None:
+        here.write_bytes(b"mine")
+        with pytest.raises(LocalWriteError, match="is a file, not a folder"):
+            bring()
+        assert full.counters().total().requests == 0
+
+
+def test_hostile_names_stay_outside(
+    bring: Callable[[], PullResult], tmp_path: Path, here: Path, drive_emulator: DriveEmulator
+) -> None:
+    with drive_emulator.locked() as store:
+        folder = make_folders(store, "darknet").id
+        for name in ("../../x", "..", ".", "a/b", "/etc/x", "n\0ul", "x" * 300, ".drivesync"):
+            store.create(Metadata(name=name, parents=(folder,)), Content.of(b"evil"))
+        for name in ("fine\x1b[2J", "line\nbreak", "x" * 255):
+            store.create(Metadata(name=name, parents=(folder,)), Content.of(b"good"))
+    result = bring()
+    assert contents(here) == dict.fromkeys(("fine\x1b[2J", "line\nbreak", "x" * 255), b"good")
+    assert len(result.plan.skipped) == 7
+    assert [entry.name for entry in tmp_path.iterdir()] == ["here"]
+
+
+def test_two_of_one_name_the_newer_comes(
+    bring: Callable[[], PullResult], here: Path, drive_emulator: DriveEmulator
+) -> None:
+    with drive_emulator.locked() as store:
+        folder = make_folders(store, "darknet").id
+        for at_ms, data in ((1000, b"old"), (3000, b"new"), (2000, b"middle")):
+            store.create(Metadata(name="a", parents=(folder,), modified_ms=at_ms), Content.of(data))
+    result = bring()
+    assert contents(here) == {"a": b"new"}
+    assert [entry.path for entry in result.plan.skipped] == ["a", "a"]
+
+
+def test_a_file_whose_checksum_cannot_be_taken_is_kept(
+    bring: Callable[[], PullResult], here: Path, full: DriveEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise LocalWriteError("cannot read it: Input/output error")
+
+    bring()
+    os.utime(here / "darknet", ns=(1, 1))
+    monkeypatch.setattr("drivesync.pull.hash_file", fail)
+    assert [file.path for file in bring().plan.conflicts] == ["darknet"]
+    assert contents(here) == full.read_tree("darknet")
+
+
+def test_the_index_remembers_what_came(
+    bring: Callable[[], PullResult], here: Path, full: DriveEmulator
+) -> None:
+    result = bring()
+    with Index(here) as index:
+        assert index.read() == {file.path: file for file in result.downloaded}
+    assert len(result.downloaded) == len(full.read_tree("darknet"))
+
+
+def test_killed_between_any_two_effects_a_rerun_converges(
+    full: DriveEmulator, tmp_path: Path, kill_everywhere: Callable[..., list[Path]]
+) -> None:
+    template = tmp_path / "template"
+    template.mkdir()
+    trees = kill_everywhere("pull", template, REMOTE="darknet")
+    assert len(trees) > 15
+    for tree in trees:
+        assert contents(tree) == full.read_tree("darknet")
+        assert list((tree / ".drivesync" / "partial").iterdir()) == []
+        assert read_tree_state(tree) == TreeState("darknet", complete=True)

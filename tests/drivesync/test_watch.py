@@ -1,0 +1,198 @@
+"""Whatever is closed in the tree is noticed, once it is closed and only if it is meant."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivesync.errors import LocalWriteError, UnfinishedError
+from drivesync.spool import read_receipts
+from drivesync.watch import Watch, keep_pushed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from drivesync.acceptance import Accept
+    from drivesync.files import Receipt
+    from drivesync.remotes.drive import DriveRemote
+    from drivesync.testing import DriveEmulator
+    from tests.drivesync.conftest import Notes, Tree
+
+PATTERNS = ("backup/*.weights", "backup/*.backup")
+NEVER_S = 1000.0
+
+
+class Heard(list[str]):
+    """The paths that were called, in order."""
+
+    def __call__(self, path: str) -> None:
+        self.append(path)
+
+
+@pytest.fixture
+def heard(tree: Tree) -> Iterator[Heard]:
+    """What events alone tell of ``tree``; its first scan is over."""
+    told = Heard()
+    (tree.root / "backup" / "before.weights").write_bytes(b"")
+    with Watch(tree.root, PATTERNS, told, scan_every_s=NEVER_S):
+        while not told:
+            time.sleep(0.001)
+        told.clear()
+        yield told
+
+
+def test_a_file_that_was_there_before_is_found(tree: Tree, wait_for: Callable[..., None]) -> None:
+    tree.save("run_last.weights", 100)
+    told = Heard()
+    with Watch(tree.root, PATTERNS, told, scan_every_s=NEVER_S):
+        wait_for(lambda: told == ["backup/run_last.weights"])
+
+
+def test_a_file_is_told_of_when_it_is_closed_and_not_before(
+    tree: Tree, heard: Heard, wait_for: Callable[..., None]
+) -> None:
+    with (tree.root / "backup" / "run_last.weights").open("wb") as file:
+        file.write(b"half")
+        file.flush()
+        tree.save("other.weights", 1)
+        wait_for(lambda: "backup/other.weights" in heard)
+        assert "backup/run_last.weights" not in heard
+    wait_for(lambda: "backup/run_last.weights" in heard)
+
+
+def test_a_file_that_gets_its_name_is_told_of(
+    tree: Tree, heard: Heard, wait_for: Callable[..., None]
+) -> None:
+    (tree.root / "backup" / "writing.tmp").write_bytes(b"x")
+    (tree.root / "backup" / "writing.tmp").rename(tree.root / "backup" / "run_last.weights")
+    wait_for(lambda: heard == ["backup/run_last.weights"])
+
+
+@pytest.mark.parametrize("name", ["it's 日本.weights", " spaces .backup", "a\nb.weights"])
+def test_any_name(tree: Tree, heard: Heard, wait_for: Callable[..., None], name: str) -> None:
+    tree.save(name, 1)
+    wait_for(lambda: heard == [f"backup/{name}"])
+
+
+def test_others_are_none_of_its_business(tree: Tree, heard: Heard, wait_for: Callable[..., None]) -> None:
+    for path in ("backup/chart.png", "cfg/x.weights", "x.weights", "backup/x.weights.tmp"):
+        (tree.root / path).write_bytes(b"x")
+    (tree.root / "backup" / "folder.weights").mkdir()
+    (tree.root / "backup" / "deep").mkdir()
+    (tree.root / "backup" / "deep" / "x.weights").write_bytes(b"x")
+    tree.save("last.weights", 1)
+    wait_for(lambda: heard == ["backup/last.weights"])
+
+
+def test_a_scan_finds_what_no_event_told(tree: Tree, wait_for: Callable[..., None]) -> None:
+    told = Heard()
+    with Watch(tree.root, PATTERNS, told, scan_every_s=0.01) as watch:
+        assert watch._observer is not None
+        # As if the kernel's queue had been full.
+        watch._observer.unschedule_all()
+        tree.save("run_last.weights", 100)
+        wait_for(lambda: "backup/run_last.weights" in told)
+
+
+def test_a_scan_finds_what_was_moved_there_from_elsewhere(tree: Tree, wait_for: Callable[..., None]) -> None:
+    told = Heard()
+    with Watch(tree.root, PATTERNS, told, scan_every_s=0.01):
+        (tree.root / "run_last.weights").write_bytes(b"x")
+        (tree.root / "run_last.weights").rename(tree.root / "backup" / "run_last.weights")
+        wait_for(lambda: "backup/run_last.weights" in told)
+
+
+def test_a_scan_that_fails_is_not_the_last(
+    tree: Tree, wait_for: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = threading.Semaphore(0)
+
+    def fail(*_: object) -> list[str]:
+        failures.release()
+        raise OSError(107, "Transport endpoint is not connected")
+
+    told = Heard()
+    with Watch(tree.root, PATTERNS, told, scan_every_s=0.01):
+        with monkeypatch.context() as patch:
+            patch.setattr("drivesync.watch.find_files", fail)
+            assert failures.acquire(timeout=20)
+        tree.save("run_last.weights", 100)
+        wait_for(lambda: "backup/run_last.weights" in told)
+
+
+def test_without_watches_the_scan_alone_does(
+    tree: Tree, wait_for: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "inotify watch limit reached")
+
+    told = Heard()
+    monkeypatch.setattr("drivesync.watch.Observer.start", refuse)
+    with Watch(tree.root, PATTERNS, told, scan_every_s=0.01):
+        tree.save("run_last.weights", 100)
+        wait_for(lambda: "backup/run_last.weights" in told)
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    with Watch(tmp_path, PATTERNS, Heard()):
+        assert (tmp_path / "backup").is_dir()
+
+
+def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "backup").write_bytes(b"")
+    with pytest.raises(LocalWriteError, match="backup"):
+        Watch(tmp_path, PATTERNS, Heard()).__enter__()
+
+
+def test_a_folder_that_is_a_link(tree: Tree, tmp_path: Path, wait_for: Callable[..., None]) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tree.root / "backup").rmdir()
+    (tree.root / "backup").symlink_to(tmp_path / "elsewhere")
+    told = Heard()
+    with Watch(tree.root, PATTERNS, told, scan_every_s=NEVER_S):
+        tree.save("run_last.weights", 100)
+        wait_for(lambda: "backup/run_last.weights" in told)
+
+
+class TestKeepPushed:
+    def test_each_checkpoint_is_safe_soon_after_it_was_written(
+        self,
+        tree: Tree,
+        remote: DriveRemote,
+        accept: Accept,
+        notes: Notes,
+        drive_emulator: DriveEmulator,
+        wait_for: Callable[..., None],
+    ) -> None:
+        safe: list[Receipt] = []
+        with keep_pushed(tree.root, remote, PATTERNS, accept, reporter=notes, on_safe=safe.append):
+            for iteration in (100, 200, 300):
+                content = tree.save("run_last.weights", iteration)
+                wait_for(lambda: safe and safe[-1].iteration == iteration)  # noqa: B023 - it is called at once
+        assert drive_emulator.read_tree("darknet") == {"backup/run_last.weights": content}
+        assert read_receipts(tree.root) == safe
+
+    def test_where_it_cannot_watch_nothing_is_left_running(
+        self, tree: Tree, remote: DriveRemote, accept: Accept, notes: Notes
+    ) -> None:
+        (tree.root / "backup").rmdir()
+        (tree.root / "backup").write_bytes(b"")
+        for _ in range(2):
+            with pytest.raises(LocalWriteError):
+                keep_pushed(
+                    tree.root, remote, PATTERNS, accept, reporter=notes, on_safe=lambda _receipt: None
+                ).__enter__()
+
+    def test_one_for_each_tree(self, tree: Tree, remote: DriveRemote, accept: Accept, notes: Notes) -> None:
+        def keep() -> object:
+            return keep_pushed(
+                tree.root, remote, PATTERNS, accept, reporter=notes, on_safe=lambda _receipt: None
+            )
+
+        first, second = keep(), keep()
+        with first, pytest.raises(UnfinishedError, match="another push"):  # type: ignore[attr-defined]
+            second.__enter__()  # type: ignore[attr-defined]
