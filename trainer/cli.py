@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,14 @@ _FIRST_ITERATION_WAIT_S = 2.0
 _STOP_WAIT_S = 60.0
 _LOOK_EVERY_S = 0.1
 _TREE = click.argument("tree", required=False, type=click.Path(path_type=Path))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command line, without the program's name; ``extra`` is what follows ``--``."""
+
+    argv: tuple[str, ...]
+    extra: tuple[str, ...]
 
 
 @click.group(context_settings=_CONTEXT)
@@ -66,7 +75,7 @@ def cli() -> None:
 @click.option("--background", is_flag=True, help="Detach, and return at once; see `trainer status`.")
 @click.pass_obj
 def supervise_command(
-    extra: Sequence[str],
+    call: Call,
     tree: Path | None,
     *,
     data: str | None,
@@ -89,10 +98,10 @@ def supervise_command(
     trainer supervise --background             the same, detached
     trainer supervise mytree --cfg cfg/my.cfg --data cfg/my.data -- -map
     """
-    wishes = Wishes(tree or default_tree(), data, cfg, weights, darknet, tuple(extra or ()))
+    wishes = Wishes(tree or default_tree(), data, cfg, weights, darknet, call.extra)
     settings = Settings.from_environment(os.environ)
     if background:
-        _start_in_background(wishes.tree)
+        _start_in_background(wishes.tree, call.argv)
         return
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -110,14 +119,14 @@ def supervise_command(
         )
 
 
-def _start_in_background(tree: Path) -> None:
+def _start_in_background(tree: Path, argv: Sequence[str]) -> None:
     """Start this same command line detached, and wait until it trains or has said why it does not."""
     if (pid := running_pid(tree)) is not None:
         _say_running(tree, pid)
         return
-    argv = sys.argv[1:]
-    argv.remove("--background")
-    pid = launch([sys.executable, "-m", "trainer", *argv], tree / STATE_FOLDER / LOG_NAME)
+    place = argv.index("--background")
+    command = [sys.executable, "-m", "trainer", *argv[:place], *argv[place + 1 :]]
+    pid = launch(command, tree / STATE_FOLDER / LOG_NAME)
     give_up_s = time.monotonic() + _START_WAIT_S
     while time.monotonic() < give_up_s:
         status = read_status(tree)
@@ -205,11 +214,8 @@ def stop_command(tree: Path | None) -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Run a command line; returns the exit status. What follows ``--`` is darknet's."""
-    ours, extra = list(argv), []
-    if "--" in ours:
-        cut = ours.index("--")
-        ours, extra = ours[:cut], ours[cut + 1 :]
-    return run_command(cli, ours, extra)
+    cut = argv.index("--") if "--" in argv else len(argv)
+    return run_command(cli, list(argv[:cut]), Call(tuple(argv), tuple(argv[cut + 1 :])))
 
 
 def main() -> None:

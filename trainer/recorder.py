@@ -176,7 +176,7 @@ class Recorder:
         """Draw the loss chart in a process of its own: matplotlib would stay in this one's memory."""
         metrics, chart = (self._run.tree / path for path in self._pictures)
         try:
-            drawn = chart.exists() and chart.stat().st_mtime_ns >= metrics.stat().st_mtime_ns
+            drawn = chart.is_file() and chart.stat().st_mtime_ns >= metrics.stat().st_mtime_ns
             if drawn or not metrics.stat().st_size:
                 return
             subprocess.run(

@@ -242,11 +242,11 @@ class Session:
 
 @pytest.fixture
 def new_session(tmp_path: Path, drive_emulator: DriveEmulator) -> Iterator[Callable[..., Session]]:
-    """Makes sessions on one Drive that holds a tree made with the arguments; all their processes end with the test."""
+    """Makes sessions on one Drive that holds a small tree; all their processes end with the test."""
     made: list[Session] = []
 
-    def make(home: str = "home", **arguments: int) -> Session:
-        seed = make_tree(tmp_path / "seed", images=8, negatives=1, **arguments)
+    def make(home: str = "home", *, max_batches: int, batch: int = 4) -> Session:
+        seed = make_tree(tmp_path / "seed", images=8, negatives=1, max_batches=max_batches, batch=batch)
         drive_emulator.seed(seed.root, "darknet")
         (tmp_path / home).mkdir()
         made.append(Session(tmp_path / home, drive_emulator, seed))

@@ -33,9 +33,8 @@ def name_an_own_cfg(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "options", "status", "message"),
     [
-        pytest.param(name_an_own_cfg, [], 78, "there is no cfg/remote.cfg in ", id="no cfg"),
         pytest.param(
-            name_an_own_cfg, [], 78, "; there are cfg/mine.cfg. Name the file with --cfg", id="hint"
+            name_an_own_cfg, [], 78, "; there are cfg/mine.cfg. Name the file with --cfg", id="no cfg"
         ),
         pytest.param(without("cfg/remote.data"), [], 78, "there is no cfg/remote.data", id="no .data"),
         pytest.param(without("data/train.txt"), [], 78, "cannot open data/train.txt", id="no list of images"),

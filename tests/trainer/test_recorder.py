@@ -1,0 +1,169 @@
+"""What happens to a run becomes status, metrics, a picture and words."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivesync.files import Receipt
+from drivesync.progress import Silence
+from trainer.background import RunLock
+from trainer.config import Run, Wishes, resolve_run
+from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
+from trainer.metrics import MetricsWriter, read_metrics
+from trainer.recorder import Recorder, Surroundings
+from trainer.status import RestartNote, Status, StatusWriter, read_status
+from trainer.testing import make_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Notes(Silence):
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@dataclass
+class Bench:
+    """A recorder without a Drive, and all that it works with."""
+
+    run: Run
+    status: StatusWriter
+    metrics: MetricsWriter
+    notes: Notes = field(default_factory=Notes)
+    safe: queue.SimpleQueue[Receipt] = field(default_factory=queue.SimpleQueue)
+    now_s: float = 1000.0
+
+    def __post_init__(self) -> None:
+        around = Surroundings(
+            None,
+            self.safe,
+            self.status,
+            self.metrics,
+            self.notes,
+            threading.Event(),
+            clock=lambda: self.now_s,
+        )
+        self.recorder = Recorder(self.run, around)
+
+    @property
+    def backup(self) -> Path:
+        return self.run.tree / self.run.backup
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    tree = make_tree(tmp_path / "tree", images=4, negatives=1).root
+    with ExitStack() as stack:
+        stack.enter_context(RunLock(tree))
+        metrics = stack.enter_context(MetricsWriter(tree / "backup/metrics.jsonl"))
+        status = StatusWriter(tree, Status("starting", 1, 2.0, max_batches=300), clock=lambda: 5.0)
+        yield Bench(resolve_run(Wishes(tree)), status, metrics)
+
+
+def progress(iteration: int, loss: float = 2.0) -> Progress:
+    return Progress(iteration, loss, 3.0, 0.001, 0.01, 4 * iteration)
+
+
+def receipt(iteration: int | None, at_s: float = 900.0) -> Receipt:
+    return Receipt("backup/x.weights", 1, "", "", "id", "", at_s, iteration)
+
+
+def test_training_is_what_darknet_does_and_not_what_is_about_to_be_done(bench: Bench) -> None:
+    bench.recorder.begin_attempt(1, 100)
+    assert (bench.status.value.state, bench.status.value.iteration) == ("starting", 100)
+    bench.recorder.note_start(77)
+    assert bench.status.value.state == "training"
+    assert bench.notes.lines == ["darknet runs as process 77: the original darknet (2018)"]
+
+
+def test_the_first_loss_is_known_to_others_at_once(bench: Bench) -> None:
+    bench.recorder.note_start(77)
+    bench.recorder.hear(progress(1))
+    status = read_status(bench.run.tree)
+    assert status is not None
+    assert (status.iteration, status.avg_loss) == (1, 3.0)
+
+
+def test_what_darknet_says_is_kept(bench: Bench) -> None:
+    bench.recorder.begin_attempt(1, 0)
+    for event in (progress(1), progress(2, loss=1.5), NewBest(), MeanAveragePrecision(0.25)):
+        bench.recorder.hear(event)
+    bench.metrics.flush()
+    curve = read_metrics(bench.backup / "metrics.jsonl")
+    assert curve.iteration.tolist() == [1, 2]
+    assert curve.loss.tolist() == [2.0, 1.5]
+    (happening,) = curve.happenings
+    assert (happening.name, happening.iteration, happening.fields["value"]) == ("map", 2, 0.25)
+
+
+def test_a_restart_takes_back_what_is_trained_again(bench: Bench) -> None:
+    bench.recorder.begin_attempt(1, 0)
+    for iteration in (1, 2, 3):
+        bench.recorder.hear(progress(iteration))
+    bench.recorder.note_restart(3, "darknet was ended by signal 9", 1, 0.5)
+    bench.recorder.begin_attempt(2, 1)
+    bench.metrics.flush()
+    curve = read_metrics(bench.backup / "metrics.jsonl")
+    assert curve.iteration.tolist() == [1]
+    assert [(seam.kind, seam.first_iteration) for seam in curve.seams] == [("restarted", 2)]
+    assert bench.status.value.state == "restarting"
+    assert bench.status.value.restarts == (RestartNote(1000.0, 3, "darknet was ended by signal 9", 1),)
+    assert bench.notes.lines == ["at iteration 3 darknet was ended by signal 9; starting again in 0.5 s"]
+
+
+def test_safe_is_the_furthest_that_has_a_receipt(bench: Bench) -> None:
+    for one in (receipt(100, 901.0), receipt(200, 902.0), receipt(100, 903.0), receipt(None, 904.0)):
+        bench.safe.put(one)
+    bench.recorder.tick()
+    value = bench.status.value
+    assert (value.safe_iteration, value.safe_at_s, value.pushed) == (200, 902.0, 4)
+
+
+def test_a_line_every_ten_seconds(bench: Bench) -> None:
+    bench.recorder.tick()
+    assert bench.notes.lines == []
+    bench.recorder.hear(progress(7))
+    bench.recorder.tick()
+    bench.now_s += 9.9
+    bench.recorder.tick()
+    assert bench.notes.lines == ["iteration 7 of 300, avg loss 3"]
+    bench.safe.put(receipt(5))
+    bench.now_s += 0.1
+    bench.recorder.tick()
+    assert bench.notes.lines[1:] == ["iteration 7 of 300, avg loss 3, safe up to 5"]
+
+
+def test_no_picture_of_nothing_and_none_twice(bench: Bench) -> None:
+    chart = bench.backup / "chart.png"
+    bench.recorder.wrap_up()
+    assert not chart.exists()
+    for iteration in range(1, 6):
+        bench.recorder.hear(progress(iteration))
+    bench.recorder.wrap_up()
+    assert chart.read_bytes().startswith(b"\x89PNG")
+    drawn_ns = chart.stat().st_mtime_ns
+    bench.recorder.wrap_up()
+    assert chart.stat().st_mtime_ns == drawn_ns
+    assert bench.notes.lines == []
+
+
+def test_a_picture_that_cannot_be_drawn_is_said_and_no_more(bench: Bench) -> None:
+    bench.recorder.hear(progress(1))
+    (bench.backup / "chart.png").mkdir()
+    (bench.backup / "metrics.jsonl").touch()
+    bench.recorder.wrap_up()
+    (line,) = bench.notes.lines
+    assert line.startswith("no chart could be drawn: ")

@@ -1,0 +1,169 @@
+"""How a run stands: written seldom, read by others, true also when the supervisor is gone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from trainer.background import RunLock
+from trainer.status import (
+    RestartNote,
+    Status,
+    StatusWriter,
+    describe,
+    describe_age,
+    read_status,
+    status_path,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOTE = RestartNote(at_s=50.0, iteration=120, reason="darknet was ended by signal 9", resumed_from=100)
+
+
+class Clock:
+    """Stands still but for being moved."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def written(tree: Path) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(status_path(tree).read_text())
+    return said
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    status = Status("finished", 1, 2.0, iteration=7, restarts=(NOTE,), exit_code=0)
+    writer = StatusWriter(tmp_path, status, Clock())
+    writer.flush()
+    assert read_status(tmp_path) == writer.value
+    assert writer.value.updated_s == 1000.0
+
+
+def test_at_most_one_write_a_second_but_for_changes_of_state(tmp_path: Path) -> None:
+    clock = Clock()
+    writer = StatusWriter(tmp_path, Status("training", 1, 2.0), clock)
+    writer.flush()
+    clock.now_s += 0.9
+    writer.update(iteration=5)
+    assert written(tmp_path)["iteration"] is None
+    writer.update(state="restarting")
+    assert (written(tmp_path)["state"], written(tmp_path)["iteration"]) == ("restarting", 5)
+    clock.now_s += 1.0
+    writer.update(iteration=6)
+    assert written(tmp_path)["iteration"] == 6
+
+
+def test_a_clock_that_is_set_back_silences_nobody(tmp_path: Path) -> None:
+    clock = Clock()
+    writer = StatusWriter(tmp_path, Status("training", 1, 2.0), clock)
+    writer.flush()
+    clock.now_s -= 500
+    writer.update(iteration=6)
+    assert written(tmp_path)["iteration"] == 6
+
+
+def test_what_cannot_be_written_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / ".trainer").touch()
+    writer = StatusWriter(tmp_path, Status("training", 1, 2.0), Clock())
+    writer.update(state="pushing")
+    writer.flush()
+    assert writer.value.state == "pushing"
+    assert read_status(tmp_path) is None
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), float("-inf")])
+def test_a_loss_that_is_no_number_is_null(tmp_path: Path, loss: float) -> None:
+    StatusWriter(tmp_path, Status("stopped", 1, 2.0, avg_loss=loss), Clock()).flush()
+    assert written(tmp_path)["avg_loss"] is None
+    assert "NaN" not in json.dumps(to_json(Status("stopped", 1, 2.0, avg_loss=loss)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"state": "tr', id="torn"),
+        pytest.param(b"[1, 2]", id="another thing"),
+        pytest.param(b'{"restarts": [], "future": 1}', id="of another version"),
+        pytest.param(
+            b'{"state": "stopped", "pid": 1, "started_s": 1, "restarts": [{}]}', id="no restart note"
+        ),
+    ],
+)
+def test_a_file_that_was_lost_is_no_status(tmp_path: Path, content: bytes) -> None:
+    status_path(tmp_path).parent.mkdir()
+    status_path(tmp_path).write_bytes(content)
+    assert read_status(tmp_path) is None
+
+
+def test_a_supervisor_that_is_gone_without_a_word_is_dead(tmp_path: Path) -> None:
+    writer = StatusWriter(tmp_path, Status("training", 1, 2.0, iteration=7), Clock())
+    with RunLock(tmp_path):
+        writer.flush()
+        alive = read_status(tmp_path)
+        assert alive is not None
+        assert alive.state == "training"
+    dead = read_status(tmp_path)
+    assert dead is not None
+    assert (dead.state, dead.iteration) == ("dead", 7)
+    assert "`trainer supervise` goes on" in dead.message
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped", "gave up", "failed"])
+def test_one_that_has_ended_is_not_dead(tmp_path: Path, state: str) -> None:
+    StatusWriter(tmp_path, Status(state, 1, 2.0), Clock()).flush()
+    status = read_status(tmp_path)
+    assert status is not None
+    assert status.state == state
+
+
+@pytest.mark.parametrize(
+    ("status", "lines"),
+    [
+        pytest.param(Status("starting", 1, 2.0), ["nothing is safe on Drive yet", "starting"], id="at first"),
+        pytest.param(
+            Status(
+                "training", 1, 2.0, iteration=1234, max_batches=6000, avg_loss=1.23456,
+                safe_iteration=1200, safe_at_s=960.0,
+            ),
+            ["safe up to iteration 1,200 · pushed 40 s ago · verified",
+             "training at iteration 1,234 of 6,000, avg loss 1.235"],
+            id="under way",
+        ),
+        pytest.param(
+            Status("training", 1, 2.0, resumed_from=100, safe_iteration=100, restarts=(NOTE, NOTE), pending=2,
+                   trouble="waiting to push: 503", message="so it is"),
+            ["safe up to iteration 100 · verified", "training", "this session resumed at iteration 101",
+             "2 restart(s), the last at iteration 120: darknet was ended by signal 9",
+             "2 file(s) wait to be pushed", "waiting to push: 503", "so it is"],
+            id="with troubles",
+        ),
+    ],
+)  # fmt: skip
+def test_in_words_the_most_important_thing_first(status: Status, lines: list[str]) -> None:
+    assert describe(status, 1000.0).splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "0 s"),
+        (0.4, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "120 min"),
+        (7200, "2.0 h"),
+        (40000, "11.1 h"),
+    ],
+)
+def test_ages(seconds: float, said: str) -> None:
+    assert describe_age(seconds) == said

@@ -1,0 +1,228 @@
+"""The loop on the real darknet, without a Drive; with one in tests/e2e."""
+
+from __future__ import annotations
+
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drivesync.errors import LocalWriteError
+from drivesync.progress import Silence
+from trainer.config import Run, Wishes, resolve_run
+from trainer.errors import GaveUpError, StoppedError, TreeError
+from trainer.metrics import MetricsWriter
+from trainer.recorder import Surroundings
+from trainer.status import Status, StatusWriter
+from trainer.supervisor import Supervisor, find_candidates
+from trainer.testing import make_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+LOOKS = 30_000
+"""Enough to meet a snapshot that goes between being listed and being opened, each time this was tried."""
+
+COME_AND_GO = """
+import os, sys
+while True:
+    os.mkdir(sys.argv[1])
+    os.rmdir(sys.argv[1])
+"""
+
+
+class Notes(Silence):
+    """Keeps what it was told, and calls ``on_note`` with it."""
+
+    def __init__(self, on_note: Callable[[str], object]) -> None:
+        self.lines: list[str] = []
+        self._on_note = on_note
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
+        self._on_note(line)
+
+
+class Training:
+    """A run of the real darknet under a supervisor, in this process."""
+
+    def __init__(self, tree: Path, max_batches: int = 120) -> None:
+        self.run = resolve_run(Wishes(make_tree(tree, images=4, negatives=1, max_batches=max_batches).root))
+        self.stop = threading.Event()
+        self.notes = Notes(self.hear)
+        self.on_note: Callable[[str], object] = lambda _line: None
+        self.status = StatusWriter(tree, Status("starting", 1, 2.0, max_batches=max_batches))
+
+    def hear(self, line: str) -> None:
+        self.on_note(line)
+
+    def train(self) -> None:
+        with ExitStack() as stack:
+            metrics = stack.enter_context(MetricsWriter(self.backup / "metrics.jsonl"))
+            around = Surroundings(
+                None, queue.SimpleQueue(), self.status, metrics, self.notes, self.stop, jitter=lambda: 0.0
+            )
+            Supervisor(self.run, around).train()
+
+    @property
+    def backup(self) -> Path:
+        return self.run.tree / "backup"
+
+    @property
+    def log(self) -> str:
+        path = self.run.tree / ".trainer/darknet.log"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def iterations(self) -> list[int]:
+        return [int(number) for number in re.findall(r"^(\d+): .* avg", self.log, re.MULTILINE)]
+
+    def replace_darknet(self, script: str) -> None:
+        program = self.run.tree / "stand-in"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        self.run = replace(self.run, program=program)
+
+    def snapshot(self, source: Path, name: str = "remote.backup") -> Path:
+        """Put a file into the spool as if drivesync had taken it."""
+        place = self.run.tree / ".drivesync/spool/00000007"
+        place.mkdir(parents=True)
+        return Path(shutil.copy(source, place / name))
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Training:
+    return Training(tmp_path / "tree")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Training:
+    """One that has come to its end."""
+    training = Training(tmp_path_factory.mktemp("trained") / "tree")
+    training.train()
+    return training
+
+
+@pytest.fixture
+def checkpoint(trained: Training) -> Path:
+    """A whole checkpoint of iteration 100."""
+    return trained.backup / "remote_100.weights"
+
+
+def test_from_nothing_to_the_end(trained: Training) -> None:
+    value = trained.status.value
+    assert (value.state, value.exit_code, value.iteration, value.attempts) == ("finished", 0, 120, 1)
+    assert (value.resumed_from, value.restarts) == (0, ())
+    assert trained.iterations == list(range(1, 121))
+    assert value.message == "the training is finished; backup/remote_final.weights holds iteration 120"
+    assert (trained.backup / "chart.png").is_file()
+
+
+def test_the_end_is_the_end(training: Training, trained: Training) -> None:
+    shutil.copy(trained.backup / "remote_final.weights", training.backup)
+    training.train()
+    assert training.log == ""
+    assert training.status.value.state == "finished"
+    assert training.status.value.message.startswith("the training was finished already")
+
+
+def test_on_from_a_checkpoint(training: Training, checkpoint: Path) -> None:
+    shutil.copy(checkpoint, training.backup)
+    training.train()
+    assert training.status.value.resumed_from == 100
+    assert training.iterations == list(range(101, 121))
+
+
+def test_on_from_a_snapshot_where_the_file_was_torn(training: Training, checkpoint: Path) -> None:
+    (training.backup / "remote.backup").touch()
+    training.snapshot(checkpoint)
+    training.train()
+    assert "Loading weights from .drivesync/spool/00000007/remote.backup...Done!" in training.log
+    assert training.iterations == list(range(101, 121))
+
+
+def test_what_was_rejected_is_set_aside_before_a_start_from_nothing(training: Training) -> None:
+    (training.backup / "remote_100.weights").write_bytes(b"of another network")
+    training.train()
+    assert (training.backup / "remote_100.weights.rejected").read_bytes() == b"of another network"
+    assert training.iterations[0] == 1
+
+
+def test_stopped_while_training(training: Training) -> None:
+    training.on_note = lambda line: training.stop.set() if line.startswith("iteration ") else None
+    with pytest.raises(StoppedError, match=r"stopped at iteration \d+$"):
+        training.train()
+    assert not (training.backup / "remote_final.weights").exists()
+
+
+def test_stopped_before_darknet_starts_again(training: Training) -> None:
+    training.replace_darknet("exit 3")
+    training.on_note = lambda line: training.stop.set() if "starting again" in line else None
+    with pytest.raises(StoppedError, match="stopped at iteration 0"):
+        training.train()
+    assert training.status.value.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "message"),
+    [
+        pytest.param(
+            "exit 3", GaveUpError, "darknet ended 3 times before its first", id="the same each time"
+        ),
+        pytest.param("kill -8 $$", TreeError, "list of training images is empty", id="division by zero"),
+        pytest.param("echo Couldn\\'t open file: data/x", TreeError, "cannot open data/x", id="a file lacks"),
+        pytest.param(
+            "echo '1: 2.0, 3.0 avg, 0.0 rate, 0.1 seconds, 4 images'; sleep 0.3;"
+            "echo Couldn\\'t open file: backup//remote.backup",
+            LocalWriteError,
+            "cannot write backup//remote.backup",
+            id="no room for weights",
+        ),
+    ],
+)
+def test_given_up(training: Training, script: str, error: type[Exception], message: str) -> None:
+    training.replace_darknet(script)
+    with pytest.raises(error, match=message):
+        training.train()
+    assert training.status.value.state == "pushing"
+
+
+def test_the_spool_may_be_emptied_while_it_is_looked_through(training: Training) -> None:
+    """As the pushing thread does when a snapshot is safe."""
+    spool = training.run.tree / ".drivesync/spool"
+    spool.mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", COME_AND_GO, spool / "00000001"]) as other:
+        try:
+            for _ in range(LOOKS):
+                assert find_candidates(training.run) == ()
+        finally:
+            other.kill()
+
+
+def test_a_snapshot_that_is_no_further_than_the_files_is_no_candidate(
+    training: Training, checkpoint: Path
+) -> None:
+    kept = shutil.copy(checkpoint, training.backup / "remote.backup")
+    training.snapshot(checkpoint)
+    assert [candidate.path for candidate in find_candidates(training.run)] == [kept]
+
+
+def test_a_snapshot_that_is_being_taken_is_no_candidate(training: Training, checkpoint: Path) -> None:
+    snapshot = training.snapshot(checkpoint)
+    snapshot.parent.rename(snapshot.parent.with_suffix(".tmp"))
+    assert find_candidates(training.run) == ()
+
+
+def test_a_run_is_what_its_cfg_is_called(training: Training, checkpoint: Path) -> None:
+    shutil.copy(checkpoint, training.backup / "other_100.weights")
+    run: Run = training.run
+    assert find_candidates(run) == ()
