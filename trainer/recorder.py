@@ -138,7 +138,9 @@ class Recorder:
             if receipt.iteration is None:
                 continue
             self._metrics_due = True
-            around.metrics.event("pushed", iteration=receipt.iteration)
+            # Once the last metrics are on their way the file stays as it is, so that Drive holds all of it.
+            if status.state != "pushing":
+                around.metrics.event("pushed", iteration=receipt.iteration)
             if receipt.iteration >= (status.safe_iteration or 0):
                 around.status.update(safe_iteration=receipt.iteration, safe_at_s=receipt.at_s)
         if around.pusher is not None:
