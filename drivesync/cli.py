@@ -242,6 +242,10 @@ def run_command(command: click.Command, argv: list[str], context: object = None)
     """
     # Google's client reports each refused request here; the retry policy has its own words for it.
     logging.getLogger("googleapiclient").setLevel(logging.CRITICAL)
+    if not argv:
+        # Click has two minds about this, by its version: an error that holds the help, or success.
+        run_command(command, ["--help"], context)
+        return USAGE
     try:
         command.main(args=argv, standalone_mode=False, obj=context)
     except DrivesyncError as error:

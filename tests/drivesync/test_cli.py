@@ -58,6 +58,12 @@ class TestHelp:
         assert f"python -m drivesync {command or 'pull'}" in out
         assert err == ""
 
+    def test_without_a_command_there_is_help_all_the_same(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run_command(cli, []) == 64
+        out, err = capsys.readouterr()
+        assert out.splitlines()[0].startswith("Usage: ")
+        assert err == ""
+
     def test_the_statuses_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
         run_command(cli, ["--help"])
         out = capsys.readouterr().out
