@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivesync.config import Settings
 from drivesync.disk import look
 from drivesync.errors import (
     DamagedError,
@@ -22,6 +23,7 @@ from drivesync.errors import (
 from drivesync.files import Receipt, Verdict
 from drivesync.index import Index
 from drivesync.push import BackgroundPusher, Pusher, PushResult, Unchanged, find_files, push
+from drivesync.remotes.drive import DriveRemote
 from drivesync.spool import Entry, Refused, read_receipts
 from drivesync.testing import CorruptUpload, Delay, ErrorAnswer, ExpiredToken, Fault, LostAnswer
 from drivesync.testing.trees import find
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.acceptance import Accept
-    from drivesync.remotes.drive import DriveRemote
     from drivesync.testing import DriveEmulator
     from tests.drivesync.conftest import Ended, Notes, Tree
 
@@ -355,6 +356,21 @@ class TestBackground:
         assert on_drive(drive_emulator) == {LAST: content}
         assert [receipt.iteration for receipt in safe][-1] == 200
         assert sum(line.startswith("waiting to push") for line in notes.lines) == 1
+
+    def test_an_outage_of_a_thousand_tries(
+        self, tree: Tree, index: Index, accept: Accept, notes: Notes, wait_for: Callable[..., None]
+    ) -> None:
+        tree.save("run_last.weights", 100)
+        nobody = Settings("http://127.0.0.1:1", "token", retries=0)
+        with DriveRemote("darknet", nobody) as remote:
+            pusher = Pusher(tree.root, remote, index, accept, notes)
+            with BackgroundPusher(pusher, notes, print, first_pause_s=1e-9) as background:
+                background.offer(LAST)
+                # It is told at first, and then every tenth time.
+                wait_for(lambda: len(notes.lines) > 104)
+        assert set(notes.lines) == {
+            "waiting to push: looking for darknet: the connection broke (Connection refused)."
+        }
 
     @pytest.mark.parametrize(
         ("fault", "kind"),
