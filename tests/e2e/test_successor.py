@@ -95,7 +95,7 @@ def test_a_resume_from_last_by_a_new_session(successor: Session) -> None:
 
 def test_pretrained_weights_that_count_iterations_of_their_own(new_session: Callable[..., Session]) -> None:
     """The end of one training as the beginning of the next: darknet would take itself for finished at once."""
-    session = new_session(max_batches=120)
+    session = new_session(max_batches=60)
     session.copy_tree()
     session.supervise("--no-push")
     other = session.tree / "pretrained.weights"
@@ -105,4 +105,4 @@ def test_pretrained_weights_that_count_iterations_of_their_own(new_session: Call
     (session.tree / ".trainer/darknet.log").unlink()
     session.supervise("--no-push", "--weights", "pretrained.weights")
     assert session.loaded == ["pretrained.weights"]
-    assert session.attempts == [list(range(1, 121))]
+    assert session.attempts == [list(range(1, 61))]

@@ -123,7 +123,7 @@ def test_a_signal_stops_a_training_in_the_foreground(
 
 
 def test_a_supervisor_that_is_killed_takes_darknet_along(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=400)
+    session = new_session(max_batches=250)
     session.supervise_in_background()
     session.wait_for_iteration(120)
     supervisor = session.status.pid
@@ -137,7 +137,7 @@ def test_a_supervisor_that_is_killed_takes_darknet_along(new_session: Callable[.
     session.supervise_in_background()
     session.finish()
     first, second = session.attempts
-    assert second == list(range(first[-1] // 100 * 100 + 1, 401))
+    assert second == list(range(first[-1] // 100 * 100 + 1, 251))
 
 
 def test_a_signal_while_pulling_ends_at_once_and_the_next_call_goes_on(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-LOOKS = 30_000
+LOOKS = 20_000
 """Enough to meet a snapshot that goes between being listed and being opened, each time this was tried."""
 
 COME_AND_GO = """
