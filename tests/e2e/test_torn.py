@@ -108,9 +108,11 @@ def test_what_appears_while_training_goes_on(trained: Session) -> None:
 def test_what_the_last_session_left_torn_on_drive_is_not_resumed_from(trained: Session) -> None:
     """Other tools, a mounted Drive for one, push what darknet was killed over."""
     whole = (trained.tree / "backup/remote_100.weights").read_bytes()
-    for name, content in (("remote_last.weights", whole[:5000]), ("remote_190.weights", b"")):
+    further = whole[:12] + struct.pack("<Q", 190 * trained.seed.batch) + whole[HEADER_BYTES:5000]
+    for name, content in (("remote_last.weights", whole[:5000]), ("remote_190.weights", further)):
         trained.drive.put(f"darknet/backup/{name}", content)
     trained.lose()
     trained.supervise()
+    assert trained.loaded[0] in {"backup/remote_100.weights", "backup/remote.backup"}
     assert trained.attempts == [list(range(101, 201))]
     assert trained.iterations_on_drive()["remote_final.weights"] == 200
