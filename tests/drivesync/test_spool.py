@@ -195,6 +195,21 @@ def test_everything_is_there_again_for_the_next_process(tree: Tree, accept: Acce
         assert take(second, "backup/run_400.weights", accept).sequence == 4
 
 
+def test_a_snapshot_that_was_to_be_dropped_when_the_process_died_does_not_come_back(
+    tree: Tree, accept: Accept
+) -> None:
+    with Spool(tree.root) as spool:
+        tree.save("run_last.weights", 100)
+        old = spool.snapshot_of(take(spool, LAST, accept)).parent
+        shutil.copytree(old, tree.root / "kept")
+        tree.save("run_last.weights", 200)
+        take(spool, LAST, accept)
+    shutil.copytree(tree.root / "kept", old)
+    with Spool(tree.root) as spool:
+        assert [entry.iteration for entry in spool.pending()] == [200]
+        assert spooled(tree) == ["00000002"]
+
+
 def test_one_process_at_a_time(tree: Tree, spool: Spool) -> None:
     assert spool.entries() == ()
     with pytest.raises(UnfinishedError, match="another push is at work"):

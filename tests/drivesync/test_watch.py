@@ -153,7 +153,10 @@ def test_a_folder_that_is_a_link(tree: Tree, tmp_path: Path, wait_for: Callable[
     (tree.root / "backup").rmdir()
     (tree.root / "backup").symlink_to(tmp_path / "elsewhere")
     told = Heard()
+    tree.save("before.weights", 1)
     with Watch(tree.root, PATTERNS, told, scan_every_s=NEVER_S):
+        # The only scan is over.
+        wait_for(lambda: told)
         tree.save("run_last.weights", 100)
         wait_for(lambda: "backup/run_last.weights" in told)
 

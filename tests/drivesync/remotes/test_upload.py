@@ -73,7 +73,7 @@ TROUBLE = [
         id="cut, and then forgotten",
     ),
     pytest.param(
-        [Fault(LostAnswer(), "upload.final"), Fault(ExpiredUpload(), "upload.status")],
+        [Fault(LostAnswer(), "upload.final", times=2), Fault(ExpiredUpload(), "upload.status")],
         id="done, not answered, and then forgotten: the id is taken",
     ),
 ]
