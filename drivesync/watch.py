@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
+from drivesync.background import BackgroundPusher
 from drivesync.disk import local_errors
 from drivesync.index import Index
-from drivesync.push import BackgroundPusher, Pusher, find_files
+from drivesync.push import Pusher, find_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from drivesync.background import BackgroundPusher
     from drivesync.files import Receipt
     from drivesync.progress import Reporter
-    from drivesync.push import BackgroundPusher
     from trainer.config import Run
     from trainer.darknet.output import Event
     from trainer.metrics import MetricsWriter

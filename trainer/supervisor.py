@@ -32,8 +32,8 @@ from trainer.recorder import Recorder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drivesync.background import BackgroundPusher
     from drivesync.errors import DrivesyncError
-    from drivesync.push import BackgroundPusher
     from trainer.attempt import Outcome
     from trainer.config import Run
     from trainer.darknet.weights import Checkpoint

@@ -17,13 +17,16 @@ import pytest
 
 from drivesync.config import Settings
 from drivesync.files import Verdict
+from drivesync.index import Index
 from drivesync.progress import Silence
+from drivesync.push import Pusher
 from drivesync.remotes.drive import DriveRemote
 from drivesync.testing import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from drivesync.acceptance import Accept
     from drivesync.testing import DriveEmulator
 
 FIRST_WAIT_S = 0.001
@@ -209,3 +212,14 @@ def _no_thread_is_left() -> Iterator[None]:
     }:
         assert time.monotonic() < give_up_s, f"still running: {left}"
         time.sleep(0.01)
+
+
+@pytest.fixture
+def index(tree: Tree) -> Iterator[Index]:
+    with Index(tree.root) as opened:
+        yield opened
+
+
+@pytest.fixture
+def pusher(tree: Tree, remote: DriveRemote, index: Index, accept: Accept, notes: Notes) -> Pusher:
+    return Pusher(tree.root, remote, index, accept, notes, clock=lambda: 1234.5)
