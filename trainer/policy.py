@@ -34,12 +34,14 @@ class Limits:
 
     Attributes:
         fruitless_ends: attempts in a row that may end without a checkpoint beyond the highest there was.
+        fruitless_kills: likewise of those that were killed from outside, which tells little of the training.
         same_ends: of them, how many may end in the same way at the same iteration.
         delay_s: before the first start after a fruitless end; it doubles with each further one.
         delay_max_s: but never beyond this.
     """
 
     fruitless_ends: int = 5
+    fruitless_kills: int = 20
     same_ends: int = 3
     delay_s: float = 0.5
     delay_max_s: float = 60.0
@@ -215,7 +217,9 @@ def decide(
     recent = [end, *_since_gain(history)]
     fruitless = sum(not earlier.gained for earlier in recent)
     same = sum(_same_end(end, earlier) for earlier in recent)
-    if same >= limits.same_ends or fruitless >= limits.fruitless_ends:
+    killed = sum(not earlier.gained and earlier.exit_status in _KILLED for earlier in recent)
+    over = fruitless - killed >= limits.fruitless_ends or killed >= limits.fruitless_kills
+    if same >= limits.same_ends or over:
         return GiveUp(_explain(end, fruitless, same), EXIT_UNFINISHED)
     if same > 1:
         best = _further_back(end, candidates, poisoned_from, flavour) or best

@@ -337,19 +337,27 @@ def test_going_back_keeps_clear_of_the_poisoned() -> None:
     assert answer.resume_from is found[0]
 
 
-def test_different_ends_without_gain_use_the_budget_up() -> None:
-    history = [attempt(at=110 + number) for number in range(3)]
-    assert isinstance(decision(attempt(at=140), history), Restart)
-    answer = decision(attempt(at=140), [*history, attempt(at=150)])
+@pytest.mark.parametrize(
+    ("status", "ends", "how"),
+    [
+        pytest.param(-11, 5, "signal 11", id="crashes"),
+        pytest.param(0, 5, "status 0", id="ends by itself"),
+        pytest.param(-9, 20, "signal 9", id="killed from outside: told less of, so followed for longer"),
+    ],
+)
+def test_different_ends_without_gain_use_the_budget_up(status: int, ends: int, how: str) -> None:
+    history = [attempt(at=110 + number, status=status) for number in range(ends - 1)]
+    assert isinstance(decision(attempt(at=140, status=status), history[1:]), Restart)
+    answer = decision(attempt(at=140, status=status), history)
     assert answer == GiveUp(
-        "darknet ended 5 times without a checkpoint beyond iteration 100, last at iteration 140 with signal 9",
+        f"darknet ended {ends} times without a checkpoint beyond iteration 100, last at iteration 140 with {how}",
         75,
     )
 
 
 def test_being_killed_before_the_first_iteration_tells_nothing_of_the_training() -> None:
-    killed = [attempt(at=None) for _ in range(4)]
-    assert isinstance(decision(attempt(at=None), killed[:3]), Restart)
+    killed = [attempt(at=None) for _ in range(19)]
+    assert isinstance(decision(attempt(at=None), killed[1:]), Restart)
     assert isinstance(decision(attempt(at=None), killed), GiveUp)
 
 
@@ -383,12 +391,13 @@ def test_kills_with_progress_never_use_the_budget_up(gains: list[int]) -> None:
 )
 def test_no_history_without_gain_is_followed_for_ever(ends: list[tuple[bool, int | None, int]]) -> None:
     history: list[AttemptEnd] = []
-    fruitless = 0
+    fruitless = killed = 0
     for gained, at, status in ends:
         end = attempt(100, 100, 200 if gained else 100, at, status)
-        fruitless = 0 if gained else fruitless + 1
+        fruitless = 0 if gained else fruitless + (status != -9)
+        killed = 0 if gained else killed + (status == -9)
         answer = decision(end, history)
-        if fruitless >= 5:
+        if fruitless >= 5 or killed >= 20:
             assert isinstance(answer, GiveUp)
         if gained:
             assert isinstance(answer, Restart)
