@@ -38,6 +38,7 @@ class Limits:
         same_ends: of them, how many may end in the same way at the same iteration.
         delay_s: before the first start after a fruitless end; it doubles with each further one.
         delay_max_s: but never beyond this.
+        kill_delay_max_s: nor beyond this after a kill from outside: waiting mends nothing then, and the GPU idles.
     """
 
     fruitless_ends: int = 5
@@ -45,6 +46,7 @@ class Limits:
     same_ends: int = 3
     delay_s: float = 0.5
     delay_max_s: float = 60.0
+    kill_delay_max_s: float = 3.0
 
 
 DEFAULT_LIMITS = Limits()
@@ -223,7 +225,8 @@ def decide(
         return GiveUp(_explain(end, fruitless, same), EXIT_UNFINISHED)
     if same > 1:
         best = _further_back(end, candidates, poisoned_from, flavour) or best
-    delay_s = min(limits.delay_max_s, limits.delay_s * 2 ** (fruitless - 1))
+    longest_s = limits.kill_delay_max_s if end.exit_status in _KILLED else limits.delay_max_s
+    delay_s = min(longest_s, limits.delay_s * 2 ** (fruitless - 1))
     return Restart(delay_s * (0.5 + jitter / 2), best)
 
 

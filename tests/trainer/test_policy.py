@@ -293,18 +293,25 @@ def test_an_attempt_that_gained_is_followed_at_once_from_the_best() -> None:
     assert decision(attempt(after=200, at=250), candidates=[numbered(100), best]) == Restart(0.0, best)
 
 
-def test_delays_double_are_jittered_and_bounded() -> None:
+@pytest.mark.parametrize(
+    ("status", "delays_s"),
+    [
+        pytest.param(-11, (0.5, 1, 2, 4, 8, 16, 20, 20, 20, 20), id="crashes"),
+        pytest.param(-9, (0.5, 1, 2, 3, 3, 3, 3, 3, 3, 3), id="killed from outside"),
+    ],
+)
+def test_delays_double_are_jittered_and_bounded(status: int, delays_s: tuple[float, ...]) -> None:
     history: list[AttemptEnd] = []
     delays = []
     for number in range(10):
-        end = attempt(at=101 + number)
+        end = attempt(at=101 + number, status=status)
         answer = decide(
             end, history, [], max_batches=300, jitter=0.5, limits=Limits(fruitless_ends=99, delay_max_s=20)
         )
         assert isinstance(answer, Restart)
         delays.append(answer.delay_s)
         history.append(end)
-    assert delays == [part * 0.75 for part in (0.5, 1, 2, 4, 8, 16, 20, 20, 20, 20)]
+    assert delays == [part * 0.75 for part in delays_s]
 
 
 def test_the_same_end_twice_goes_one_checkpoint_back_and_three_times_gives_up() -> None:
