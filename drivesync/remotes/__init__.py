@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from drivesync.errors import UsageError
 from drivesync.files import refuse_name
-from drivesync.remotes.drive import DriveRemote
+
+with warnings.catch_warnings():
+    # Google's packages complain of the age of Python, to people who did not choose it: it came with their Debian.
+    warnings.filterwarnings("ignore", message="You are using a .*Python version", category=FutureWarning)
+    from drivesync.remotes.drive import DriveRemote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
