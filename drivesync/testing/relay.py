@@ -18,6 +18,7 @@ import asyncio
 import socket
 import ssl
 import struct
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import cast
 
@@ -60,7 +61,7 @@ class Relay:
         await asyncio.gather(*(leg.lost for leg in self.legs))
 
 
-class _Leg(asyncio.BufferedProtocol):
+class _Leg(asyncio.BufferedProtocol, ABC):
     """One of the two TCP connections of a relay; ``peer`` is the other, once there is one."""
 
     def __init__(self, relay: Relay) -> None:
@@ -69,17 +70,17 @@ class _Leg(asyncio.BufferedProtocol):
         self.lost = asyncio.get_running_loop().create_future()
         self.ended = False
 
+    @abstractmethod
     def take(self, data: memoryview) -> None:
         """Handle bytes that this leg received; ``data`` is reused after the call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def send(self, data: memoryview | bytes) -> None:
         """Send the plain bytes that the peer received."""
-        raise NotImplementedError
 
+    @abstractmethod
     def send_end(self) -> None:
         """Say that no more bytes will be sent; more may still be received."""
-        raise NotImplementedError
 
     def end(self) -> None:
         """The other side of this leg has sent its last byte: pass it on, and close when both have."""
