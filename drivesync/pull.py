@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from drivesync.remotes.base import Remote
 
 _TRIES = 6
+_CANCEL_EVERY_S = 0.2
 _HEAD_BYTES = 4
 
 
@@ -188,8 +189,11 @@ def _download_all(
                     reporter.advance(files=1)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            # Else a stop would wait until the files under way have come.
+            # Else a stop would wait until the files under way have come. A connection that is only being made cannot
+            # be cut yet, so this is done until none is left.
             fetch.cancel()
+            while wait(running, _CANCEL_EVERY_S).not_done:
+                fetch.cancel()
             raise
     return sorted(downloaded, key=lambda file: file.path), sorted(failed, key=lambda entry: entry[0])
 

@@ -126,11 +126,12 @@ def test_only_wanted_lines_become_events_and_all_are_remembered(tmp_path: Path) 
 def test_last_lines_keep_the_order_of_arrival_and_survive_a_flood_on_the_other_stream(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "go")
     script = "echo first >&2; read line <go; seq 1000; read line <go; echo last >&2"
-    with shell(script, tmp_path) as child:
+    # Open both ways, so that nobody waits for the other to open it.
+    with (tmp_path / "go").open("r+b", buffering=0) as go, shell(script, tmp_path) as child:
         for awaited in ("first", "1000"):
             while next_text(child) != awaited:
                 pass
-            (tmp_path / "go").write_text("\n")
+            go.write(b"\n")
         list(child.events())
         assert child.last_lines == ("first", *map(str, range(951, 1001)), "last")
 
