@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,17 @@ from trainer.process import Event, Exited, Line, Process, Started
 from trainer.spawn import command_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HANG_S = 20.0
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Iterator[FileIO]:
+    """A pipe by which a test lets its child go on; open both ways, so that nobody waits for the other to open it."""
+    os.mkfifo(tmp_path / "go")
+    with FileIO(tmp_path / "go", "r+") as pipe:
+        yield pipe
 
 
 def shell(script: str, tmp_path: Path, *, wanted: Callable[[str], bool] | None = None) -> Process:
@@ -123,11 +132,11 @@ def test_only_wanted_lines_become_events_and_all_are_remembered(tmp_path: Path) 
         assert sorted(child.last_lines) == sorted([*map(str, range(11, 61)), "last"])
 
 
-def test_last_lines_keep_the_order_of_arrival_and_survive_a_flood_on_the_other_stream(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "go")
+def test_last_lines_keep_the_order_of_arrival_and_survive_a_flood_on_the_other_stream(
+    go: FileIO, tmp_path: Path
+) -> None:
     script = "echo first >&2; read line <go; seq 1000; read line <go; echo last >&2"
-    # Open both ways, so that nobody waits for the other to open it.
-    with (tmp_path / "go").open("r+b", buffering=0) as go, shell(script, tmp_path) as child:
+    with shell(script, tmp_path) as child:
         for awaited in ("first", "1000"):
             while next_text(child) != awaited:
                 pass
@@ -149,15 +158,14 @@ def test_a_flood_nobody_reads_neither_blocks_the_child_nor_fills_memory(
     assert (tmp_path / "log").read_text() == "".join(f"{number}\n" for number in range(1, 200_001))
 
 
-def test_bytes_without_a_line_end_move_the_clock(tmp_path: Path) -> None:
+def test_bytes_without_a_line_end_move_the_clock(go: FileIO, tmp_path: Path) -> None:
     times = itertools.count(1)
     script = "printf .; read line <go; printf .; exec sleep 60"
-    os.mkfifo(tmp_path / "go")
     with Process(
         ["sh", "-c", script], tmp_path, tmp_path / "log", line_buffered=False, clock=lambda: next(times)
     ) as child:
         wait_for(lambda: child.last_byte_at == 2)
-        (tmp_path / "go").write_text("\n")
+        go.write(b"\n")
         wait_for(lambda: child.last_byte_at == 3)
         assert isinstance(child.next_event(HANG_S), Started)
         assert child.next_event(0) is None
@@ -215,27 +223,25 @@ def test_what_a_child_leaves_behind_ends_with_it(tmp_path: Path, monkeypatch: py
 
 
 def test_an_escaped_grandchild_that_floods_the_pipe_does_not_hold_exited_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    go: FileIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "HELD_PIPE_S", 0.05)
-    os.mkfifo(tmp_path / "go")
     script = "setsid sh -c 'echo $$; exec yes' & read line <go; exit 7"
     with shell(script, tmp_path, wanted=str.isdigit) as child:
         grandchild = int(next_text(child))
-        (tmp_path / "go").write_text("\n")
+        go.write(b"\n")
         assert list(child.events()) == [Exited(7)]
         wait_for(lambda: not is_alive(grandchild))  # of SIGPIPE
 
 
-def test_the_child_outlives_the_thread_that_entered(tmp_path: Path) -> None:
+def test_the_child_outlives_the_thread_that_entered(go: FileIO, tmp_path: Path) -> None:
     child = shell("echo ready; read line <go; echo alive", tmp_path)
-    os.mkfifo(tmp_path / "go")
     thread = threading.Thread(target=child.__enter__)
     thread.start()
     thread.join()
     try:
         assert next_text(child) == "ready"
-        (tmp_path / "go").write_text("\n")
+        go.write(b"\n")
         assert next_text(child) == "alive"
     finally:
         child.__exit__(None, None, None)
