@@ -191,9 +191,9 @@ def _download_all(
             pool.shutdown(wait=False, cancel_futures=True)
             # Else a stop would wait until the files under way have come. A connection that is only being made cannot
             # be cut yet, so this is done until none is left.
-            fetch.cancel()
-            while wait(running, _CANCEL_EVERY_S).not_done:
+            while busy := [future for future in running if not future.done()]:
                 fetch.cancel()
+                wait(busy, _CANCEL_EVERY_S)
             raise
     return sorted(downloaded, key=lambda file: file.path), sorted(failed, key=lambda entry: entry[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -70,6 +71,7 @@ class Pusher:
         self._accept = accept
         self._reporter = reporter
         self._clock = clock
+        self._offering = threading.Lock()
         self._refused: dict[str, LocalFile] = {}
         self.spool = Spool(tree)
 
@@ -85,21 +87,27 @@ class Pusher:
         """
         if reason := refuse_name(PurePosixPath(path).name):
             return Refused(path, reason)
-        here = look(self._tree, path)
-        if here is None:
-            return Refused(path, "it is gone", moved=True)
-        known = self._index.find(path)
-        if trust_index and known is not None and (known.size, known.mtime_ns) == (here.size, here.mtime_ns):
-            return Unchanged(path)
-        if any(entry.path == path and _is_same(entry, here) for entry in self.spool.pending()):
-            return Unchanged(path)
-        if self._refused.get(path) == here:
-            return Refused(path, "it is as it was when it was refused", moved=True)
-        outcome = self.spool.take(path, self._accept)
-        if isinstance(outcome, Refused) and not outcome.moved:
-            self._refused[path] = here
-            self._reporter.note(f"not pushed: {path}: {outcome.reason}")
-        return outcome
+        # The watch and a supervisor may offer the same file at the same moment.
+        with self._offering:
+            here = look(self._tree, path)
+            if here is None:
+                return Refused(path, "it is gone", moved=True)
+            known = self._index.find(path)
+            if (
+                trust_index
+                and known is not None
+                and (known.size, known.mtime_ns) == (here.size, here.mtime_ns)
+            ):
+                return Unchanged(path)
+            if any(entry.path == path and _is_same(entry, here) for entry in self.spool.pending()):
+                return Unchanged(path)
+            if self._refused.get(path) == here:
+                return Refused(path, "it is as it was when it was refused", moved=True)
+            outcome = self.spool.take(path, self._accept)
+            if isinstance(outcome, Refused) and not outcome.moved:
+                self._refused[path] = here
+                self._reporter.note(f"not pushed: {path}: {outcome.reason}")
+            return outcome
 
     def push_next(self) -> Pushed | None:
         """Push the most valuable pending snapshot and write its receipt; None if nothing is pending.
