@@ -205,7 +205,7 @@ def stop_command(tree: Path | None) -> None:
     if pid is None:
         raise NotFoundError(f"no supervisor runs in {tree}")
     give_up_s = time.monotonic() + _STOP_WAIT_S
-    while _is_alive(pid) and running_pid(tree) == pid:
+    while _is_alive(pid):
         if time.monotonic() > give_up_s:
             raise UnfinishedError(f"process {pid} is still pushing", hint="Look again with `trainer status`.")
         time.sleep(_LOOK_EVERY_S)
