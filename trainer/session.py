@@ -173,6 +173,8 @@ def _refuse_to_replace(run: Run, held: tuple[Checkpoint, ...]) -> None:
     Raises:
         TreeError: Drive holds checkpoints, and none is fit to resume from: the cfg was changed, most likely.
     """
+    if any(checkpoint.verdict.whole for checkpoint in held):
+        return
     if held and not any(candidate.verdict.whole for candidate in find_candidates(run)):
         first = held[0]
         raise TreeError(

@@ -69,7 +69,7 @@ class Supervisor:
         best = choose_checkpoint(candidates, flavour=self._run.flavour)
         self._around.status.update(resumed_from=best.iteration if best else 0)
         while True:
-            decision = self._attempt(best, candidates)
+            decision, candidates = self._attempt(best, candidates)
             if isinstance(decision, Finish):
                 self._around.metrics.event("finished", iteration=decision.final.iteration)
                 self._finish(decision.final, "the training is finished")
@@ -78,12 +78,14 @@ class Supervisor:
                 raise self._give_up(decision)
             if isinstance(decision, Restart):
                 self._around.stop.wait(decision.delay_s)
-                best, candidates = decision.resume_from, find_candidates(self._run)
+                best = decision.resume_from
             if self._around.stop.is_set():
                 raise self._stop()
 
-    def _attempt(self, best: Checkpoint | None, candidates: tuple[Checkpoint, ...]) -> Decision:
-        """Run darknet from ``best`` to its end, and decide what follows."""
+    def _attempt(
+        self, best: Checkpoint | None, candidates: tuple[Checkpoint, ...]
+    ) -> tuple[Decision, tuple[Checkpoint, ...]]:
+        """Run darknet from ``best`` to its end; returned is what follows, and the checkpoints that are there then."""
         run, around = self._run, self._around
         started_s, resumed_from = around.clock(), best.iteration if best else 0
         if best is not None:
@@ -127,7 +129,7 @@ class Supervisor:
             again_from = decision.resume_from.iteration if decision.resume_from else 0
             iteration = end.last_iteration or resumed_from
             self._recorder.note_restart(iteration, _reason(outcome), again_from, decision.delay_s)
-        return decision
+        return decision, found
 
     def _set_aside(self, candidates: tuple[Checkpoint, ...]) -> None:
         """Before a start from nothing: darknet would write over what could not be used."""
