@@ -71,13 +71,9 @@ def list_drives(service: Service, request: Request) -> Answer:
     mask = request.mask(_DEFAULT_DRIVES, shape_of("DriveList"))
     drives = list(service.store.drives.values())
     start, page_size = _read_offset(request, len(drives), default=10, highest=100)
-    body: JsonObject = {
-        "kind": "drive#driveList",
-        "drives": [drive_resource(drive) for drive in drives[start : start + page_size]],
-    }
-    if start + page_size < len(drives):
-        body["nextPageToken"] = str(start + page_size)
-    return answer_json(mask.select(body))
+    page = [drive_resource(drive) for drive in drives[start : start + page_size]]
+    body: JsonObject = {"kind": "drive#driveList", "drives": page}
+    return _answer_page(mask, body, start + page_size, len(drives))
 
 
 def get_drive(service: Service, request: Request) -> Answer:
@@ -107,13 +103,9 @@ def list_revisions(service: Service, request: Request) -> Answer:
     mask = request.mask(_DEFAULT_REVISIONS, shape_of("RevisionList"))
     revisions = all_revisions(service.store, entry.id)
     start, page_size = _read_offset(request, len(revisions), default=200, highest=1000)
-    body: JsonObject = {
-        "kind": "drive#revisionList",
-        "revisions": [revision_resource(revision) for revision in revisions[start : start + page_size]],
-    }
-    if start + page_size < len(revisions):
-        body["nextPageToken"] = str(start + page_size)
-    return answer_json(mask.select(body))
+    page = [revision_resource(revision) for revision in revisions[start : start + page_size]]
+    body: JsonObject = {"kind": "drive#revisionList", "revisions": page}
+    return _answer_page(mask, body, start + page_size, len(revisions))
 
 
 def get_revision(service: Service, request: Request) -> Answer:
@@ -165,6 +157,13 @@ def _read_offset(request: Request, count: int, *, default: int, highest: int) ->
     if not token.isdecimal() or int(token) > count:
         raise invalid("Invalid Value", location="pageToken")
     return int(token), request.number("pageSize", default=default, highest=highest)
+
+
+def _answer_page(mask: Mask, body: JsonObject, end: int, count: int) -> Answer:
+    """A page that ends before item ``end`` of ``count``, with a token for the next one if there is one."""
+    if end < count:
+        body["nextPageToken"] = str(end)
+    return answer_json(mask.select(body))
 
 
 def _is_visible(service: Service, request: Request, file_id: str) -> bool:
