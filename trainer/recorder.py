@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drivesync.errors import DrivesyncError
 from drivesync.push import find_files
 from drivesync.spool import Refused
 from trainer.darknet.output import MeanAveragePrecision, Progress
@@ -145,8 +146,10 @@ class Recorder:
                 around.status.update(safe_iteration=receipt.iteration, safe_at_s=receipt.at_s)
         if around.pusher is not None:
             trouble = around.pusher.trouble or self.disk_trouble
+            hint = f". {trouble.hint}" if isinstance(trouble, DrivesyncError) and trouble.hint else ""
             around.status.update(
-                pending=len(around.pusher.pending), trouble=f"waiting to push: {trouble}" if trouble else ""
+                pending=len(around.pusher.pending),
+                trouble=f"waiting to push: {trouble}{hint}" if trouble else "",
             )
 
     def wrap_up(self) -> None:
