@@ -44,7 +44,9 @@ def trained(new_session: Callable[..., Session]) -> Session:
     """A session whose run has checkpoints of iteration 100, here and on Drive, and is to go on to 200."""
     session = new_session(max_batches=200)
     session.supervise_in_background()
-    session.wait_until(lambda: session.iterations_on_drive().get("remote_100.weights"), "a checkpoint")
+    # Both, so that no whole snapshot is left in the spool, which a later push would rightly bring to Drive.
+    both = {"remote.backup", "remote_100.weights"}
+    session.wait_until(lambda: both <= session.iterations_on_drive().keys(), "the checkpoints of 100")
     session.kill_everything()
     return session
 
