@@ -5,8 +5,10 @@
     ├── DamagedError          65  bytes are not what their checksum says
     ├── NotFoundError         66  the remote folder or the local tree does not exist
     ├── RemoteError           69  the remote answered with something a retry will not help
-    │   └── TransientError    69  a retry may help; raised to the user only after all retries
-    │       └── RateLimitedError  the remote asks to be asked more slowly
+    │   ├── TransientError    69  a retry may help; raised to the user only after all retries
+    │   │   └── RateLimitedError  the remote asks to be asked more slowly
+    │   ├── MovedError        69  the content has changed since it was listed
+    │   └── StaleMarkError    69  what has changed can be told only by a new listing
     ├── LocalWriteError       73  the local disk cannot take the file (read-only, not allowed, in the way)
     │   └── DiskFullError     73  there is no room, for this file or any other
     ├── UnfinishedError       75  stopped before the end; run the same command again to go on
@@ -71,6 +73,14 @@ class TransientError(RemoteError):
 
 class RateLimitedError(TransientError):
     """The remote asks to be asked more slowly; this concerns all workers, not only the one that heard it."""
+
+
+class MovedError(RemoteError):
+    """What a remote file holds has changed since it was listed: look at it again, and fetch it again."""
+
+
+class StaleMarkError(RemoteError):
+    """What has changed since a mark can be told only by a new listing."""
 
 
 class LocalWriteError(DrivesyncError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 STATE_FOLDER = ".drivesync"
 """What drivesync keeps in a tree for itself; never pushed, never pulled."""
@@ -16,12 +17,14 @@ class RemoteFile:
 
     Attributes:
         path: POSIX path relative to the tree; every part of it has passed ``refuse_name``.
-        id: the remote's own name for the file.
+        id: the remote's own name for the file; two paths may have one (a shortcut was followed).
         size: in bytes.
-        md5: lower-case hex.
+        md5: lower-case hex; empty where the remote could tell it only by reading the file.
         modified_s: Unix time.
         sha256: lower-case hex; empty where the remote does not say.
         revision_id: names this content; empty where the remote keeps no revisions.
+        executable: the run bit as a push recorded it; None where nobody has.
+        resource_key: opens a file that is shared by a link with a key; a secret of sorts.
     """
 
     path: str
@@ -31,24 +34,76 @@ class RemoteFile:
     modified_s: float
     sha256: str = ""
     revision_id: str = ""
+    executable: bool | None = None
+    resource_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFolder:
+    """One folder as the remote describes it; ``path`` is empty for the tree's own."""
+
+    path: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something in a tree that is not transferred, and why."""
+    """Something in a tree that is not transferred, and why; ``id`` as in ``RemoteFile``."""
 
     path: str
     reason: str
+    id: str = ""
+
+
+Entry: TypeAlias = "RemoteFile | RemoteFolder | Skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a listing.
+
+    Attributes:
+        entries: in any order, but of several files with one path the newest comes first, and a file never has the
+            path of a folder.
+        ends: no later page holds anything of the folders that this page and those since the last end are about.
+    """
+
+    entries: tuple[Entry, ...]
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has changed in a remote tree.
+
+    Attributes:
+        gone: ids that no longer stand for what was listed: what there is of them now is in ``entries``.
+        entries: what is new, or has changed.
+        mark: of the moment up to which this is true.
+    """
+
+    gone: frozenset[str]
+    entries: tuple[RemoteFile | Skipped, ...]
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """One file on disk; ``md5`` is empty where nobody has read the file at this size and mtime yet."""
+    """One file on disk.
+
+    Attributes:
+        path: POSIX path relative to the tree.
+        size: in bytes.
+        mtime_ns: Unix time.
+        md5: lower-case hex; empty where nobody has read the file at this size and mtime yet.
+        revision_id: of the remote's content that it was equal to; empty where that is not known.
+    """
 
     path: str
     size: int
     mtime_ns: int
     md5: str = ""
+    revision_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import BinaryIO
 
-    from drivesync.files import RemoteFile, Skipped
+    from drivesync.files import Changes, Page, RemoteFile
+    from drivesync.remotes.usage import Usage
 
 
 class Sink(Protocol):
@@ -25,10 +26,18 @@ class Remote(Protocol):
     Each method retries by itself what a retry can help, so whoever calls need not. All raise
     TransientError when the retries are used up, NotAllowedError when the credentials do not do, and
     RemoteError otherwise.
+
+    Attributes:
+        name: as the user gave it; opens the same place again.
+        workers: so many calls of ``read`` at once are worth their while.
+        reads_ranges: ``read`` may begin anywhere without reading what lies before.
+        usage: what it has been asked for so far.
     """
 
     name: str
-    """As the user gave it."""
+    workers: int
+    reads_ranges: bool
+    usage: Usage
 
     def __enter__(self) -> Remote: ...
 
@@ -39,24 +48,57 @@ class Remote(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
 
+    @property
+    def slowed_by(self) -> str:
+        """What holds requests back at this moment, in the user's words; empty if nothing does."""
+
     def cancel(self) -> None:
         """End what other threads are doing here: their calls fail soon, and no later call works."""
 
-    def list(self) -> Iterator[RemoteFile | Skipped]:
-        """Every file below the tree's folder, in any order; what cannot be a local file as ``Skipped``.
+    def list(self) -> Iterator[Page]:
+        """Every file below the tree's folder; what cannot be a local file as ``Skipped``.
+
+        Pages come as the remote tells them, so that work on the first may begin before the last is known. The
+        tree's own folder comes first.
 
         Raises:
             NotFoundError: there is no such folder.
         """
 
-    def find(self, path: str) -> RemoteFile | None:
-        """The file at ``path``, as it is now; None if there is none.
+    def mark(self) -> str:
+        """A name for this moment, for ``changes``; empty where this remote cannot tell what has changed since."""
 
-        Of several with this path it is the one that ``list`` and ``plan.resolve_names`` would choose.
+    def changes(self, mark: str, folders: Mapping[str, str]) -> Changes:
+        """What is not as it was listed after ``mark`` was taken.
+
+        Args:
+            mark: from ``mark``, or from the changes before.
+            folders: path by id of all folders that were listed.
+
+        Raises:
+            StaleMarkError: that can be told only by a new listing.
         """
 
-    def read(self, file: RemoteFile, sink: Sink) -> None:
-        """Write the content of ``file`` to ``sink``, unchecked; resumed where a connection broke."""
+    def most_bytes(self) -> int | None:
+        """A bound on the size of what ``list`` can bring; None where nobody can tell without listing."""
+
+    def find(self, path: str) -> RemoteFile | None:
+        """The file at ``path``, as it is now, md5 included; None if there is none.
+
+        Of several with this path it is the one that ``list`` names first.
+        """
+
+    def renew(self, file: RemoteFile) -> RemoteFile | None:
+        """``file`` (the very same, by its id) as it is now, md5 included; None if it is gone."""
+
+    def read(self, file: RemoteFile, sink: Sink, first: int = 0, last: int | None = None) -> None:
+        """Write bytes ``first`` to ``last`` (included; None: to the end) to ``sink``; resumed where a connection broke.
+
+        Unchecked: the caller compares checksums.
+
+        Raises:
+            MovedError: the content is no longer the one that ``file`` describes.
+        """
 
     def write(
         self,
@@ -66,6 +108,7 @@ class Remote(Protocol):
         size: int,
         modified_s: float,
         properties: Mapping[str, str],
+        executable: bool,
         replaces: RemoteFile | None,
     ) -> RemoteFile:
         """Put ``size`` bytes of ``source`` (seekable) at ``path``, making folders as needed.
