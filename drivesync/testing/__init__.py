@@ -10,6 +10,7 @@ needs the extra ``emulator``.
 
     emulator, thread            started and stopped; trees: what tests put in and read back by path
     server, control             one request from its classification to its answer; /emulator/... for other processes
+    oauth, oauth_routes         PURE: who may use it; logging in, refreshing and revoking, over HTTP
     connection, exchange        bytes in and out of a socket: pace, damage, cuts
     calls, faults, costs        PURE: what a request is, what happens to it, what it costs
     file_calls, upload_calls, account_calls, batch_calls    PURE: what each call does

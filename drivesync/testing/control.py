@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from drivesync.testing.costs import costs_from_json
 from drivesync.testing.faults import fault_from_json
+from drivesync.testing.oauth_routes import oauth_routes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,6 +34,7 @@ def control_app(app: DriveApp) -> Starlette:
     /emulator/counters    GET      totals by kind of call (``counters.CallCount``)
                           DELETE   count from zero again
     /emulator/reset       POST     no faults, no costs, counters at zero; what Drive holds stays
+    /emulator/oauth...             logging in (``oauth_routes``)
     ====================  =======  ==========================================================================
     """
     control = _Control(app)
@@ -43,6 +45,7 @@ def control_app(app: DriveApp) -> Starlette:
             Route("/emulator/storage", control.storage, methods=["GET", "POST"]),
             Route("/emulator/counters", control.counters, methods=["GET", "DELETE"]),
             Route("/emulator/reset", control.reset, methods=["POST"]),
+            *oauth_routes(app),
         ],
         exception_handlers={ValueError: _refuse, TypeError: _refuse, KeyError: _refuse},
     )

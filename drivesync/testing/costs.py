@@ -111,6 +111,7 @@ def check_options(owner: type, options: Mapping[str, object]) -> None:
         "str": (str,),
         "int": (int,),
         "float": (int, float),
+        "bool": (bool,),
         "None": (type(None),),
     }
     hints = get_type_hints(owner)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from drivesync.testing import trees
 from drivesync.testing.costs import Costs
 from drivesync.testing.ids import seeded_ids
+from drivesync.testing.oauth import client_file
 from drivesync.testing.server import DriveApp
 from drivesync.testing.store import FREE_STORAGE_BYTES, Store
 from drivesync.testing.thread import ServerThread
@@ -89,6 +90,10 @@ class DriveEmulator:
     def environment(self) -> dict[str, str]:
         """What a child process needs in its environment to use this emulator."""
         return {"DRIVE_EMULATOR_HOST": self.url, "GOOGLE_OAUTH_ACCESS_TOKEN": TOKEN}
+
+    def client_file(self) -> dict[str, object]:
+        """What to write to a file, as JSON, for logging in to this emulator."""
+        return client_file(self.url)
 
     @contextmanager
     def locked(self) -> Iterator[Store]:

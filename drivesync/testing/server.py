@@ -31,8 +31,9 @@ from drivesync.testing.faults import (
     Faults,
     OmittedParent,
 )
+from drivesync.testing.oauth import Authority, Consent, OAuthError
 from drivesync.testing.service import Request, Service
-from drivesync.testing.wire import Answer, ApiError
+from drivesync.testing.wire import Answer, ApiError, JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,8 @@ _SESSION_CALLS: Final = frozenset({"upload.chunk", "upload.final", "upload.statu
 class DriveApp:
     """The server's state and its entry point for ASGI.
 
-    ``lock`` guards ``store``, ``faults``, ``counters`` and the costs between the server's thread and tests.
+    ``lock`` guards ``store``, ``authority``, ``faults``, ``counters`` and the costs between the server's thread and
+    tests.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class DriveApp:
         self.faults = Faults(seed)
         self.counters = Counters()
         self.refused_tokens: set[str] = set()
+        self.authority = Authority(now_ms=store.now_ms, new_id=store.new_id)
         self._service = Service(store, self.faults)
         self._clock = clock
         self._control = control_app(self)
@@ -109,12 +112,24 @@ class DriveApp:
             self._meter = Meter(costs, self._clock())
 
     def reset_conditions(self) -> None:
-        """Back to a healthy, fast Drive with counters at zero; what it holds stays."""
+        """Back to a healthy, fast Drive with counters at zero; what it holds, and has granted, stays."""
         with self.lock:
             self.faults.clear()
             self.counters.reset()
             self.refused_tokens.clear()
+            self.authority.consent = Consent()
             self.set_costs(Costs())
+
+    def describe_token(self, token: str) -> JsonObject:
+        """What tokeninfo says of an access token.
+
+        Raises:
+            OAuthError: 400, it is not good, or no more.
+        """
+        with self.lock:
+            if token in self.refused_tokens:
+                raise OAuthError(400, "invalid_token", "Invalid Value")
+            return self.authority.describe_token(token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -203,7 +218,7 @@ class DriveApp:
                 "Please use API Key or other form of API consumer identity to call this API."
             )
             raise ApiError(403, "forbidden", message)
-        if token in self.refused_tokens:
+        if token in self.refused_tokens or self.authority.refuses(token):
             raise ApiError(
                 401,
                 "authError",
@@ -212,6 +227,9 @@ class DriveApp:
                 location_type="header",
                 headers=(_CHALLENGE,),
             )
+        if not self.authority.allows(token, call.kind):
+            message = "Request had insufficient authentication scopes."
+            raise ApiError(403, "insufficientPermissions", message)
 
     def _charge(self, kind: str) -> None:
         units, count = unit_cost(kind), self.counters[kind]
