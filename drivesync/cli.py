@@ -23,7 +23,7 @@ from drivesync.progress import TerminalReporter, printable
 from drivesync.pull import pull
 from drivesync.push import Pusher, find_files, push
 from drivesync.remotes import open_remote
-from drivesync.tree import read_tree_state, remember_remote
+from drivesync.tree import read_tree_state, remember_target
 from drivesync.watch import keep_pushed
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def pull_command(remote: str | None, tree: Path | None, *, as_json: bool) -> Non
         interruptible(),
         open_remote(name, settings, reporter.note) as source,
     ):
-        result = pull(source, tree, workers=settings.workers, reporter=reporter)
+        result = pull(source, tree, reporter=reporter)
     if as_json:
         click.echo(json.dumps(_describe_pull(result, tree)))
     else:
@@ -107,7 +107,7 @@ def push_command(tree: Path | None, remote: str | None, *, as_json: bool) -> Non
     with (
         TerminalReporter() as reporter,
         interruptible(),
-        open_remote(remember_remote(tree, remote, DEFAULT_REMOTE), settings, reporter.note) as target,
+        open_remote(remember_target(tree, remote, DEFAULT_REMOTE), settings, reporter.note) as target,
         Index(tree) as index,
     ):
         pusher = Pusher(tree, target, index, find_accept(), reporter)
@@ -143,7 +143,7 @@ def watch_command(tree: Path | None, remote: str | None, *, grace_s: float) -> N
     signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
     with (
         TerminalReporter() as reporter,
-        open_remote(remember_remote(tree, remote, DEFAULT_REMOTE), settings, reporter.note) as target,
+        open_remote(remember_target(tree, remote, DEFAULT_REMOTE), settings, reporter.note) as target,
     ):
         accept = find_accept()
         with keep_pushed(
@@ -174,10 +174,11 @@ def _existing(tree: Path | None) -> Path:
 def _describe_pull(result: PullResult, tree: Path) -> dict[str, Any]:
     return {
         "tree": str(tree),
-        "downloaded": {"files": len(result.downloaded), "bytes": result.downloaded_bytes},
-        "kept": len(result.plan.keep),
-        "conflicts": [file.path for file in result.plan.conflicts],
-        "skipped": [{"path": entry.path, "reason": entry.reason} for entry in result.plan.skipped],
+        "downloaded": {"files": result.downloaded_files, "bytes": result.downloaded_bytes},
+        "kept": result.kept_files,
+        "conflicts": result.conflicts,
+        "left": result.left,
+        "skipped": [{"path": entry.path, "reason": entry.reason} for entry in result.skipped],
         "failed": [{"path": path, "error": str(error)} for path, error in result.failed],
         "seconds": round(result.seconds, 3),
     }
@@ -185,11 +186,11 @@ def _describe_pull(result: PullResult, tree: Path) -> dict[str, Any]:
 
 def _print_pull(result: PullResult, tree: Path) -> None:
     click.echo(
-        f"pull: {len(result.downloaded)} files ({format_size(result.downloaded_bytes)}) came to {tree} "
-        f"in {result.seconds:.1f} s, {len(result.plan.keep)} were there already"
+        f"pull: {result.downloaded_files} files ({format_size(result.downloaded_bytes)}) came to {tree} "
+        f"in {result.seconds:.1f} s, {result.kept_files} were there already"
     )
-    _print_some([(file.path, "changed here since it was pulled") for file in result.plan.conflicts], "kept")
-    _print_some([(entry.path, entry.reason) for entry in result.plan.skipped], "left on Drive")
+    _print_some([(path, "changed here since it was pulled") for path in result.conflicts], "kept")
+    _print_some([(entry.path, entry.reason) for entry in result.skipped], "left on Drive")
 
 
 def _print_some(entries: list[tuple[str, str]], what: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -69,6 +70,13 @@ def look(tree: Path, path: str) -> LocalFile | None:
     except OSError:
         return None
     return LocalFile(path, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+
+
+def is_same(one: LocalFile | None, other: LocalFile | None) -> bool:
+    """Whether both are the same file with the same size and time, or both are not there."""
+    if one is None or other is None:
+        return one is other
+    return (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
 
 
 def hash_stream(source: BinaryIO, copy_to: BinaryIO | None = None) -> Checksums:
@@ -162,94 +170,6 @@ def fsync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-@contextmanager
-def stage(tree: Path, key: str) -> Iterator[Staged]:
-    """Open a temporary file in the tree's state folder that ``Staged.commit`` puts in place; gone otherwise.
-
-    Args:
-        tree: where the file will be.
-        key: unlike that of every other file staged at the same time, and fit to be a file name.
-    """
-    folder = make_state_folder(tree, "partial")
-    part = folder / f"{key}.part"
-    with local_errors(part):
-        file = part.open("w+b")
-    staged = Staged(tree, part, file)
-    try:
-        yield staged
-    finally:
-        # A full disk can make closing fail too; the error that matters is on its way already.
-        with suppress(OSError):
-            file.close()
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A file on its way into the tree."""
-
-    tree: Path
-    part: Path
-    file: BinaryIO
-
-    def write(self, block: bytes) -> None:
-        """Append ``block``.
-
-        Raises:
-            LocalWriteError: the disk cannot take it.
-        """
-        with local_errors(self.part):
-            self.file.write(block)
-
-    def commit(self, path: str, modified_s: float, *, executable: bool = False) -> LocalFile:
-        """Put the file at ``path`` below the tree, with that modification time (Unix).
-
-        Raises:
-            LocalWriteError: the place cannot be written to, or lies outside the tree.
-        """
-        target = self.tree / path
-        with local_errors(target):
-            self.file.flush()
-            # The clock on Drive has milliseconds; make compares these times.
-            os.utime(self.part, ns=(round(modified_s * 1000) * 1_000_000,) * 2)
-            if executable:
-                self.part.chmod(self.part.stat().st_mode | 0o111)
-            os.fsync(self.file.fileno())
-            _make_parents(self.tree, target)
-            if target.is_dir():
-                raise LocalWriteError(
-                    f"cannot write {target}: a folder is in its place",
-                    hint="Move that folder away and run the same command again.",
-                )
-            self.part.replace(target)
-        written = look(self.tree, path)
-        if written is None:
-            raise LocalWriteError(f"{target} is gone again: does another program work in this tree?")
-        return written
-
-
-def _make_parents(tree: Path, target: Path) -> None:
-    """Make the folders above ``target``, refusing a link that leads out of the tree."""
-    root = tree.resolve()
-    parent = target.parent
-    existing = parent
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.resolve().is_relative_to(root):
-        raise LocalWriteError(
-            f"cannot write {target}: {existing} leads out of {tree}",
-            hint="Replace that symbolic link by a folder, or by a link to a place inside the tree.",
-        )
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise LocalWriteError(
-            f"cannot write {target}: a file is where the folder {parent} should be",
-            hint="Move that file away and run the same command again.",
-        ) from error
-
-
 def looks_executable(head: bytes) -> bool:
     """Whether a file that starts with ``head`` is a program; Drive keeps no run bits, its content tells."""
     return head.startswith((b"\x7fELF", b"#!"))
@@ -264,3 +184,32 @@ def check_tree(tree: Path) -> None:
     if tree.exists() and not tree.is_dir():
         hint = "Name another TREE, or move the file away."
         raise LocalWriteError(f"{tree} is a file, not a folder", hint=hint)
+
+
+def is_case_blind(tree: Path) -> bool:
+    """Whether the disk takes ``A`` and ``a`` for one name.
+
+    Raises:
+        LocalWriteError: the disk cannot be written to.
+    """
+    folder = make_state_folder(tree)
+    probe = folder / f"Case-{os.getpid()}"
+    with local_errors(probe):
+        try:
+            probe.touch()
+            return (folder / probe.name.lower()).exists()
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+def free_bytes(tree: Path) -> int:
+    """Room on the disk that ``tree``, there or not, lies on.
+
+    Raises:
+        LocalWriteError: nobody can say.
+    """
+    place = tree.absolute()
+    while not place.exists():
+        place = place.parent
+    with local_errors(place, "look at"):
+        return shutil.disk_usage(place).free

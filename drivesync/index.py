@@ -1,4 +1,4 @@
-"""What each local file was when it last equalled the remote's, in ``TREE/.drivesync/index.sqlite``.
+"""What each local file was when it last equalled the remote's.
 
 A row means: a file of this size and mtime had this md5, and the remote held the same content. So a file that
 still has that size and mtime needs no hashing, and one that has not was changed here.
@@ -6,34 +6,30 @@ still has that size and mtime needs no hashing, and one that has not was changed
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from drivesync.disk import local_errors, make_state_folder
-from drivesync.errors import LocalWriteError
+from drivesync.database import Database
 from drivesync.files import LocalFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS synced (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, md5 TEXT NOT NULL
-) WITHOUT ROWID
-"""
+_COLUMNS = "path, size, mtime_ns, md5, revision_id"
+_VARIABLES = 500
+"""In one statement; SQLite takes 999 at least (https://www.sqlite.org/limits.html)."""
 
 
 class Index:
-    """The index of one tree; a context manager, safe to use from several threads and processes."""
+    """The index of one tree; a context manager, safe to use from several threads and processes.
 
-    def __init__(self, tree: Path) -> None:
-        self._tree = tree
-        self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
+    Args:
+        tree: the local tree; None for an index that leaves no trace.
+    """
+
+    def __init__(self, tree: Path | None) -> None:
+        self.database = Database(tree)
 
     def __enter__(self) -> Index:
         """Open the database, making it anew if it is damaged.
@@ -41,12 +37,7 @@ class Index:
         Raises:
             LocalWriteError: it cannot be written.
         """
-        path = make_state_folder(self._tree) / "index.sqlite"
-        with local_errors(path):
-            try:
-                self._database = _open_sound(path)
-            except sqlite3.Error as error:
-                raise _translate(error) from error
+        self.database.__enter__()
         return self
 
     def __exit__(
@@ -55,23 +46,28 @@ class Index:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        self.database.__exit__(kind, error, traceback)
 
     def read(self) -> dict[str, LocalFile]:
         """All rows, by path."""
-        with self._use() as database:
-            rows = database.execute("SELECT path, size, mtime_ns, md5 FROM synced").fetchall()
-        return {path: LocalFile(path, size, mtime_ns, md5) for path, size, mtime_ns, md5 in rows}
+        with self.database.use() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM synced").fetchall()  # noqa: S608 - a constant
+        return {row[0]: LocalFile(*row) for row in rows}
 
     def find(self, path: str) -> LocalFile | None:
         """The row of ``path``."""
-        with self._use() as database:
-            row = database.execute(
-                "SELECT path, size, mtime_ns, md5 FROM synced WHERE path = ?", (path,)
-            ).fetchone()
-        return LocalFile(*row) if row else None
+        return self.among([path]).get(path)
+
+    def among(self, paths: Sequence[str]) -> dict[str, LocalFile]:
+        """The rows of ``paths``, by path."""
+        found: dict[str, LocalFile] = {}
+        with self.database.use() as connection:
+            for start in range(0, len(paths), _VARIABLES):
+                some = paths[start : start + _VARIABLES]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT {_COLUMNS} FROM synced WHERE path IN ({marks})"  # noqa: S608 - question marks
+                found.update((row[0], LocalFile(*row)) for row in connection.execute(query, some))
+        return found
 
     def record(self, *files: LocalFile) -> None:
         """Say that each of ``files`` equals the remote's.
@@ -79,56 +75,6 @@ class Index:
         Raises:
             LocalWriteError: the disk cannot take it.
         """
-        rows = [(file.path, file.size, file.mtime_ns, file.md5) for file in files]
-        with self._use() as database:
-            database.executemany("INSERT OR REPLACE INTO synced VALUES (?, ?, ?, ?)", rows)
-
-    @contextmanager
-    def _use(self) -> Iterator[sqlite3.Connection]:
-        if self._database is None:
-            raise RuntimeError("the index is used outside its context")
-        try:
-            with self._lock, self._database:
-                yield self._database
-        except sqlite3.Error as error:
-            raise _translate(error) from error
-
-
-def _open_sound(path: Path) -> sqlite3.Connection:
-    try:
-        return _open(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError:
-        # A torn index costs hashing, never a file: local files are compared with the remote's md5 again.
-        # SQLite itself throws the log of a database away that is new and empty.
-        path.unlink()
-        return _open(path)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    # The lock above serialises the threads.
-    database = sqlite3.connect(path, timeout=30, check_same_thread=False)
-    try:
-        with database:
-            # Losing the last rows to a crash of the machine costs hashing only, so no fsync for each.
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = NORMAL")
-            database.execute(_SCHEMA)
-        _refuse_torn(database)
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _refuse_torn(database: sqlite3.Connection) -> None:
-    # A page torn in the middle would else be found in the midst of a pull.
-    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        raise sqlite3.DatabaseError(found)
-
-
-def _translate(error: sqlite3.Error) -> LocalWriteError:
-    hint = "Is the disk full or read-only?"
-    return LocalWriteError(f"cannot use the index in .drivesync: {error}", hint=hint)
+        rows = [(file.path, file.size, file.mtime_ns, file.md5, file.revision_id) for file in files]
+        with self.database.use() as connection:
+            connection.executemany("INSERT OR REPLACE INTO synced VALUES (?, ?, ?, ?, ?)", rows)

@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from drivesync.files import STATE_FOLDER, LocalFile, RemoteFile, Skipped
+from drivesync.files import LocalFile, Page, RemoteFile, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+_NUMBERED = re.compile(r"(?P<run>backup/.+)_(?P<number>\d{1,12})\.weights")
+_NUMBERED_NEEDED = 2
+"""The newest, and one to go back to should that turn out to be torn."""
+
+_URGENT = ("cfg/*", "backup/*", "*.weights", "*.conv.*", "*.data", "*.names")
+
+
+@dataclass(frozen=True, slots=True)
+class PullOptions:
+    """What a user may want otherwise.
+
+    Attributes:
+        theirs: overwrite what was changed here.
+        all_checkpoints: bring numbered checkpoints that a resume does not need, too.
+        only: paths that start so, and no others; empty for all.
+        dry_run: say what would be done, and do nothing.
+    """
+
+    theirs: bool = False
+    all_checkpoints: bool = False
+    only: str = ""
+    dry_run: bool = False
+
+
+DEFAULT_OPTIONS = PullOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,76 +48,172 @@ class PullPlan:
         download: fetched, and put in place of what is there.
         keep: here already, byte for byte.
         conflicts: changed here since the last pull, or never pulled and different: kept as they are.
+        left: old numbered checkpoints that stay on the remote.
         skipped: not to be had as files, with the reason.
     """
 
-    download: tuple[RemoteFile, ...]
-    keep: tuple[RemoteFile, ...]
-    conflicts: tuple[RemoteFile, ...]
+    download: tuple[RemoteFile, ...] = ()
+    keep: tuple[RemoteFile, ...] = ()
+    conflicts: tuple[RemoteFile, ...] = ()
+    left: tuple[RemoteFile, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The files of a listing that stand for their paths.
+
+    Attributes:
+        files: to be had here.
+        old: of ``files``, the paths of numbered checkpoints that a resume does not need.
+        skipped: not to be had, with the reason.
+    """
+
+    files: tuple[RemoteFile, ...]
+    old: frozenset[str]
     skipped: tuple[Skipped, ...]
 
-    @property
-    def download_bytes(self) -> int:
-        """Bytes to fetch."""
-        return sum(file.size for file in self.download)
 
+class Chooser:
+    """Gives each path one file, page by page.
 
-def resolve_names(listing: Iterable[RemoteFile | Skipped]) -> tuple[dict[str, RemoteFile], list[Skipped]]:
-    """Give each path one file: of two with the same path the newer, and none where a folder must be.
+    A remote may hold any number of files of one name in a folder; the first that is listed is the newest. What it
+    remembers of a folder is forgotten when that has ended, so that a tree of any size can be listed.
 
-    A remote may hold any number of files of one name in a folder, and a file beside a folder of its name.
+    Args:
+        only: see ``PullOptions``.
+        case_blind: the disk takes ``A`` and ``a`` for one name.
     """
-    files: dict[str, RemoteFile] = {}
-    skipped: list[Skipped] = []
-    for entry in listing:
-        if isinstance(entry, Skipped):
-            skipped.append(entry)
-        elif entry.path.split("/", 1)[0] == STATE_FOLDER:
-            continue
-        elif (other := files.get(entry.path)) is None:
-            files[entry.path] = entry
-        else:
-            older, newer = sorted((entry, other), key=lambda file: (file.modified_s, file.id))
-            files[entry.path] = newer
-            skipped.append(Skipped(older.path, "a newer file of the same name is beside it"))
-    folders = {path[:cut] for path in files for cut in range(len(path)) if path[cut] == "/"}
-    for path in sorted(folders & files.keys()):
-        del files[path]
-        skipped.append(Skipped(path, "a folder of the same name is beside it"))
-    return files, skipped
+
+    def __init__(self, *, only: str = "", case_blind: bool = False) -> None:
+        self._only = only
+        self._case_blind = case_blind
+        self._taken: dict[str, str] = {}
+        self._numbered: list[RemoteFile] = []
+
+    def take(self, page: Page) -> Chosen:
+        """The files to be had of ``page``, and those of earlier ones that had to wait for the end of their folder."""
+        files: list[RemoteFile] = []
+        skipped: list[Skipped] = []
+        for entry in page.entries:
+            if not entry.path.startswith(self._only):
+                continue
+            if isinstance(entry, Skipped):
+                skipped.append(entry)
+            elif isinstance(entry, RemoteFile):
+                if reason := self._refuse(entry.path):
+                    skipped.append(Skipped(entry.path, reason, entry.id))
+                elif _NUMBERED.fullmatch(entry.path):
+                    self._numbered.append(entry)
+                else:
+                    files.append(entry)
+        old: frozenset[str] = frozenset()
+        if page.ends:
+            old = frozenset(_old_checkpoints(file.path for file in self._numbered))
+            files += self._numbered
+            self._numbered.clear()
+            if not self._case_blind:
+                self._taken.clear()
+        return Chosen(tuple(files), old, tuple(skipped))
+
+    def _refuse(self, path: str) -> str:
+        """Why there is no room for ``path`` beside what was taken; empty if there is, and it is taken now."""
+        key = unicodedata.normalize("NFC", path).casefold() if self._case_blind else path
+        taken = self._taken.get(key)
+        if taken is None:
+            self._taken[key] = path
+            return ""
+        if taken == path:
+            return "a newer file of the same name is beside it"
+        return f"this disk cannot tell its name from {taken!r}"
+
+
+def _old_checkpoints(paths: Iterable[str]) -> Iterator[str]:
+    """Of the numbered checkpoints of one folder those that a resume does not need."""
+    runs: dict[str, list[tuple[int, str]]] = {}
+    for path in paths:
+        if match := _NUMBERED.fullmatch(path):
+            runs.setdefault(match["run"], []).append((int(match["number"]), path))
+    for numbered in runs.values():
+        yield from (path for _, path in sorted(numbered)[:-_NUMBERED_NEEDED])
 
 
 def plan_pull(
-    remote: Iterable[RemoteFile | Skipped],
+    files: Iterable[RemoteFile],
     local: Mapping[str, LocalFile],
     synced: Mapping[str, LocalFile],
+    *,
+    old: Collection[str] = (),
+    theirs: bool = False,
 ) -> PullPlan:
     """Fetch every remote file whose content is not already here; delete nothing, overwrite no local change.
 
     Args:
-        remote: what the remote holds.
+        files: what the remote holds, one for each path.
         local: what the disk holds, with ``md5`` wherever size alone does not tell it from the remote's.
         synced: what each local file was when it last equalled the remote's; a file that still has that
             size and mtime has not been changed here.
+        old: paths that are left on the remote unless they are here.
+        theirs: overwrite local changes.
     """
-    files, skipped = resolve_names(remote)
     download: list[RemoteFile] = []
     keep: list[RemoteFile] = []
     conflicts: list[RemoteFile] = []
-    for path, file in sorted(files.items()):
-        here = local.get(path)
+    left: list[RemoteFile] = []
+    for file in sorted(files, key=lambda file: file.path):
+        here, then = local.get(file.path), synced.get(file.path)
         if here is None:
-            download.append(file)
-        elif here.size == file.size and here.md5 == file.md5:
+            (left if file.path in old else download).append(file)
+        elif _is_equal(file, here, then):
             keep.append(file)
-        elif _is_unchanged(here, synced.get(path)):
+        elif theirs or _is_unchanged(here, then):
             download.append(file)
         else:
             conflicts.append(file)
-    return PullPlan(
-        tuple(download), tuple(keep), tuple(conflicts), tuple(sorted(skipped, key=lambda entry: entry.path))
+    return PullPlan(tuple(download), tuple(keep), tuple(conflicts), tuple(left))
+
+
+def _is_equal(file: RemoteFile, here: LocalFile, then: LocalFile | None) -> bool:
+    if here.size != file.size:
+        return False
+    if file.md5:
+        return here.md5 == file.md5
+    # The remote tells no checksum without reading the file, but it names its content.
+    return (
+        then is not None
+        and _is_unchanged(here, then)
+        and bool(file.revision_id)
+        and then.revision_id == file.revision_id
     )
 
 
 def _is_unchanged(here: LocalFile, then: LocalFile | None) -> bool:
     return then is not None and (here.size, here.mtime_ns) == (then.size, then.mtime_ns)
+
+
+def start_order(file: RemoteFile) -> tuple[bool, int, str]:
+    """Sorts to the front what training waits for, then the largest, so that it does not start last."""
+    urgent = any(fnmatchcase(file.path, pattern) for pattern in _URGENT)
+    return not urgent, -file.size, file.path
+
+
+def missing_ranges(
+    size: int, done: Iterable[tuple[int, int]], chunk_bytes: int
+) -> tuple[tuple[int, int], ...]:
+    """What is still to be fetched of ``size`` bytes, in ranges of at most ``chunk_bytes``.
+
+    Args:
+        size: of the whole.
+        done: first and last byte (included) of each part that is there; may overlap, and reach beyond the end.
+        chunk_bytes: of one request.
+
+    Returns:
+        First and last byte of each range, in order.
+    """
+    missing: list[tuple[int, int]] = []
+    at = 0
+    for first, last in [*sorted(done), (size, size)]:
+        end = min(first, size)
+        missing += [(start, min(start + chunk_bytes, end) - 1) for start in range(at, end, chunk_bytes)]
+        at = max(at, last + 1)
+    return tuple(missing)

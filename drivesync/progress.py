@@ -20,6 +20,7 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 LINE_EVERY_S = 5.0
@@ -28,8 +29,11 @@ LINE_EVERY_S = 5.0
 class Reporter(Protocol):
     """Hears how a job goes; every method may be called from any thread."""
 
-    def begin(self, what: str, files: int, size_bytes: int) -> None:
-        """So much is to be done."""
+    def begin(self, what: str, slowed_by: Callable[[], str] = str) -> None:
+        """A job begins; ``slowed_by`` tells at any time what holds it back, empty if nothing does."""
+
+    def expect(self, *, files: int = 0, size_bytes: int = 0) -> None:
+        """So much more is to be done than was known."""
 
     def advance(self, *, files: int = 0, size_bytes: int = 0) -> None:
         """So much more is done; negative where work was lost and begins again."""
@@ -41,7 +45,10 @@ class Reporter(Protocol):
 class Silence:
     """Reports nothing."""
 
-    def begin(self, what: str, files: int, size_bytes: int) -> None:
+    def begin(self, what: str, slowed_by: Callable[[], str] = str) -> None:
+        """Report nothing."""
+
+    def expect(self, *, files: int = 0, size_bytes: int = 0) -> None:
         """Report nothing."""
 
     def advance(self, *, files: int = 0, size_bytes: int = 0) -> None:
@@ -71,6 +78,7 @@ class TerminalReporter:
         self._lock = threading.Lock()
         self._bar: Progress | None = None
         self._what = ""
+        self._slowed_by: Callable[[], str] = str
         self._files = self._files_done = self._size = self._size_done = 0
         self._last_line_s = 0.0
 
@@ -85,16 +93,17 @@ class TerminalReporter:
     ) -> None:
         self._stop_bar()
 
-    def begin(self, what: str, files: int, size_bytes: int) -> None:
-        """Show a bar on a terminal, a first line elsewhere."""
+    def begin(self, what: str, slowed_by: Callable[[], str] = str) -> None:
+        """Show a bar on a terminal, lines elsewhere."""
         self._stop_bar()
         with self._lock:
-            self._what, self._files, self._size = what, files, size_bytes
+            self._what, self._slowed_by = what, slowed_by
+            self._files = self._size = 0
             self._files_done = self._size_done = 0
             self._last_line_s = time.monotonic()
             if self._console.is_terminal:
                 self._bar = Progress(
-                    TextColumn("{task.description} {task.fields[files]}/" + str(files)),
+                    TextColumn("{task.description} {task.fields[files]}/{task.fields[all_files]}"),
                     BarColumn(),
                     DownloadColumn(binary_units=True),
                     TransferSpeedColumn(),
@@ -102,8 +111,16 @@ class TerminalReporter:
                     console=self._console,
                     transient=True,
                 )
-                self._bar.add_task(what, total=size_bytes, files=0)
+                self._bar.add_task(what, total=0, files=0, all_files=0)
                 self._bar.start()
+
+    def expect(self, *, files: int = 0, size_bytes: int = 0) -> None:
+        """Make the bar longer."""
+        with self._lock:
+            self._files += files
+            self._size += size_bytes
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], total=self._size, all_files=self._files)
 
     def advance(self, *, files: int = 0, size_bytes: int = 0) -> None:
         """Move the bar, or write a line if the last one is some seconds old."""

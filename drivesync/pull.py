@@ -1,74 +1,81 @@
-"""Pull: list, plan, execute. What arrives is compared with Drive's checksum before it gets its name."""
+"""Pull: list, plan and fetch, side by side. Nothing gets its name before its checksum is the remote's."""
 
 from __future__ import annotations
 
-import hashlib
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+from rich.filesize import decimal as format_size
 
-from drivesync.disk import (
-    check_tree,
-    hash_file,
-    local_errors,
-    lock_state,
-    look,
-    looks_executable,
-    make_state_folder,
-    stage,
-)
-from drivesync.errors import (
-    DamagedError,
-    DiskFullError,
-    DrivesyncError,
-    LocalWriteError,
-    NotFoundError,
-    RemoteError,
-    TransientError,
-    UnfinishedError,
-)
-from drivesync.files import LocalFile, RemoteFile, Skipped
+from drivesync.config import DEFAULT_REMOTE
+from drivesync.disk import check_tree, free_bytes, hash_file, is_case_blind, is_same, lock_state, look
+from drivesync.errors import DamagedError, DiskFullError, DrivesyncError, LocalWriteError
+from drivesync.fetch import Wanted
+from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile, Skipped
 from drivesync.index import Index
-from drivesync.plan import PullPlan, plan_pull
-from drivesync.tree import TreeState, read_tree_state, write_tree_state
+from drivesync.listings import Listings
+from drivesync.parts import clear_parts, kept_bytes
+from drivesync.plan import DEFAULT_OPTIONS, Chooser, PullOptions, PullPlan, plan_pull
+from drivesync.source import Source
+from drivesync.transfers import Transfers
+from drivesync.tree import remember_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from drivesync.disk import Staged
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
+    from drivesync.remotes.usage import Spent
 
-_TRIES = 6
-_CANCEL_EVERY_S = 0.2
-_HEAD_BYTES = 4
+_RECORD_EVERY = 200
+_BLOCK_ON_DISK_BYTES = 4096
+_SPARE_BYTES = 64 << 20
+"""Left free on the disk."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PullResult:
     """What a pull did.
 
     Attributes:
-        plan: what it set out to do.
-        downloaded: files that arrived, sorted by path.
-        failed: files that did not, each with its error; all others arrived.
+        planned_files: files that were to be fetched.
+        planned_bytes: their size.
+        downloaded_files: files that arrived and are in place.
+        downloaded_bytes: their size.
+        kept_files: files that were here already.
+        conflicts: paths of files that were changed here, and kept.
+        left: paths of old numbered checkpoints that stay on the remote.
+        skipped: what cannot be had as a file, with the reason.
+        failed: files that did not arrive, each with its error; all others did.
+        usage: requests and quota units by kind.
+        retries: requests that had to be repeated.
         seconds: how long it took.
     """
 
-    plan: PullPlan
-    downloaded: tuple[LocalFile, ...]
-    failed: tuple[tuple[str, DrivesyncError], ...]
-    seconds: float
+    planned_files: int = 0
+    planned_bytes: int = 0
+    downloaded_files: int = 0
+    downloaded_bytes: int = 0
+    kept_files: int = 0
+    conflicts: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    failed: list[tuple[str, DrivesyncError]] = field(default_factory=list)
+    usage: dict[str, Spent] = field(default_factory=dict)
+    retries: int = 0
+    seconds: float = 0.0
 
-    @property
-    def downloaded_bytes(self) -> int:
-        """Bytes that arrived and are in place."""
-        return sum(file.size for file in self.downloaded)
+    def close(self, remote: Remote, seconds: float) -> None:
+        """Note what it has cost, and bring all in order."""
+        self.usage, self.retries, self.seconds = remote.usage.by_kind, remote.usage.retries, seconds
+        self.conflicts.sort()
+        self.left.sort()
+        self.skipped.sort(key=lambda entry: entry.path)
+        self.failed.sort(key=lambda entry: entry[0])
 
     def raise_failure(self) -> None:
         """Raise the worst of what failed, if anything did: damaged data before all else."""
@@ -79,203 +86,199 @@ class PullResult:
             )
 
 
-def pull(remote: Remote, tree: Path, *, workers: int, reporter: Reporter) -> PullResult:
-    """Bring everything that ``remote`` holds to ``tree``; delete nothing, overwrite no local change.
+def pull(
+    remote: Remote,
+    tree: Path,
+    *,
+    reporter: Reporter,
+    options: PullOptions = DEFAULT_OPTIONS,
+    on_plan: Callable[[PullPlan], None] = lambda _plan: None,
+) -> PullResult:
+    """Bring what ``remote`` holds to ``tree``; delete nothing, overwrite no local change unless told so.
 
     Args:
         remote: entered.
         tree: made if it is not there.
-        workers: files at once.
         reporter: hears how it goes.
+        options: see ``PullOptions``.
+        on_plan: hears what is planned, piece by piece, as the listing comes.
 
     Returns:
         What was done. A file that cannot be had is in ``failed``, and the others arrive nevertheless.
 
     Raises:
         NotFoundError: the remote folder does not exist.
-        TransientError: Drive cannot be reached after all repeats; what has arrived stays.
-        DiskFullError: the tree does not fit; what has arrived stays.
+        TransientError: the remote cannot be reached after all repeats; what has arrived stays.
+        DiskFullError: the tree does not fit, said before the first byte; what is here stays.
         UnfinishedError: another pull is at work in this tree.
     """
     started_s = time.monotonic()
     check_tree(tree)
-    # Listed before anything is made, so that a mistyped remote leaves no trace.
-    listing = list(remote.list())
-    with _alone(tree), Index(tree) as index:
-        before = read_tree_state(tree)
-        was_complete = before is not None and before.complete and before.remote == remote.name
-        write_tree_state(tree, TreeState(remote.name, complete=was_complete))
-        synced = index.read()
-        local = _look_and_hash(tree, listing, synced)
-        plan = plan_pull(listing, local, synced)
-        # Remember what turned out to be the remote's though no pull of ours brought it.
-        index.record(*(local[file.path] for file in plan.keep if local[file.path] != synced.get(file.path)))
-        reporter.begin("pull", len(plan.download), plan.download_bytes)
-        fetch = _Fetch(remote, tree, local, reporter)
-        downloaded, failed = _download_all(fetch, plan, index, workers, reporter)
-        if not failed:
-            write_tree_state(tree, TreeState(remote.name, complete=True))
-    return PullResult(plan, tuple(downloaded), tuple(failed), time.monotonic() - started_s)
+    result = PullResult()
+    with ExitStack() as stack:
+        source = Source(remote, stack)
+        is_known = (tree / STATE_FOLDER).is_dir()
+        if not is_known:
+            # Begun before anything is made, so that a mistyped remote leaves no trace.
+            source.list_anew()
+        if not options.dry_run:
+            stack.enter_context(lock_state(tree, "pull"))
+            if not options.only:
+                remember_source(tree, remote.name, _target_of(remote))
+        index = stack.enter_context(Index(tree if is_known or not options.dry_run else None))
+        work = _Work(remote, tree, index, reporter, options, on_plan, result)
+        reporter.begin("pull", lambda: remote.slowed_by)
+        work.run(source)
+        if not (options.dry_run or options.only or result.failed):
+            remember_source(tree, remote.name, _target_of(remote), complete=True)
+    result.close(remote, time.monotonic() - started_s)
+    return result
 
 
-@contextmanager
-def _alone(tree: Path) -> Iterator[None]:
-    """Hold the tree against a second pull, and clear what a killed one left."""
-    with lock_state(tree, "pull"):
-        for part in make_state_folder(tree, "partial").iterdir():
-            with local_errors(part):
-                part.unlink()
-        yield
+def _target_of(remote: Remote) -> str:
+    """Where the tree goes if it came from ``remote``; empty for there."""
+    return DEFAULT_REMOTE if remote.pull_only else ""
 
 
-def _look_and_hash(
-    tree: Path, listing: list[RemoteFile | Skipped], synced: Mapping[str, LocalFile]
-) -> dict[str, LocalFile]:
-    """What is here of what is listed; hashed where only the content can tell whether it is the remote's."""
-    sizes: dict[str, set[int]] = {}
-    for entry in listing:
-        if isinstance(entry, RemoteFile):
-            sizes.setdefault(entry.path, set()).add(entry.size)
-    local: dict[str, LocalFile] = {}
-    for path, remote_sizes in sizes.items():
-        here = look(tree, path)
-        if here is None:
-            continue
-        known = synced.get(path)
-        if known is not None and _is_same(known, here):
-            here = known
-        elif here.size in remote_sizes:
-            # One that cannot be read stays without a checksum, and so is kept as it is.
-            with suppress(LocalWriteError):
-                here = hash_file(tree, here)
-        local[path] = here
-    return local
-
-
-def _is_same(one: LocalFile | None, other: LocalFile | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
-
-
-def _download_all(
-    fetch: _Fetch, plan: PullPlan, index: Index, workers: int, reporter: Reporter
-) -> tuple[list[LocalFile], list[tuple[str, DrivesyncError]]]:
-    downloaded: list[LocalFile] = []
-    failed: list[tuple[str, DrivesyncError]] = []
-    # The largest first, so that the longest transfer does not start last.
-    queue = sorted(plan.download, key=lambda file: (-file.size, file.path))
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="pull") as pool:
-        running = {pool.submit(fetch.download, file): file for file in queue}
-        try:
-            for done in as_completed(running):
-                path = running[done].path
-                try:
-                    local = done.result()
-                except (TransientError, DiskFullError):
-                    raise
-                except (
-                    DamagedError,
-                    LocalWriteError,
-                    NotFoundError,
-                    RemoteError,
-                    UnfinishedError,
-                ) as error:
-                    failed.append((path, error))
-                    reporter.note(str(error))
-                else:
-                    index.record(local)
-                    downloaded.append(local)
-                    reporter.advance(files=1)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            # Else a stop would wait until the files under way have come. A connection that is only being made cannot
-            # be cut yet, so this is done until none is left.
-            while busy := [future for future in running if not future.done()]:
-                fetch.cancel()
-                wait(busy, _CANCEL_EVERY_S)
-            raise
-    return sorted(downloaded, key=lambda file: file.path), sorted(failed, key=lambda entry: entry[0])
-
-
-class _HashingSink:
-    """Hashes what it stages."""
-
-    def __init__(self, staged: Staged, reporter: Reporter) -> None:
-        self._staged = staged
-        self._reporter = reporter
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self.size = 0
-        self.head = b""
-
-    @property
-    def md5(self) -> str:
-        return self._md5.hexdigest()
-
-    def write(self, block: bytes) -> None:
-        self._staged.write(block)
-        self._md5.update(block)
-        self.head = self.head or block[:_HEAD_BYTES]
-        self.size += len(block)
-        self._reporter.advance(size_bytes=len(block))
-
-
-class _Fetch:
-    """Brings one file after the other; safe to use from several threads.
-
-    Args:
-        remote: entered.
-        tree: where the files go.
-        local: what was there when the pull was planned.
-        reporter: hears how it goes.
-    """
+class _Work:
+    """One pull: plans each page, and has fetched what is planned."""
 
     def __init__(
-        self, remote: Remote, tree: Path, local: Mapping[str, LocalFile], reporter: Reporter
+        self,
+        remote: Remote,
+        tree: Path,
+        index: Index,
+        reporter: Reporter,
+        options: PullOptions,
+        on_plan: Callable[[PullPlan], None],
+        result: PullResult,
     ) -> None:
         self._remote = remote
         self._tree = tree
-        self._local = local
+        self._index = index
+        self._listings = Listings(index.database)
         self._reporter = reporter
+        self._options = options
+        self._on_plan = on_plan
+        self._result = result
+        self._lock = threading.Lock()
+        self._unrecorded: list[LocalFile] = []
 
-    def cancel(self) -> None:
-        """End what is under way."""
-        self._remote.cancel()
+    def run(self, source: Source) -> None:
+        """Do it all; see ``pull``."""
+        pages = self._pages_that_fit(source)
+        if self._options.dry_run:
+            for planned, _local in self._plan(pages):
+                self._account(planned)
+            return
+        try:
+            with Transfers(self._remote, self._tree, self._reporter, self._done, self._failed) as transfers:
+                for planned, local in self._plan(pages):
+                    self._account(planned)
+                    for file in planned.download:
+                        transfers.add(Wanted(file, local.get(file.path)))
+                transfers.finish()
+        finally:
+            self._record()
+        if not self._result.failed:
+            clear_parts(self._tree)
 
-    def download(self, file: RemoteFile) -> LocalFile:
-        """Fetch ``file``, again if its bytes are not what Drive's checksum says, and put it in place.
+    def _pages_that_fit(self, source: Source) -> Iterator[Page]:
+        """All pages; where they might not fit on the disk, only once it is known that they do.
 
         Raises:
-            DamagedError: the bytes were wrong every time.
-            UnfinishedError: the file was changed here meanwhile, and kept.
+            DiskFullError: they do not.
         """
-        again = Retrying(
-            retry=retry_if_exception_type(DamagedError), stop=stop_after_attempt(_TRIES), reraise=True
+        pages = source.open(self._listings)
+        if self._options.dry_run:
+            return pages
+        room = free_bytes(self._tree) + kept_bytes(self._tree) - _SPARE_BYTES
+        bound = source.most_bytes()
+        if bound is not None and bound <= room:
+            return pages
+        for _page in pages:
+            pass
+        need = sum(
+            file.size + _BLOCK_ON_DISK_BYTES
+            for planned, _local in self._plan(source.reopen(self._listings))
+            for file in planned.download
         )
-        for attempt in again:
-            with attempt:
-                if attempt.retry_state.attempt_number > 1:
-                    # It may have been changed on Drive while it was read.
-                    file = self._remote.find(file.path) or file
-                return self._download_once(file)
-        raise AssertionError("tenacity ends with a result or an error")
+        if need > room:
+            raise DiskFullError(
+                f"{format_size(need)} are to come, and the disk of {self._tree} has {format_size(max(room, 0))} "
+                "to spare",
+                hint="Free some space, or name a TREE on a larger disk; nothing has been fetched.",
+            )
+        return source.reopen(self._listings)
 
-    def _download_once(self, file: RemoteFile) -> LocalFile:
-        key = hashlib.sha256(file.path.encode()).hexdigest()[:32]
-        with stage(self._tree, key) as staged:
-            sink = _HashingSink(staged, self._reporter)
-            self._remote.read(file, sink)
-            if (sink.size, sink.md5) != (file.size, file.md5):
-                self._reporter.advance(size_bytes=-sink.size)
-                raise DamagedError(
-                    f"{file.path} came damaged: expected {file.size} bytes with md5 {file.md5}, "
-                    f"got {sink.size} bytes with md5 {sink.md5}",
-                    hint="Upload the file to Drive again if this goes on.",
-                )
-            if not _is_same(look(self._tree, file.path), self._local.get(file.path)):
-                raise UnfinishedError(
-                    f"{file.path} was changed here while it was being pulled, and kept as it is here",
-                    hint="Run the same command again.",
-                )
-            written = staged.commit(file.path, file.modified_s, executable=looks_executable(sink.head))
-        return replace(written, md5=file.md5)
+    def _plan(self, pages: Iterator[Page]) -> Iterator[tuple[PullPlan, dict[str, LocalFile]]]:
+        """The plan for each page, and what is here of its files."""
+        case_blind = not self._options.dry_run and is_case_blind(self._tree)
+        chooser = Chooser(only=self._options.only, case_blind=case_blind)
+        for page in pages:
+            chosen = chooser.take(page)
+            synced = self._index.among([file.path for file in chosen.files])
+            files, local = self._look(chosen.files, synced)
+            planned = plan_pull(files, local, synced, old=chosen.old, theirs=self._options.theirs)
+            if self._options.all_checkpoints:
+                planned = replace(planned, download=planned.download + planned.left, left=())
+            # Remember what turned out to be the remote's though no pull of ours brought it.
+            found = [replace(local[file.path], revision_id=file.revision_id) for file in planned.keep]
+            self._index.record(*(here for here in found if here != synced.get(here.path)))
+            yield replace(planned, skipped=chosen.skipped), local
+
+    def _look(
+        self, files: tuple[RemoteFile, ...], synced: dict[str, LocalFile]
+    ) -> tuple[list[RemoteFile], dict[str, LocalFile]]:
+        """``files``, and what is here of them; hashed where only the content can tell whether it is the remote's."""
+        told: list[RemoteFile] = []
+        local: dict[str, LocalFile] = {}
+        for file in files:
+            here = look(self._tree, file.path)
+            if here is not None:
+                known = synced.get(file.path)
+                if known is not None and is_same(known, here):
+                    here = known
+                elif here.size == file.size:
+                    # One that cannot be read stays without a checksum, and so is kept as it is.
+                    with suppress(LocalWriteError):
+                        here = hash_file(self._tree, here)
+                    if not file.md5:
+                        now = self._remote.renew(file)
+                        file = file if now is None else replace(now, path=file.path)  # noqa: PLW2901
+                local[file.path] = here
+            told.append(file)
+        return told, local
+
+    def _account(self, planned: PullPlan) -> None:
+        result = self._result
+        size_bytes = sum(file.size for file in planned.download)
+        result.planned_files += len(planned.download)
+        result.planned_bytes += size_bytes
+        result.kept_files += len(planned.keep)
+        result.conflicts += [file.path for file in planned.conflicts]
+        result.left += [file.path for file in planned.left]
+        result.skipped += planned.skipped
+        self._reporter.expect(files=len(planned.download), size_bytes=size_bytes)
+        self._on_plan(planned)
+
+    def _done(self, local: LocalFile) -> None:
+        with self._lock:
+            self._result.downloaded_files += 1
+            self._result.downloaded_bytes += local.size
+            self._unrecorded.append(local)
+            due = len(self._unrecorded) >= _RECORD_EVERY
+        if due:
+            self._record()
+        self._reporter.advance(files=1)
+
+    def _record(self) -> None:
+        # What a kill keeps from being recorded is hashed by the next pull.
+        with self._lock:
+            files, self._unrecorded = self._unrecorded, []
+        self._index.record(*files)
+
+    def _failed(self, path: str, error: DrivesyncError) -> None:
+        with self._lock:
+            self._result.failed.append((path, error))
+        self._reporter.note(str(error))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,7 @@ class Pusher:
                 iteration=entry.iteration,
             )
             # Before the receipt: if the disk takes this and not that, the snapshot stays pending, and nothing is lost.
-            self._index.record(entry.source)
+            self._index.record(replace(entry.source, revision_id=landed.revision_id))
             self.spool.settle(entry, receipt)
         which = "" if entry.iteration is None else f", iteration {entry.iteration}"
         how = (
@@ -161,6 +162,7 @@ class Pusher:
                 size=entry.size,
                 modified_s=entry.mtime_ns / 1e9,
                 properties=properties,
+                executable=os.access(snapshot, os.X_OK),
                 replaces=there,
             )
         if not _holds(there, entry):

@@ -218,6 +218,8 @@ class Spool:
                 return Refused(before.path, "it is gone", moved=True)
             with source, snapshot.open("wb") as copy:
                 sums = hash_stream(source, copy_to=copy)
+                # The run bit goes with the content.
+                os.fchmod(copy.fileno(), os.fstat(source.fileno()).st_mode & 0o777 | 0o600)
                 copy.flush()
                 os.fsync(copy.fileno())
         if look(self._tree, before.path) != before or sums.size != before.size:

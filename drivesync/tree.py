@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from drivesync.disk import make_state_folder, write_atomically
@@ -18,20 +18,24 @@ class TreeState:
     """Where a tree came from and goes to.
 
     Attributes:
-        remote: as the user named it.
+        remote: where it came from, as the user named it.
         complete: every file of the remote has arrived at least once; False while a first pull is unfinished.
+        target: where it goes; empty for where it came from.
     """
 
     remote: str
     complete: bool = False
+    target: str = ""
 
 
 def read_tree_state(tree: Path) -> TreeState | None:
     """What the tree remembers; None if it was never pulled or pushed, or if that was lost or torn."""
     try:
         record = json.loads((tree / STATE_FOLDER / "remote.json").read_bytes())
-        return TreeState(str(record["remote"]), complete=record["complete"] is True)
-    except (OSError, ValueError, KeyError, TypeError):
+        return TreeState(
+            str(record["remote"]), complete=record["complete"] is True, target=str(record.get("target", ""))
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -45,16 +49,39 @@ def write_tree_state(tree: Path, state: TreeState) -> None:
     write_atomically(path, json.dumps(asdict(state)).encode() + b"\n")
 
 
-def remember_remote(tree: Path, given: str | None, default: str) -> str:
-    """The remote to push ``tree`` to: ``given``, else what it remembers, else ``default``.
+def remember_source(tree: Path, remote: str, target: str, *, complete: bool = False) -> None:
+    """The tree comes from ``remote`` from now on.
 
-    A tree that no pull has brought remembers it from now on.
+    Args:
+        tree: the local tree.
+        remote: as the user named it.
+        target: where it is to go if nobody has said so yet; empty for where it comes from.
+        complete: all of it is here.
 
     Raises:
         LocalWriteError: the disk cannot take it.
     """
-    state = read_tree_state(tree)
-    name = given or (state.remote if state else default)
-    if state is None:
-        write_tree_state(tree, TreeState(name, complete=True))
-    return name
+    before = read_tree_state(tree)
+    if before is not None and before.remote == remote:
+        state = TreeState(remote, complete or before.complete, before.target or target)
+    else:
+        state = TreeState(remote, complete, target)
+    if state != before:
+        write_tree_state(tree, state)
+
+
+def remember_target(tree: Path, given: str | None, default: str) -> str:
+    """The remote to push ``tree`` to: ``given``, else what it remembers, else ``default``; remembered from now on.
+
+    Raises:
+        LocalWriteError: the disk cannot take it.
+    """
+    before = read_tree_state(tree)
+    if before is None:
+        state = TreeState(given or default, complete=True)
+    else:
+        name = given or before.target or before.remote
+        state = replace(before, target="" if name == before.remote else name)
+    if state != before:
+        write_tree_state(tree, state)
+    return state.target or state.remote

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
@@ -13,11 +13,12 @@ from rich.filesize import decimal as format_size
 from drivesync.acceptance import find_accept
 from drivesync.config import DEFAULT_REMOTE
 from drivesync.disk import look
-from drivesync.errors import DrivesyncError, UnfinishedError
+from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
 from drivesync.index import Index
+from drivesync.plan import DEFAULT_OPTIONS, PullOptions
 from drivesync.pull import pull
-from drivesync.remotes import open_remote
-from drivesync.tree import read_tree_state, remember_remote
+from drivesync.remotes import is_pull_only, open_remote
+from drivesync.tree import read_tree_state, remember_target
 from drivesync.watch import keep_pushed
 from trainer.background import RunLock
 from trainer.checkpoint import list_checkpoints
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from drivesync.config import Settings
     from drivesync.files import Receipt
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = UnfinishedError.exit_code
 _BROKEN = DrivesyncError.exit_code
+_BACKUP = "backup/"
 
 
 def supervise(
@@ -112,22 +115,37 @@ def _bring_tree(
     reporter: Reporter,
     stack: ExitStack,
 ) -> Remote:
-    """Open the remote, and pull the tree if it is not there, or not all of it; one that was made here is left alone."""
+    """Open the remote that the checkpoints go to; pull the tree first if it is not there, or not all of it.
+
+    A tree that was made here is left alone.
+    """
     tree = wishes.tree
     state = read_tree_state(tree)
     is_there = any(not path.name.startswith(".") for path in tree.iterdir())
-    if is_there and (state is None or state.complete):
-        return stack.enter_context(
-            open_remote(remember_remote(tree, remote, DEFAULT_REMOTE), settings, reporter.note)
-        )
-    name = remote or (state.remote if state else DEFAULT_REMOTE)
-    place = stack.enter_context(open_remote(name, settings, reporter.note))
-    status.update(state="pulling")
-    reporter.note(f"pulling {name} from Drive to {tree}")
-    result = pull(place, tree, workers=settings.workers, reporter=reporter)
-    result.raise_failure()
-    reporter.note(f"pulled {len(result.downloaded)} files ({format_size(result.downloaded_bytes)})")
+    source: Remote | None = None
+    if not is_there or (state is not None and not state.complete):
+        name = remote or (state.remote if state else DEFAULT_REMOTE)
+        source = stack.enter_context(open_remote(name, settings, reporter.note))
+        status.update(state="pulling")
+        _pull(source, tree, reporter, DEFAULT_OPTIONS)
+    target = remember_target(tree, None if remote and is_pull_only(remote) else remote, DEFAULT_REMOTE)
+    if source is not None and source.name == target:
+        return source
+    place = stack.enter_context(open_remote(target, settings, reporter.note))
+    state = read_tree_state(tree)
+    if state is not None and state.remote != target:
+        # The tree comes from elsewhere, so that pull brought no checkpoints of earlier sessions; there may be none yet.
+        with suppress(NotFoundError):
+            status.update(state="pulling")
+            _pull(place, tree, reporter, PullOptions(only=_BACKUP))
     return place
+
+
+def _pull(source: Remote, tree: Path, reporter: Reporter, options: PullOptions) -> None:
+    reporter.note(f"pulling {options.only or 'all'} of {source.name} to {tree}")
+    result = pull(source, tree, reporter=reporter, options=options)
+    result.raise_failure()
+    reporter.note(f"pulled {result.downloaded_files} files ({format_size(result.downloaded_bytes)})")
 
 
 def _train(

@@ -30,12 +30,14 @@ class Remote(Protocol):
     Attributes:
         name: as the user gave it; opens the same place again.
         workers: so many calls of ``read`` at once are worth their while.
+        pull_only: ``write`` always fails.
         reads_ranges: ``read`` may begin anywhere without reading what lies before.
         usage: what it has been asked for so far.
     """
 
     name: str
     workers: int
+    pull_only: bool
     reads_ranges: bool
     usage: Usage
 

@@ -1,0 +1,149 @@
+"""The SQLite file in which a tree keeps what it knows of itself and of its remote."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from drivesync.disk import local_errors, make_state_folder
+from drivesync.errors import LocalWriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+_VERSION = 2
+"""Of the tables. Another one's are thrown away, which costs hashing and a listing, never a file."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS synced (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, md5 TEXT NOT NULL,
+    revision_id TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS listings (
+    number INTEGER PRIMARY KEY, remote TEXT NOT NULL, mark TEXT NOT NULL, complete INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS listed (
+    listing INTEGER NOT NULL, folder TEXT NOT NULL, path TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,
+    size INTEGER NOT NULL, md5 TEXT NOT NULL, modified_s REAL NOT NULL, sha256 TEXT NOT NULL,
+    revision_id TEXT NOT NULL, executable INTEGER, resource_key TEXT NOT NULL, reason TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS listed_by_folder ON listed (listing, folder, modified_s DESC, id DESC);
+CREATE INDEX IF NOT EXISTS listed_by_id ON listed (listing, id);
+"""
+
+
+class Database:
+    """``TREE/.drivesync/index.sqlite``; a context manager, safe to use from several threads and processes.
+
+    Args:
+        tree: the local tree; None for a database in memory, which leaves no trace.
+    """
+
+    def __init__(self, tree: Path | None) -> None:
+        self._tree = tree
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Database:
+        """Open the database, making it anew if it is damaged.
+
+        Raises:
+            LocalWriteError: it cannot be written.
+        """
+        if self._tree is None:
+            self._connection = _open(":memory:")
+            return self
+        path = make_state_folder(self._tree) / "index.sqlite"
+        with local_errors(path):
+            try:
+                self._connection = _open_sound(path)
+            except sqlite3.Error as error:
+                raise _translate(error) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def use(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time; what is written within is written whole or not at all.
+
+        Raises:
+            LocalWriteError: the disk cannot take it.
+        """
+        if self._connection is None:
+            raise RuntimeError("the database is used outside its context")
+        try:
+            with self._lock, self._connection:
+                yield self._connection
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+
+
+def _open_sound(path: Path) -> sqlite3.Connection:
+    try:
+        return _open(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        # A torn index costs hashing, never a file: local files are compared with the remote's md5 again.
+        # SQLite itself throws the log of a database away that is new and empty.
+        path.unlink()
+        return _open(path)
+
+
+def _open(path: Path | str) -> sqlite3.Connection:
+    # The lock above serialises the threads.
+    connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
+    try:
+        # Losing the last rows to a crash of the machine costs hashing only, so no fsync for each.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if not _is_current(connection):
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                _make_tables(connection)
+        _refuse_torn(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_current(connection: sqlite3.Connection) -> bool:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version == _VERSION)
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    # Another process may have been faster.
+    if _is_current(connection):
+        return
+    for table in ("synced", "listings", "listed"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _refuse_torn(connection: sqlite3.Connection) -> None:
+    # A page torn in the middle would else be found in the midst of a pull.
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
+
+
+def _translate(error: sqlite3.Error) -> LocalWriteError:
+    hint = "Is the disk full or read-only?"
+    return LocalWriteError(f"cannot use the index in .drivesync: {error}", hint=hint)

@@ -1,0 +1,224 @@
+"""Transfers: many files at once, the urgent and the large ones first.
+
+Threads: as many as the remote says are worth their while; they start as there is work for them, and are joined in
+``__exit__``. A few of them at most read ranges of large files, since those use up bandwidth, while small files use
+up requests: the two go side by side.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, TypeAlias
+
+from drivesync.errors import (
+    DamagedError,
+    DiskFullError,
+    DrivesyncError,
+    LocalWriteError,
+    NotFoundError,
+    RemoteError,
+    TransientError,
+    UnfinishedError,
+)
+from drivesync.fetch import Fetch, Wanted
+from drivesync.plan import start_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+    from drivesync.files import LocalFile
+    from drivesync.progress import Reporter
+    from drivesync.remotes.base import Remote
+
+    Job: TypeAlias = Callable[[], None]
+
+_PENDING = 20_000
+"""Files that may wait; whoever adds more is held up, so that memory stays bounded."""
+_RANGES_AT_ONCE = 8
+_LARGE_AT_ONCE = 2
+_CANCEL_EVERY_S = 0.2
+_HOPELESS = 8
+"""So many files in a row that the remote could not give, after all repeats, mean that it gives none."""
+
+_OF_ONE_FILE = (DamagedError, LocalWriteError, NotFoundError, RemoteError, UnfinishedError)
+
+
+class Transfers:
+    """Fetches what is added; a context manager, used by one thread.
+
+    Args:
+        remote: entered; has more ``workers`` than large files are fetched at once where it ``reads_ranges``.
+        tree: where the files go.
+        reporter: hears how it goes.
+        on_done: called in a worker's thread with each file that is in place.
+        on_failed: likewise, with the path and the error of one that cannot be had.
+    """
+
+    def __init__(
+        self,
+        remote: Remote,
+        tree: Path,
+        reporter: Reporter,
+        on_done: Callable[[LocalFile], None],
+        on_failed: Callable[[str, DrivesyncError], None],
+    ) -> None:
+        self._remote = remote
+        self._fetch = Fetch(remote, tree, reporter, self._run_ranges)
+        self._on_done = on_done
+        self._on_failed = on_failed
+        lock = threading.Lock()
+        self._work_there = threading.Condition(lock)
+        self._work_done = threading.Condition(lock)
+        self._threads: list[threading.Thread] = []
+        self._order = count()
+        self._small: list[tuple[tuple[bool, int, str], int, Wanted]] = []
+        self._large: list[tuple[tuple[bool, int, str], int, Wanted]] = []
+        self._ranges: deque[Job] = deque()
+        self._idle = self._busy = self._ranges_busy = self._large_busy = 0
+        self._fruitless = 0
+        self._closing = False
+        self._fatal: BaseException | None = None
+
+    def __enter__(self) -> Transfers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End all threads; after an error what is under way is cut off."""
+        with self._work_there:
+            self._closing = True
+            if error is not None:
+                self._drop_waiting()
+            self._work_there.notify_all()
+        for thread in self._threads:
+            # A connection that is only being made cannot be cut yet, so this is done until all have ended.
+            while thread.is_alive():
+                if error is not None:
+                    self._remote.cancel()
+                thread.join(_CANCEL_EVERY_S)
+
+    def add(self, wanted: Wanted) -> None:
+        """Have ``wanted`` fetched; waits where too much is waiting already.
+
+        Raises:
+            DrivesyncError: nothing more can be fetched; see ``finish``.
+        """
+        with self._work_done:
+            self._work_done.wait_for(lambda: self._fatal or len(self._small) + len(self._large) < _PENDING)
+            self._raise_fatal()
+            queue = self._large if self._fetch.is_large(wanted.file) else self._small
+            heapq.heappush(queue, (start_order(wanted.file), next(self._order), wanted))
+            self._wake()
+
+    def finish(self) -> None:
+        """Return when all that was added has been fetched, or has failed.
+
+        Raises:
+            TransientError: the remote cannot be reached after all repeats.
+            DiskFullError: there is no room.
+            NotAllowedError: the credentials do not do.
+        """
+        with self._work_done:
+            self._work_done.wait_for(lambda: self._fatal or not (self._small or self._large or self._busy))
+            self._raise_fatal()
+
+    def _raise_fatal(self) -> None:
+        if self._fatal is not None:
+            raise self._fatal
+
+    def _run_ranges(self, jobs: list[Job]) -> None:
+        with self._work_there:
+            self._ranges.extend(jobs)
+            for _ in jobs:
+                self._wake()
+
+    def _wake(self) -> None:
+        """Let one more thread look for work; the lock is held."""
+        if self._idle:
+            # It counts as busy from here on, so that the next job wakes another one.
+            self._idle -= 1
+            self._work_there.notify()
+        elif len(self._threads) < self._remote.workers:
+            thread = threading.Thread(target=self._work, name=f"fetch-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        while (job := self._next_job()) is not None:
+            job()
+
+    def _next_job(self) -> Job | None:
+        with self._work_there:
+            while True:
+                if self._ranges and self._ranges_busy < _RANGES_AT_ONCE:
+                    return self._start_range(self._ranges.popleft())
+                if self._large and self._large_busy < _LARGE_AT_ONCE:
+                    return self._start_file(heapq.heappop(self._large)[2], large=True)
+                if self._small:
+                    return self._start_file(heapq.heappop(self._small)[2], large=False)
+                if self._closing and not self._large and not self._ranges and not self._large_busy:
+                    return None
+                self._idle += 1
+                self._work_there.wait()
+
+    def _start_range(self, job: Job) -> Job:
+        self._ranges_busy += 1
+
+        def run() -> None:
+            job()
+            with self._work_there:
+                self._ranges_busy -= 1
+
+        return run
+
+    def _start_file(self, wanted: Wanted, *, large: bool) -> Job:
+        self._busy += 1
+        self._large_busy += large
+
+        def run() -> None:
+            fatal: BaseException | None = None
+            try:
+                self._bring(wanted)
+            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
+                fatal = error
+            with self._work_there:
+                self._busy -= 1
+                self._large_busy -= large
+                if fatal is not None:
+                    self._fatal = self._fatal or fatal
+                    self._drop_waiting()
+                self._work_done.notify_all()
+                if self._closing:
+                    self._work_there.notify_all()
+
+        return run
+
+    def _drop_waiting(self) -> None:
+        self._small.clear()
+        self._large.clear()
+
+    def _bring(self, wanted: Wanted) -> None:
+        """Fetch one file; raised is only what concerns all others as well."""
+        try:
+            local = self._fetch.bring(wanted)
+        except DiskFullError:
+            raise
+        except TransientError as error:
+            self._fruitless += 1
+            if self._fruitless >= _HOPELESS or self._closing:
+                raise
+            self._on_failed(wanted.file.path, error)
+        except _OF_ONE_FILE as error:
+            self._on_failed(wanted.file.path, error)
+        else:
+            self._fruitless = 0
+            self._on_done(local)
