@@ -23,6 +23,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from scripts.bench_pull import pull
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +35,9 @@ _TOKEN = "bench"  # noqa: S105 - the emulator takes any token
 @click.group()
 def main() -> None:
     """Measure this project."""
+
+
+main.add_command(pull)
 
 
 @main.command()

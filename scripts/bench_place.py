@@ -1,0 +1,147 @@
+"""An emulated Drive behind TLS, in processes of its own, so that its work is not counted as the tools'.
+
+Every tool goes through the same relay, since rclone knows no address but Google's and needs a CONNECT proxy that ends
+TLS; the product is given the relay's address. Two processes::
+
+    tool --TLS--> relay (this module, run as a program) --> emulator (python -m drivesync.testing)
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+from httplib2 import CA_CERTS
+
+from drivesync.testing.tls import TlsFront
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TOKEN = "bench"  # noqa: S105 - the emulator takes any token
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run asked of Drive, by the emulator's own counters.
+
+    Attributes:
+        requests: by kind of call, ``files.get.media`` for one.
+        bytes_down: bytes of answers' bodies.
+        units: quota units of requests that were let through.
+        rate_limited: requests that were refused for coming too fast.
+    """
+
+    requests: Mapping[str, int]
+    bytes_down: int
+    units: int
+    rate_limited: int
+
+    @property
+    def total(self) -> int:
+        """All requests."""
+        return sum(self.requests.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the emulator is, and the ways in over TLS (``drivesync.testing.tls``).
+
+    Attributes:
+        emulator_url: past the relay, for the bench's own questions, which are not counted.
+        tls_url: the relay, for a program that can be given an address.
+        proxy_url: the relay, for a program that takes a proxy.
+        ca_pem: whom to trust: the relay's authority among those of the web, since reading so many is part of what a
+            real run costs.
+    """
+
+    emulator_url: str
+    tls_url: str
+    proxy_url: str
+    ca_pem: Path
+
+    def set_costs(self, **costs: float | None) -> None:
+        """Change what requests cost; ``drivesync.testing.costs.Costs`` names them. Allowances are full again."""
+        self._ask("POST", "/emulator/reset")
+        self._ask("POST", "/emulator/costs", json.dumps(costs).encode())
+
+    def usage(self) -> Usage:
+        """What was asked since the costs were set."""
+        counts = self._ask("GET", "/emulator/counters")
+        total = counts.pop("total")
+        requests = {kind: count["requests"] for kind, count in counts.items() if count["requests"]}
+        return Usage(requests, total["bytes_down"], total["units"], total["rate_limited"])
+
+    def overwrite(self, path: str, data: bytes) -> None:
+        """Give the file at ``path`` below My Drive a new content."""
+        at = "root"
+        for name in path.split("/"):
+            query = quote(f"name = '{name}' and '{at}' in parents")
+            at = self._ask("GET", f"/drive/v3/files?q={query}")["files"][0]["id"]
+        self._ask("PATCH", f"/upload/drive/v3/files/{at}?uploadType=media", data)
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+        request = Request(  # noqa: S310 - http on loopback
+            f"{self.emulator_url}{path}",
+            data=body,
+            method=method,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+        with urlopen(request) as answer:  # noqa: S310 - http on loopback
+            return json.load(answer)
+
+
+@contextmanager
+def serve(seeds: Mapping[str, Path]) -> Iterator[Place]:
+    """Run emulator and relay; ``seeds`` are directories by the name they get in My Drive."""
+    arguments = [part for name, folder in seeds.items() for part in ("--seed", f"{folder}:{name}")]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _child([sys.executable, "-m", "drivesync.testing", *arguments]) as line,
+    ):
+        emulator_url = line.removeprefix("DRIVE_EMULATOR_HOST=")
+        with _child([sys.executable, __file__, emulator_url]) as answer:
+            addresses = json.loads(answer)
+            ca_pem = Path(folder, "ca.pem")
+            ca_pem.write_bytes(Path(addresses["ca_pem"]).read_bytes() + Path(CA_CERTS).read_bytes())
+            yield Place(emulator_url, addresses["tls_url"], addresses["proxy_url"], ca_pem)
+
+
+@contextmanager
+def _child(command: list[str]) -> Iterator[str]:
+    """A process that serves until SIGTERM, and the line that it prints when it is ready."""
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    output: IO[str] | None = child.stdout
+    assert output is not None
+    try:
+        line = output.readline().strip()
+        if not line:
+            raise RuntimeError(f"did not start: {' '.join(command)}")
+        yield line
+    finally:
+        child.terminate()
+        child.wait()
+        output.close()
+
+
+def _relay(emulator_url: str) -> None:
+    # Blocked before the relay's thread starts, which inherits this: the signals wait for sigwait alone.
+    stops = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+    with TlsFront(emulator_url) as front:
+        addresses = {"tls_url": front.url, "proxy_url": front.proxy_url, "ca_pem": str(front.ca_pem)}
+        print(json.dumps(addresses), flush=True)
+        signal.sigwait(stops)
+
+
+if __name__ == "__main__":
+    _relay(sys.argv[1])
