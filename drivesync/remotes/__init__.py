@@ -1,17 +1,11 @@
-"""Where a tree is kept: the protocol in ``base``, and one module for each kind of place."""
+"""Where a tree is kept: the protocol in ``base``, and for each kind of place what opens it."""
 
 from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING
 
-from drivesync.errors import UsageError
-from drivesync.files import refuse_name
-
-with warnings.catch_warnings():
-    # Google's packages complain of the age of Python, to people who did not choose it: it came with their Debian.
-    warnings.filterwarnings("ignore", message="You are using a .*Python version", category=FutureWarning)
-    from drivesync.remotes.drive import DriveRemote
+from drivesync.remotes.places import GitRepository, LocalFolder, parse_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,22 +13,41 @@ if TYPE_CHECKING:
     from drivesync.config import Settings
     from drivesync.remotes.base import Remote
 
+# Imported within the functions, each kind of remote: Google's client alone takes most of a second.
+# ruff: noqa: PLC0415
+
 
 def open_remote(name: str, settings: Settings, on_wait: Callable[[str], None]) -> Remote:
-    """The remote that a user calls ``name``: a folder path below My Drive. Enter it to use it.
+    """The remote that a user calls ``name``; enter it to use it.
 
     Args:
-        name: such as ``darknet`` or ``work/darknet``.
+        name: see ``places``.
         settings: see ``Settings``.
         on_wait: told a line when a request has to wait for long.
 
     Raises:
-        UsageError: it names no folder.
+        UsageError: it names nothing.
     """
-    path = name.strip("/")
-    if any(refuse_name(part) for part in path.split("/")):
-        raise UsageError(
-            f"{name!r} names no folder in My Drive",
-            hint="REMOTE is a folder path below My Drive, such as darknet or work/darknet.",
-        )
-    return DriveRemote(path, settings, on_wait, first_wait_s=settings.retry_wait_s)
+    place = parse_place(name)
+    if isinstance(place, LocalFolder):
+        from drivesync.remotes.folder import FolderRemote
+
+        return FolderRemote(name, settings, on_wait)
+    if isinstance(place, GitRepository):
+        from drivesync.remotes.git import GitRemote
+
+        return GitRemote(name, settings, on_wait)
+    with warnings.catch_warnings():
+        # Google's packages complain of the age of Python, to people who did not choose it: it came with their Debian.
+        warnings.filterwarnings("ignore", message="You are using a .*Python version", category=FutureWarning)
+        from drivesync.remotes.drive import DriveRemote
+    return DriveRemote(name, settings, on_wait, first_wait_s=settings.retry_wait_s)
+
+
+def is_pull_only(name: str) -> bool:
+    """Whether nothing can be pushed to the remote ``name``.
+
+    Raises:
+        UsageError: it names nothing.
+    """
+    return isinstance(parse_place(name), GitRepository)

@@ -1,0 +1,187 @@
+"""What has changed in a tree since it was listed, read from the log of changes of the whole account.
+
+The log (https://developers.google.com/workspace/drive/api/guides/manage-changes) tells of each file its last change,
+with no word of where it was before, and nothing of what lies in a folder that was moved. So only files are followed;
+whatever concerns a folder of the tree, or one above it, can be told only by a new listing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from googleapiclient.errors import HttpError
+
+from drivesync.errors import NotFoundError, StaleMarkError
+from drivesync.files import STATE_FOLDER, Changes, Skipped, refuse_name
+from drivesync.remotes.entries import FIELDS, SHORTCUT_MARK, is_folder, is_shortcut, join, to_value
+from drivesync.remotes.search import EVERYWHERE, look_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from drivesync.files import RemoteFile
+    from drivesync.remotes.client import DriveClient
+    from drivesync.remotes.entries import Json
+    from drivesync.remotes.folders import Root
+
+_MOST_PAGES = 10
+_PAGE_SIZE = 1000
+_ACTION = "asking what has changed"
+_REFUSED = frozenset({400, 404, 410})
+_FIELDS = f"nextPageToken,newStartPageToken,changes(changeType,fileId,removed,file({FIELDS},trashed))"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment of an account, and all that ``read_changes`` has to know of the tree at that moment.
+
+    Attributes:
+        name: of the remote.
+        token: Drive's name for the moment.
+        drive_id: of the shared drive that the tree lies in; empty for My Drive.
+        above: the tree's own folder and those above it, each with the name that leads on from it to the tree.
+    """
+
+    name: str
+    token: str
+    drive_id: str
+    above: dict[str, str]
+
+    def to_text(self) -> str:
+        """As ``parse_mark`` reads it."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def parse_mark(text: str, name: str) -> Mark:
+    """A mark of the remote ``name``.
+
+    Raises:
+        StaleMarkError: it is none.
+    """
+    try:
+        mark = Mark(**json.loads(text))
+    except (ValueError, TypeError):
+        raise StaleMarkError("the mark of the last listing cannot be read") from None
+    if mark.name != name:
+        raise StaleMarkError(f"the mark of the last listing is of {mark.name!r}")
+    return mark
+
+
+def take_mark(client: DriveClient, root: Root, name: str) -> str:
+    """A mark of this moment; empty where the log would not tell what becomes of the tree.
+
+    It does so for the user's own tree and for those in shared drives; not for one that a link or a shortcut led to.
+    """
+    folder = root.folder
+    if not root.direct or folder.resource_key or not (root.mine or folder.drive_id):
+        return ""
+    request = client.changes.getStartPageToken(driveId=folder.drive_id or None, **EVERYWHERE)
+    token = client.execute(_ACTION, "get", request)["startPageToken"]
+    above = dict(_climb(client, root)) | {folder.id: ""}
+    return Mark(name, token, folder.drive_id, above).to_text()
+
+
+def read_changes(client: DriveClient, mark: Mark, folders: Mapping[str, str]) -> Changes:
+    """As ``Remote.changes``.
+
+    Raises:
+        StaleMarkError: only a new listing can tell.
+    """
+    if any(folder_id.startswith(SHORTCUT_MARK) for folder_id in folders):
+        raise StaleMarkError("there are shortcuts in the tree, and what becomes of their targets is not told")
+    log = _Log(mark, folders)
+    token = mark.token
+    for _ in range(_MOST_PAGES):
+        answer = _ask(client, mark, token)
+        for change in answer.get("changes", ()):
+            log.add(change)
+        if "newStartPageToken" in answer:
+            return log.sum_up(answer["newStartPageToken"])
+        token = answer["nextPageToken"]
+    raise StaleMarkError(f"there are more than {_MOST_PAGES * _PAGE_SIZE} changes since the last listing")
+
+
+class _Log:
+    """The changes of an account that concern one tree; a later one of a file takes the place of the earlier."""
+
+    def __init__(self, mark: Mark, folders: Mapping[str, str]) -> None:
+        self._mark = mark
+        self._folders = folders
+        self._paths = frozenset(folders.values())
+        self._gone: set[str] = set()
+        self._entries: dict[str, list[RemoteFile | Skipped]] = {}
+
+    def add(self, change: Json) -> None:
+        if "fileId" not in change:
+            # A shared drive was renamed, or is hidden now.
+            if self._mark.drive_id:
+                raise StaleMarkError("the shared drive has changed")
+            return
+        file_id, file = change["fileId"], change.get("file")
+        if file_id in self._folders or file_id in self._mark.above:
+            raise StaleMarkError("a folder of the tree has changed")
+        self._gone.add(file_id)
+        self._entries.pop(file_id, None)
+        if file is not None and not change.get("removed") and not file.get("trashed"):
+            self._entries[file_id] = list(self._place(file))
+
+    def _place(self, file: Json) -> Iterator[RemoteFile | Skipped]:
+        name = file["name"]
+        for parent in file.get("parents", ()):
+            if is_folder(file) or is_shortcut(file):
+                # Only an empty name leads on from the tree's own folder and from those of a tree that has an id.
+                if parent in self._folders or self._mark.above.get(parent) == name:
+                    raise StaleMarkError(f"there is a folder or shortcut {name!r} that was not listed")
+            elif parent in self._folders:
+                path = join(self._folders[parent], name)
+                if path == STATE_FOLDER:
+                    continue
+                if reason := refuse_name(name):
+                    yield Skipped(path, reason, file["id"])
+                elif path in self._paths:
+                    yield Skipped(path, "a folder of the same name is beside it", file["id"])
+                else:
+                    yield to_value(file, path)
+
+    def sum_up(self, token: str) -> Changes:
+        entries = tuple(entry for placed in self._entries.values() for entry in placed)
+        return Changes(frozenset(self._gone), entries, replace(self._mark, token=token).to_text())
+
+
+def _ask(client: DriveClient, mark: Mark, token: str) -> Json:
+    request = client.changes.list(
+        pageToken=token,
+        pageSize=_PAGE_SIZE,
+        driveId=mark.drive_id or None,
+        includeItemsFromAllDrives=bool(mark.drive_id),
+        fields=_FIELDS,
+        **EVERYWHERE,
+    )
+
+    def send(connection: Any) -> Json:
+        try:
+            answer: Json = request.execute(http=connection)
+        except HttpError as error:
+            if error.resp.status in _REFUSED:
+                raise StaleMarkError("Drive no longer knows the mark of the last listing") from None
+            raise
+        return answer
+
+    return client.call(_ACTION, "list", send)
+
+
+def _climb(client: DriveClient, root: Root) -> Iterator[tuple[str, str]]:
+    """The folders above ``root``, up to the top; of a tree that has an id only the next one is known so far."""
+    yield from root.above
+    at = root.above[0][0] if root.above and not root.above[0][1] else ""
+    while at:
+        try:
+            parents = look_up(client, _ACTION, at, fields="id,parents").get("parents", ())
+        except NotFoundError:
+            # It is somebody else's, and does not show.
+            return
+        at = parents[0] if parents else ""
+        if at:
+            yield at, ""

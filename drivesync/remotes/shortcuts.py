@@ -1,0 +1,36 @@
+"""Shortcuts, followed to what they stand for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drivesync.errors import NotAllowedError, NotFoundError
+from drivesync.remotes.entries import FIELDS, is_shortcut
+from drivesync.remotes.search import look_up
+
+if TYPE_CHECKING:
+    from drivesync.remotes.client import DriveClient
+    from drivesync.remotes.entries import Json
+
+_GONE = "it is a shortcut to something that is gone, or is not shared with you"
+
+
+def follow(client: DriveClient, shortcut: Json) -> Json | str:
+    """What ``shortcut`` stands for; or, as a clause, why there is nothing to be had."""
+    details = shortcut.get("shortcutDetails", {})
+    if "targetId" not in details:
+        return _GONE
+    key = details.get("targetResourceKey", "")
+    action = f"following the shortcut {shortcut['name']}"
+    try:
+        target = look_up(client, action, details["targetId"], key, fields=f"{FIELDS},trashed")
+    except NotFoundError:
+        return _GONE
+    except NotAllowedError as error:
+        # Where it is the credentials that do not do, every other request says so, too.
+        return f"it is a shortcut, and {error}"
+    if target.get("trashed"):
+        return "it is a shortcut to something in Drive's trash"
+    if is_shortcut(target):
+        return "it is a shortcut to a shortcut"
+    return {**target, "resourceKey": target.get("resourceKey", key)}
