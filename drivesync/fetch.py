@@ -23,7 +23,7 @@ from drivesync.errors import (
     TransientError,
     UnfinishedError,
 )
-from drivesync.parts import Part, open_part
+from drivesync.parts import Part, Parts
 from drivesync.plan import missing_ranges
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Fetch:
     Args:
         remote: entered.
         tree: where the files go.
+        parts: of ``tree``.
         reporter: hears how it goes.
         run_ranges: runs each of the jobs that it is given in some other thread; each raises nothing.
     """
@@ -77,11 +78,13 @@ class Fetch:
         self,
         remote: Remote,
         tree: Path,
+        parts: Parts,
         reporter: Reporter,
         run_ranges: Callable[[list[Callable[[], None]]], None],
     ) -> None:
         self._remote = remote
         self._tree = tree
+        self._parts = parts
         self._reporter = reporter
         self._run_ranges = run_ranges
 
@@ -144,7 +147,7 @@ class Fetch:
     def _bring_once(self, wanted: Wanted) -> LocalFile:
         file = wanted.file
         large = self.is_large(file)
-        with open_part(self._tree, file, resumable=large) as part:
+        with self._parts.open(file, resumable=large) as part:
             if large:
                 content = _Assembly(self._remote, file, part, self._reporter).run(self._run_ranges)
             elif file.size <= SMALL_BYTES:
@@ -167,7 +170,7 @@ class Fetch:
                     hint="Run the same command again.",
                 )
             run_bit = looks_executable(content.head) if file.executable is None else file.executable
-            written = part.commit(self._tree, file.path, file.modified_s, executable=run_bit)
+            written = self._parts.commit(file, part, executable=run_bit)
         return replace(written, md5=content.md5, revision_id=file.revision_id)
 
     def _read_whole(self, file: RemoteFile, part: Part) -> Content:

@@ -22,7 +22,7 @@ from drivesync.disk import local_errors, look, make_state_folder
 from drivesync.errors import LocalWriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from drivesync.files import LocalFile, RemoteFile
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
 _PAIR = struct.Struct("<QQ")
 _FOLDER = "partial"
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
-
-
-def key_of(file: RemoteFile) -> str:
-    """Names the content of ``file`` at its path; fit to be a file name."""
-    identity = "\0".join((file.path, file.id, str(file.size), file.md5, file.revision_id))
-    return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 class Part:
@@ -87,112 +81,90 @@ class Part:
             os.ftruncate(self._journal, 0)
             self.arrived.clear()
 
-    def commit(self, tree: Path, path: str, modified_s: float, *, executable: bool) -> LocalFile:
-        """Put the file at ``path`` below the tree, with that modification time (Unix).
+    def settle(self, modified_s: float, *, executable: bool) -> None:
+        """Make what was written survive a crash, with that modification time (Unix).
+
+        Raises:
+            LocalWriteError: the disk cannot take it.
+        """
+        with local_errors(self._path):
+            # Drive's clock has milliseconds; make compares these times.
+            os.utime(self._descriptor, ns=(round(modified_s * 1000) * 1_000_000,) * 2)
+            if executable:
+                os.fchmod(self._descriptor, os.fstat(self._descriptor).st_mode | 0o111)
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for opened in (self._descriptor, self._journal):
+            # A full disk can make closing fail too; the error that matters is on its way already.
+            with suppress(OSError):
+                if opened >= 0:
+                    os.close(opened)
+
+
+class Parts:
+    """The parts of one tree; safe to use from several threads.
+
+    Args:
+        tree: the local tree; made if it is not there.
+
+    Raises:
+        LocalWriteError: the state folder cannot be made.
+    """
+
+    def __init__(self, tree: Path) -> None:
+        self._tree = tree
+        self._folder = make_state_folder(tree, _FOLDER)
+        # Thousands of files go to the same few folders.
+        self._made: set[str] = set()
+
+    @contextmanager
+    def open(self, file: RemoteFile, *, resumable: bool) -> Iterator[Part]:
+        """The part of ``file``; with ``resumable`` as an earlier process left it, and left as it is after an error.
+
+        Raises:
+            DiskFullError: there is no room for the whole file.
+            LocalWriteError: the disk cannot be written to.
+        """
+        path, done = self._paths(file)
+        part = _open(path, done if resumable else None, file.size)
+        finished = False
+        try:
+            yield part
+            finished = True
+        finally:
+            part.close()
+            # The journal first: without it the part counts for nothing.
+            for leftover in [done, path] if resumable and finished else [] if resumable else [path]:
+                with suppress(OSError):
+                    leftover.unlink()
+
+    def commit(self, file: RemoteFile, part: Part, *, executable: bool) -> LocalFile:
+        """Put what ``part`` holds in its place in the tree.
 
         Raises:
             LocalWriteError: the place cannot be written to, or lies outside the tree.
         """
-        target = tree / path
+        part.settle(file.modified_s, executable=executable)
+        target = self._tree / file.path
         with local_errors(target):
-            # Drive's clock has milliseconds; make compares these times.
-            os.utime(self._path, ns=(round(modified_s * 1000) * 1_000_000,) * 2)
-            if executable:
-                os.fchmod(self._descriptor, os.fstat(self._descriptor).st_mode | 0o111)
-            os.fsync(self._descriptor)
-            _make_parents(tree, target)
+            folder = file.path.rpartition("/")[0]
+            if folder not in self._made:
+                _make_parents(self._tree, target)
+                self._made.add(folder)
             if target.is_dir():
                 raise LocalWriteError(
                     f"cannot write {target}: a folder is in its place",
                     hint="Move that folder away and run the same command again.",
                 )
-            self._path.replace(target)
-        written = look(tree, path)
+            self._paths(file)[0].replace(target)
+        written = look(self._tree, file.path)
         if written is None:
             raise LocalWriteError(f"{target} is gone again: does another program work in this tree?")
         return written
 
-
-@contextmanager
-def open_part(tree: Path, file: RemoteFile, *, resumable: bool) -> Iterator[Part]:
-    """The part of ``file``; with ``resumable`` as an earlier process left it, and left as it is after an error.
-
-    Raises:
-        DiskFullError: there is no room for the whole file.
-        LocalWriteError: the disk cannot be written to.
-    """
-    path = make_state_folder(tree, _FOLDER) / f"{key_of(file)}.part"
-    done = path.with_suffix(".done")
-    descriptor = journal = -1
-    finished = False
-    try:
-        with local_errors(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | (0 if resumable else os.O_TRUNC), 0o666)
-            if resumable:
-                journal = os.open(done, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-            part = Part(path, descriptor, journal, file.size)
-            if resumable:
-                part.arrived += _read_journal(journal) if _is_reserved(descriptor, file.size) else ()
-                if not part.arrived:
-                    part.forget()
-                    _reserve(descriptor, file.size)
-        yield part
-        finished = True
-    finally:
-        for opened in (descriptor, journal):
-            # A full disk can make closing fail too; the error that matters is on its way already.
-            with suppress(OSError):
-                if opened >= 0:
-                    os.close(opened)
-        # The journal first: without it the part counts for nothing.
-        for leftover in (done, path) if finished or not resumable else ():
-            with suppress(OSError):
-                leftover.unlink(missing_ok=True)
-
-
-def _is_reserved(descriptor: int, size: int) -> bool:
-    return os.fstat(descriptor).st_size == size
-
-
-def _reserve(descriptor: int, size: int) -> None:
-    """Take the room now, so that a full disk shows before the bytes are fetched."""
-    os.ftruncate(descriptor, 0)
-    try:
-        os.posix_fallocate(descriptor, 0, size)
-    except OSError as error:
-        if error.errno not in _CANNOT_RESERVE:
-            raise
-        os.ftruncate(descriptor, size)
-
-
-def _read_journal(journal: int) -> list[tuple[int, int]]:
-    content = os.pread(journal, os.fstat(journal).st_size, 0)
-    whole = len(content) - len(content) % _PAIR.size
-    if whole < len(content):
-        # Torn by a full disk or a crash of the machine; what is appended must not land amid a pair.
-        os.ftruncate(journal, whole)
-    return [(first, last) for first, last in _PAIR.iter_unpack(content[:whole]) if first <= last]
-
-
-def kept_bytes(tree: Path) -> int:
-    """Room that parts of a stopped pull have taken already."""
-    return sum(part.stat().st_blocks * 512 for part in (tree / ".drivesync" / _FOLDER).glob("*.part"))
-
-
-def clear_parts(tree: Path, but: Collection[str] = ()) -> None:
-    """Remove what stopped pulls left, but for the parts with these keys.
-
-    Raises:
-        LocalWriteError: it cannot be removed.
-    """
-    folder = make_state_folder(tree, _FOLDER)
-    for leftover in [*folder.glob("*.done"), *folder.iterdir()]:
-        if leftover.stem not in but:
-            with local_errors(leftover):
-                leftover.unlink(missing_ok=True)
-
-
-def _make_parents(tree: Path, target: Path) -> None:
+    def _make_parents(tree: Path, target: Path) -> None:
     """Make the folders above ``target``, refusing a link that leads out of the tree."""
     root = tree.resolve()
     parent = target.parent

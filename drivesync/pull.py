@@ -17,7 +17,7 @@ from drivesync.fetch import Wanted
 from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile, Skipped
 from drivesync.index import Index
 from drivesync.listings import Listings
-from drivesync.parts import clear_parts, kept_bytes
+from drivesync.parts import Parts
 from drivesync.plan import DEFAULT_OPTIONS, Chooser, PullOptions, PullPlan, plan_pull
 from drivesync.source import Source
 from drivesync.transfers import Transfers
@@ -166,13 +166,16 @@ class _Work:
 
     def run(self, source: Source) -> None:
         """Do it all; see ``pull``."""
-        pages = self._pages_that_fit(source)
         if self._options.dry_run:
-            for planned, _local in self._plan(pages):
+            for planned, _local in self._plan(source.open(self._listings)):
                 self._account(planned)
             return
+        parts = Parts(self._tree)
+        pages = self._pages_that_fit(source, parts.kept_bytes())
         try:
-            with Transfers(self._remote, self._tree, self._reporter, self._done, self._failed) as transfers:
+            with Transfers(
+                self._remote, self._tree, parts, self._reporter, self._done, self._failed
+            ) as transfers:
                 for planned, local in self._plan(pages):
                     self._account(planned)
                     for file in planned.download:
@@ -181,18 +184,20 @@ class _Work:
         finally:
             self._record()
         if not self._result.failed:
-            clear_parts(self._tree)
+            parts.clear()
 
-    def _pages_that_fit(self, source: Source) -> Iterator[Page]:
+    def _pages_that_fit(self, source: Source, kept_bytes: int) -> Iterator[Page]:
         """All pages; where they might not fit on the disk, only once it is known that they do.
+
+        Args:
+            source: not opened yet.
+            kept_bytes: room that parts of a stopped pull have taken already.
 
         Raises:
             DiskFullError: they do not.
         """
         pages = source.open(self._listings)
-        if self._options.dry_run:
-            return pages
-        room = free_bytes(self._tree) + kept_bytes(self._tree) - _SPARE_BYTES
+        room = free_bytes(self._tree) + kept_bytes - _SPARE_BYTES
         bound = source.most_bytes()
         if bound is not None and bound <= room:
             return pages

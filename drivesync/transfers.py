@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from drivesync.files import LocalFile
+    from drivesync.parts import Parts
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 
@@ -54,6 +55,7 @@ class Transfers:
     Args:
         remote: entered; has more ``workers`` than large files are fetched at once where it ``reads_ranges``.
         tree: where the files go.
+        parts: of ``tree``.
         reporter: hears how it goes.
         on_done: called in a worker's thread with each file that is in place.
         on_failed: likewise, with the path and the error of one that cannot be had.
@@ -63,12 +65,13 @@ class Transfers:
         self,
         remote: Remote,
         tree: Path,
+        parts: Parts,
         reporter: Reporter,
         on_done: Callable[[LocalFile], None],
         on_failed: Callable[[str, DrivesyncError], None],
     ) -> None:
         self._remote = remote
-        self._fetch = Fetch(remote, tree, reporter, self._run_ranges)
+        self._fetch = Fetch(remote, tree, parts, reporter, self._run_ranges)
         self._on_done = on_done
         self._on_failed = on_failed
         lock = threading.Lock()
