@@ -23,7 +23,6 @@ from drivesync.errors import (
     TransientError,
     UnfinishedError,
 )
-from drivesync.parts import Part, Parts
 from drivesync.plan import missing_ranges
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.files import LocalFile, RemoteFile
+    from drivesync.parts import Part, Parts
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 

@@ -164,7 +164,71 @@ class Parts:
             raise LocalWriteError(f"{target} is gone again: does another program work in this tree?")
         return written
 
-    def _make_parents(tree: Path, target: Path) -> None:
+    def kept_bytes(self) -> int:
+        """Room that parts of a stopped pull have taken already."""
+        return sum(part.stat().st_blocks * 512 for part in self._folder.glob("*.part"))
+
+    def clear(self) -> None:
+        """Remove what stopped pulls left.
+
+        Raises:
+            LocalWriteError: it cannot be removed.
+        """
+        # The journals first: without them the parts count for nothing.
+        for leftover in [*self._folder.glob("*.done"), *self._folder.iterdir()]:
+            with local_errors(leftover):
+                leftover.unlink(missing_ok=True)
+
+    def _paths(self, file: RemoteFile) -> tuple[Path, Path]:
+        identity = "\0".join((file.path, file.id, str(file.size), file.md5, file.revision_id))
+        key = hashlib.sha256(identity.encode()).hexdigest()[:32]
+        return self._folder / f"{key}.part", self._folder / f"{key}.done"
+
+
+def _open(path: Path, done: Path | None, size: int) -> Part:
+    descriptor = journal = -1
+    try:
+        with local_errors(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if done is None else 0), 0o666)
+            if done is not None:
+                journal = os.open(done, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            part = Part(path, descriptor, journal, size)
+            if done is not None:
+                part.arrived += _read_journal(journal) if _is_reserved(descriptor, size) else ()
+                if not part.arrived:
+                    part.forget()
+                    _reserve(descriptor, size)
+    except BaseException:
+        Part(path, descriptor, journal, size).close()
+        raise
+    return part
+
+
+def _is_reserved(descriptor: int, size: int) -> bool:
+    return os.fstat(descriptor).st_size == size
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Take the room now, so that a full disk shows before the bytes are fetched."""
+    os.ftruncate(descriptor, 0)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in _CANNOT_RESERVE:
+            raise
+        os.ftruncate(descriptor, size)
+
+
+def _read_journal(journal: int) -> list[tuple[int, int]]:
+    content = os.pread(journal, os.fstat(journal).st_size, 0)
+    whole = len(content) - len(content) % _PAIR.size
+    if whole < len(content):
+        # Torn by a full disk or a crash of the machine; what is appended must not land amid a pair.
+        os.ftruncate(journal, whole)
+    return [(first, last) for first, last in _PAIR.iter_unpack(content[:whole]) if first <= last]
+
+
+def _make_parents(tree: Path, target: Path) -> None:
     """Make the folders above ``target``, refusing a link that leads out of the tree."""
     root = tree.resolve()
     parent = target.parent
