@@ -30,7 +30,8 @@ _DEFAULT_DRIVES = parse_fields("kind,nextPageToken,drives(kind,id,name)")
 
 
 def get_start_page_token(service: Service, request: Request) -> Answer:
-    """changes.getStartPageToken."""
+    """changes.getStartPageToken; all drives have one log here, so one token serves for each of them."""
+    _check_drive(service, request)
     mask = request.mask(_ALL, shape_of("StartPageToken"))
     token = str(service.store.changes.next_number)
     return answer_json(mask.select({"kind": "drive#startPageToken", "startPageToken": token}))
@@ -39,6 +40,7 @@ def get_start_page_token(service: Service, request: Request) -> Answer:
 def list_changes(service: Service, request: Request) -> Answer:
     """changes.list: of each file only the last change, in the order of those."""
     mask = request.mask(_DEFAULT_CHANGES, shape_of("ChangeList"))
+    _check_drive(service, request)
     token = request.query.get("pageToken", "")
     if not token.isdecimal() or not 1 <= int(token) <= service.store.changes.next_number:
         raise invalid("Invalid Value", location="pageToken")
@@ -164,6 +166,12 @@ def _answer_page(mask: Mask, body: JsonObject, end: int, count: int) -> Answer:
     if end < count:
         body["nextPageToken"] = str(end)
     return answer_json(mask.select(body))
+
+
+def _check_drive(service: Service, request: Request) -> None:
+    drive_id = request.query.get("driveId", "")
+    if drive_id and drive_id not in service.store.drives:
+        raise not_found("Shared drive", drive_id)
 
 
 def _is_visible(service: Service, request: Request, file_id: str) -> bool:

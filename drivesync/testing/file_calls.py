@@ -190,6 +190,7 @@ def _search(service: Service, request: Request) -> list[Entry]:
     query = parse_query(text) if text.strip() else None
     drive_id = _searched_drive(service, request)
     with_drives = request.flag("includeItemsFromAllDrives") or request.flag("includeTeamDriveItems")
+    _check_searched(service, request, query)
     omitted = _draw_omission(service, request, query)
     found = [
         entry
@@ -199,6 +200,20 @@ def _search(service: Service, request: Request) -> list[Entry]:
     ]
     sort_entries(found, request.query.get("orderBy", ""))
     return found
+
+
+def _check_searched(service: Service, request: Request, query: Query | None) -> None:
+    """Refuse a query over parents of which one is unknown, or is to be opened with a key that was not sent.
+
+    Drive's message for it names no file.
+
+    Raises:
+        ApiError: 404.
+    """
+    for parent_id in (named_parents(query) if query is not None else None) or ():
+        entry = service.store.entries.get(service.store.resolve(parent_id))
+        if entry is None or not service.is_open(request, entry):
+            raise not_found("File", "")
 
 
 def _searched_drive(service: Service, request: Request) -> str:

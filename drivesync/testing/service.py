@@ -134,11 +134,16 @@ class Service:
         # A download needs no such word: rclone gives none, and copies from shared drives all the same.
         if entry.drive_id and not request.all_drives and request.call.kind != "files.get.media":
             raise not_found("File", wanted)
-        if entry.resource_key and not entry.owned_by_me:
-            keys = request.headers.get("x-goog-drive-resource-keys", "").split(",")
-            if f"{entry.id}/{entry.resource_key}" not in (key.strip() for key in keys):
-                raise not_found("File", wanted)
+        if not self.is_open(request, entry):
+            raise not_found("File", wanted)
         return entry
+
+    def is_open(self, request: Request, entry: Entry) -> bool:
+        """Whether a file needs no resource key, or the request sends it."""
+        if not entry.resource_key or entry.owned_by_me:
+            return True
+        keys = request.headers.get("x-goog-drive-resource-keys", "").split(",")
+        return f"{entry.id}/{entry.resource_key}" in (key.strip() for key in keys)
 
     def own_entry(self, request: Request) -> Entry:
         """The file that a request names, if the user may change it: in My Drive or a shared drive.

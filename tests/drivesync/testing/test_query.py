@@ -202,6 +202,15 @@ def test_folders_first(library: Store) -> None:
     )
 
 
+def test_folders_first_and_then_the_newest(library: Store) -> None:
+    entries = find_matches(library, None)
+    sort_entries(entries, "folder,modifiedTime desc")
+    expected = sorted(entries, key=lambda entry: (entry.is_folder, entry.modified_ms), reverse=True)
+    assert [entry.name for entry in entries] == [entry.name for entry in expected]
+    assert entries[0].is_folder
+    assert not entries[-1].is_folder
+
+
 @pytest.mark.parametrize("order_by", ["size", "name up", "name desc desc"])
 def test_unknown_order_is_400(order_by: str) -> None:
     with pytest.raises(ApiError) as caught:

@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from googleapiclient.errors import HttpError
@@ -336,6 +337,59 @@ def test_resource_keys(
     drive_emulator.store.disown(file_id, resource_key="0-key")
     sent = {name: value.replace("FILE", file_id) for name, value in headers.items()}
     assert call("GET", f"/drive/v3/files/{file_id}", headers=sent)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({}, 404, id="no key"),
+        pytest.param({"X-Goog-Drive-Resource-Keys": "FOLDER/0-key"}, 200, id="right key"),
+    ],
+)
+@pytest.mark.parametrize("others", ["", " or 'root' in parents"], ids=["alone", "among others"])
+def test_a_folder_with_a_resource_key_is_listed_with_it(
+    call: Callable[..., tuple[int, Any, bytes]],
+    drive_emulator: DriveEmulator,
+    headers: dict[str, str],
+    status: int,
+    others: str,
+) -> None:
+    file_id = drive_emulator.put("shared/a", b"x")
+    (folder_id,) = drive_emulator.store.get(file_id).parents
+    drive_emulator.store.disown(folder_id, resource_key="0-key")
+    sent = {name: value.replace("FOLDER", folder_id) for name, value in headers.items()}
+    query = urlencode({"q": f"'{folder_id}' in parents{others}"})
+    got, _, body = call("GET", f"/drive/v3/files?{query}", headers=sent)
+    assert got == status
+    answer = json.loads(body)
+    assert [item["id"] for item in answer["files"]] == [file_id] if status == 200 else "files" not in answer
+
+
+def test_a_listing_of_a_folder_that_is_not_there_is_404(google: Any) -> None:
+    known = _folder(google, "known")
+    assert _refusal(google.files().list(q="'nowhere' in parents")) == (404, "notFound")
+    assert _refusal(google.files().list(q=f"'{known}' in parents or 'nowhere' in parents")) == (
+        404,
+        "notFound",
+    )
+    assert google.files().list(q="not 'nowhere' in parents", fields="files/id").execute()["files"]
+
+
+def test_changes_of_a_shared_drive(google: Any) -> None:
+    drive_id = google.drives().create(requestId="1", body={"name": "team"}).execute()["id"]
+    changes = google.changes()
+    token = changes.getStartPageToken(driveId=drive_id, supportsAllDrives=True).execute()["startPageToken"]
+    _create(google, "mine", b"x")
+    body = {"name": "theirs", "parents": [drive_id]}
+    google.files().create(body=body, supportsAllDrives=True).execute()
+    everywhere = {"supportsAllDrives": True, "includeItemsFromAllDrives": True, "fields": "changes/file/name"}
+    there = changes.list(pageToken=token, driveId=drive_id, **everywhere).execute()["changes"]
+    assert [change["file"]["name"] for change in there] == ["theirs"]
+    for request in (
+        changes.getStartPageToken(driveId="nowhere", supportsAllDrives=True),
+        changes.list(pageToken=token, driveId="nowhere", supportsAllDrives=True),
+    ):
+        assert _refusal(request) == (404, "notFound")
 
 
 @pytest.mark.parametrize("kind", [FOLDER_TYPE, _DOCUMENT_TYPE])
