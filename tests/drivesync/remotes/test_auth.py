@@ -2,32 +2,118 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from drivesync.config import Settings
 from drivesync.errors import NotAllowedError
-from drivesync.remotes.auth import find_credentials
+from drivesync.remotes.auth import Origin, advise, find_credentials, locate_credentials
+from drivesync.remotes.kept import login_path, write_private
+from drivesync.remotes.translate import LOG_IN_HINT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+_LOGIN = {
+    "type": "authorized_user",
+    "refresh_token": "1//kept",
+    "client_id": "me",
+    "client_secret": "mine",
+    "token_uri": "https://oauth2.googleapis.com/token",
+}
+
+
 @pytest.fixture(autouse=True)
 def _nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
 
 
-def test_a_given_token_is_used() -> None:
-    assert find_credentials(Settings(access_token="given")).token == "given"
+@pytest.fixture
+def kept() -> Path:
+    """Someone has logged in."""
+    path = login_path(Settings())
+    write_private(path, json.dumps(_LOGIN).encode())
+    return path
 
 
-def test_the_emulator_takes_any() -> None:
-    assert find_credentials(Settings(emulator_url="http://127.0.0.1:1")).token
+@pytest.fixture
+def key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Another login, named for this very command."""
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps(_LOGIN | {"refresh_token": "1//named"}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    return key
+
+
+def test_a_given_token_goes_before_all(kept: Path, key_file: Path) -> None:
+    found = locate_credentials(Settings(access_token="given"))
+    assert (found.credentials.token, found.origin.kind) == ("given", "token")
+    assert kept.exists()
+    assert key_file.exists()
+
+
+def test_a_named_key_file_goes_before_what_is_remembered(kept: Path, key_file: Path) -> None:
+    found = locate_credentials(Settings())
+    assert (found.credentials.refresh_token, found.origin.kind) == ("1//named", "key file")
+    assert str(key_file) in found.origin.place
+    assert kept.exists()
+
+
+def test_what_is_remembered_goes_before_what_gcloud_left(kept: Path, tmp_path: Path) -> None:
+    (tmp_path / "application_default_credentials.json").write_text(json.dumps(_LOGIN))
+    found = locate_credentials(Settings())
+    assert (found.credentials.refresh_token, found.origin.kind) == ("1//kept", "login")
+    assert str(kept) in found.origin.place
+
+
+@pytest.mark.parametrize(("tag", "kind"), [("", "gcloud"), ("release-colab_20261101", "colab")])
+def test_what_gcloud_or_a_colab_cell_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, kind: str
+) -> None:
+    if tag:
+        monkeypatch.setenv("COLAB_RELEASE_TAG", tag)
+    (tmp_path / "application_default_credentials.json").write_text(json.dumps(_LOGIN))
+    assert locate_credentials(Settings()).origin.kind == kind
+
+
+def test_to_an_emulator_goes_no_secret_of_google(kept: Path, key_file: Path) -> None:
+    settings = Settings(emulator_url="http://127.0.0.1:1")
+    found = locate_credentials(settings)
+    assert (found.credentials.token, found.credentials.refresh_token) == ("emulator", None)
+    assert found.origin.kind == "emulator"
+    assert kept.exists()
+    assert key_file.exists()
+
+
+def test_a_torn_login_is_not_passed_over(kept: Path) -> None:
+    kept.write_text("{")
+    with pytest.raises(NotAllowedError, match="torn") as caught:
+        find_credentials(Settings())
+    assert "python -m drivesync login" in caught.value.hint
+
+
+def test_secrets_are_not_shown(kept: Path) -> None:
+    found = locate_credentials(Settings())
+    assert "1//kept" not in repr(found) + repr(found.credentials)
+    assert kept.exists()
+
+
+def test_advice_is_about_the_credentials_that_were_refused() -> None:
+    origin = Origin("token", "a variable", "Set it anew.")
+    with pytest.raises(NotAllowedError, match="refused; it came from a variable") as caught, advise(origin):
+        raise NotAllowedError("refused", hint=LOG_IN_HINT)
+    assert caught.value.hint == "Set it anew."
+    with pytest.raises(NotAllowedError, match=r"^no scope$") as caught, advise(origin):
+        raise NotAllowedError("no scope", hint="Ask for it.")
+    assert caught.value.hint == "Ask for it."
 
 
 def test_without_any_the_way_to_one_is_said() -> None:
@@ -49,7 +135,7 @@ def test_a_damaged_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, con
     key = tmp_path / "key.json"
     key.write_text(content)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
-    with pytest.raises(NotAllowedError):
+    with pytest.raises(NotAllowedError, match="GOOGLE_APPLICATION_CREDENTIALS names"):
         find_credentials(Settings())
 
 
