@@ -3,26 +3,20 @@
 Every tool goes through the same relay, since rclone knows no address but Google's and needs a CONNECT proxy that ends
 TLS; the product is given the relay's address. Two processes::
 
-    tool --TLS--> relay (this module, run as a program) --> emulator (python -m drivesync.testing)
+    tool --TLS--> relay (python -m scripts.bench_relay) --> emulator (python -m drivesync.testing)
 """
 
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 from urllib.request import Request, urlopen
-
-from httplib2 import CA_CERTS
-
-from drivesync.testing.tls import TlsFront
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,44 +98,25 @@ class Place:
 def serve(seeds: Mapping[str, Path]) -> Iterator[Place]:
     """Run emulator and relay; ``seeds`` are directories by the name they get in My Drive."""
     arguments = [part for name, folder in seeds.items() for part in ("--seed", f"{folder}:{name}")]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        _child([sys.executable, "-m", "drivesync.testing", *arguments]) as line,
-    ):
+    with _child("drivesync.testing", *arguments) as line:
         emulator_url = line.removeprefix("DRIVE_EMULATOR_HOST=")
-        with _child([sys.executable, __file__, emulator_url]) as answer:
-            addresses = json.loads(answer)
-            ca_pem = Path(folder, "ca.pem")
-            ca_pem.write_bytes(Path(addresses["ca_pem"]).read_bytes() + Path(CA_CERTS).read_bytes())
-            yield Place(emulator_url, addresses["tls_url"], addresses["proxy_url"], ca_pem)
+        with _child("scripts.bench_relay", emulator_url) as answer:
+            way_in = json.loads(answer)
+            yield Place(emulator_url, way_in["url"], way_in["proxy_url"], Path(way_in["ca_pem"]))
 
 
 @contextmanager
-def _child(command: list[str]) -> Iterator[str]:
-    """A process that serves until SIGTERM, and the line that it prints when it is ready."""
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def _child(module: str, *arguments: str) -> Iterator[str]:
+    """A module that serves until SIGTERM, and the line that it prints when it is ready."""
+    child = subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True)
     output: IO[str] | None = child.stdout
     assert output is not None
     try:
         line = output.readline().strip()
         if not line:
-            raise RuntimeError(f"did not start: {' '.join(command)}")
+            raise RuntimeError(f"{module} did not start")
         yield line
     finally:
         child.terminate()
         child.wait()
         output.close()
-
-
-def _relay(emulator_url: str) -> None:
-    # Blocked before the relay's thread starts, which inherits this: the signals wait for sigwait alone.
-    stops = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
-    with TlsFront(emulator_url) as front:
-        addresses = {"tls_url": front.url, "proxy_url": front.proxy_url, "ca_pem": str(front.ca_pem)}
-        print(json.dumps(addresses), flush=True)
-        signal.sigwait(stops)
-
-
-if __name__ == "__main__":
-    _relay(sys.argv[1])
