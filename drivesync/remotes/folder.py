@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,8 +30,8 @@ from drivesync.errors import (
 )
 from drivesync.files import STATE_FOLDER, Page, RemoteFile, RemoteFolder, Skipped, refuse_name
 from drivesync.remotes.mount import FileSystem, translate_os_errors
-from drivesync.remotes.pacing import retry_policy
 from drivesync.remotes.placing import Content, is_part, place
+from drivesync.remotes.repeats import Repeats
 from drivesync.remotes.seen import ROOT_ID, revision_of, see, to_file
 from drivesync.remotes.usage import Usage
 
@@ -104,12 +103,9 @@ class FolderRemote:
         self._root = Path(name).expanduser().absolute()
         self.name = str(self._root)
         self.usage = Usage()
-        self._settings = settings
-        self._on_wait = on_wait
+        self._repeats = Repeats(settings, self.usage, on_wait)
         self._system = system or FileSystem()
         self._colab_mount = colab_mount
-        self._closing = threading.Event()
-        self._trouble = ""
         self._hint = (
             f"In Colab run `from google.colab import drive; drive.mount('{colab_mount}', force_remount=True)` in a "
             "cell of its own, then the same command again."
@@ -118,7 +114,7 @@ class FolderRemote:
         )
 
     def __enter__(self) -> FolderRemote:
-        self._closing.clear()
+        self._repeats.closing.clear()
         return self
 
     def __exit__(
@@ -127,16 +123,16 @@ class FolderRemote:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._closing.set()
+        self._repeats.closing.set()
 
     @property
     def slowed_by(self) -> str:
         """See ``Remote.slowed_by``."""
-        return self._trouble
+        return self._repeats.trouble
 
     def cancel(self) -> None:
         """See ``Remote.cancel``; a call that hangs in the system ends when the system lets it."""
-        self._closing.set()
+        self._repeats.closing.set()
 
     def mark(self) -> str:
         """See ``Remote.mark``; a directory cannot tell what has changed in it."""
@@ -314,28 +310,12 @@ class FolderRemote:
 
     def _call(self, action: str, work: Callable[[], Result]) -> Result:
         """``work()``, repeated where that may help, its errors translated."""
-        repeats = -1
 
         def attempt() -> Result:
-            nonlocal repeats
-            repeats += 1
-            if self._closing.is_set():
-                raise TransientError(f"{action}: stopped")
-            if repeats:
-                self.usage.count_retry()
-            try:
-                with translate_os_errors(action, self._hint):
-                    result = work()
-            except TransientError as error:
-                self._trouble = str(error)
-                raise
-            self._trouble = ""
-            return result
+            with translate_os_errors(action, self._hint):
+                return work()
 
-        retry = retry_policy(
-            self._settings.retries, self._settings.retry_wait_s, self._closing, self._on_wait
-        )
-        return retry(attempt)
+        return self._repeats.call(action, attempt)
 
 
 class _Source:
