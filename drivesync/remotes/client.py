@@ -1,38 +1,55 @@
-"""Google's client, tamed: one resource, one connection per thread, and one way through which every request goes."""
+"""The one way to Drive: every request is paced, counted, authorized, and repeated where that may help.
+
+    Google's client --> Line --.
+                               +--> DriveClient.send ---> Transport (urllib3)
+    read_media (media.py) -----'
+
+Google's client makes the requests for metadata and uploads, and reads their answers; it is handed a ``Line`` where it
+would use httplib2, so that there is one set of connections, proxies, certificates and tokens.
+"""
 
 from __future__ import annotations
 
-import errno
 import json
-import socket
 import threading
-from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
-import google_auth_httplib2
+import httplib2
 from googleapiclient.discovery import build_from_document
 from googleapiclient.discovery_cache import get_static_doc
-from googleapiclient.errors import HttpError
-from googleapiclient.http import build_http
 
 from drivesync.errors import RateLimitedError, TransientError
 from drivesync.remotes.auth import find_credentials
-from drivesync.remotes.pacing import Pacer, retry_policy, wait_for
-from drivesync.remotes.translate import translate_errors
+from drivesync.remotes.authorization import Authorization
+from drivesync.remotes.media import MediaRead
+from drivesync.remotes.pacing import Pacer
+from drivesync.remotes.retrying import Budget, retry_policy
+from drivesync.remotes.translate import translate_answer, translate_errors
+from drivesync.remotes.transport import Transport
+from drivesync.remotes.usage import Usage, units_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from urllib3 import BaseHTTPResponse
 
     from drivesync.config import Settings
+    from drivesync.remotes.base import Sink
 
 Result = TypeVar("Result")
 
-_LEAST_PAUSE_S = 1.0
+_GOOGLE_URL = "https://www.googleapis.com"
+_MEDIA = "alt=media&acknowledgeAbuse=false&supportsAllDrives=true"
+_MAY_BE_RATE = frozenset({403, 429})
 
 
 class DriveClient:
     """Sends requests to Drive; safe to use from several threads.
+
+    Attributes:
+        usage: what Drive has been asked for so far.
+        files, changes, about, drives: Google's resources, for making requests; there once it is open.
 
     Args:
         settings: where to send them, and with which token.
@@ -40,123 +57,230 @@ class DriveClient:
         first_wait_s: the first pause before a repeat, in seconds.
     """
 
+    files: Any
+    changes: Any
+    about: Any
+    drives: Any
+
     def __init__(
         self, settings: Settings, on_wait: Callable[[str], None], *, first_wait_s: float = 1.0
     ) -> None:
+        self.usage = Usage()
         self._settings = settings
         self._on_wait = on_wait
         self._first_wait_s = first_wait_s
         self._closing = threading.Event()
-        # A pause that Drive asked for may be minutes long, and must not hold up the end.
-        self._pacer = Pacer(sleep=partial(wait_for, self._closing))
-        self._local = threading.local()
-        self._lock = threading.Lock()
-        self._connections: list[Any] = []
-        self._credentials: Any = None
-        self._service: Any = None
-        self._files: Any = None
+        self._pacer = Pacer(first_wait_s)
 
     def open(self) -> None:
-        """Find the credentials and build the resource; no request is sent.
+        """Find the credentials and make the resources; no request is sent.
 
         Raises:
             NotAllowedError: there are no credentials.
+            SettingsError: the environment names a proxy that cannot be used.
         """
+        credentials = find_credentials(self._settings)
         self._closing.clear()
-        self._credentials = find_credentials(self._settings)
+        self._pacer = Pacer(self._first_wait_s)
+        self._transport = Transport(
+            self._settings.emulator_url or _GOOGLE_URL, by_proxy=not self._settings.emulator_url
+        )
+        self._authorization = Authorization(credentials, self._transport)
         document = json.loads(get_static_doc("drive", "v3"))
-        if self._settings.emulator_url:
-            # Patched here and not by client_options, since media uploads would keep Google's address.
-            document["rootUrl"] = f"{self._settings.emulator_url}/"
-        self._service = build_from_document(document, http=self._connection())
-        # Making the resource costs milliseconds each time; it may be shared, connections may not.
-        self._files = self._service.files()
+        # Patched here and not by client_options, since media uploads would keep Google's address.
+        document["rootUrl"] = f"{self._transport.base_url}/"
+        service = build_from_document(document, http=Line(self, "asking Drive", "other"))
+        # Making a resource costs milliseconds each time; it may be shared.
+        self.files, self.changes = service.files(), service.changes()
+        self.about, self.drives = service.about(), service.drives()
 
     def cancel(self) -> None:
         """End all waiting and cut all connections, so that calls in other threads fail soon."""
         self._closing.set()
-        with self._lock:
-            for connection in self._connections:
-                for line in tuple(connection.http.connections.values()):
-                    # httplib2 would answer a cut by connecting and sending again.
-                    line.connect = _refuse_connection
-                    # Closing alone would leave another thread in its read; the line may be closed already.
-                    with suppress(OSError, AttributeError):
-                        line.sock.shutdown(socket.SHUT_RDWR)
+        self._pacer.stop()
+        self._transport.cut()
 
     def close(self) -> None:
-        """Close all connections and end all waiting."""
+        """End all waiting and close all connections."""
         self._closing.set()
-        with self._lock:
-            connections, self._connections = self._connections, []
-        for connection in connections:
-            connection.close()
-        self._local = threading.local()
+        self._pacer.stop()
+        self._transport.close()
 
     @property
-    def files(self) -> Any:
-        """The ``files`` resource, for making requests."""
-        return self._files
+    def slowed_by(self) -> str:
+        """What holds requests back at this moment, in the user's words; empty if nothing does."""
+        return "Drive's rate limit" if self._pacer.is_holding else ""
 
-    def call(self, action: str, send: Callable[[Any], Result]) -> Result:
-        """``send(connection)``, paced, repeated where that may help, its errors translated.
+    def call(self, action: str, kind: str, send: Callable[[Line], Result]) -> Result:
+        """``send(line)``, repeated where that may help, its errors translated.
+
+        Args:
+            action: for messages, such as "reading data/1.png".
+            kind: of the requests that are sent, one of usage.py's.
+            send: sends one of Google's requests over the line (``request.execute(http=line)``).
 
         Raises:
             TransientError: still failing after all repeats.
             RemoteError: repeating would not help.
         """
+        line = Line(self, action, kind)
 
         def attempt() -> Result:
-            self._pacer.wait()
-            if self._closing.is_set():
-                raise TransientError(f"{action}: stopped")
-            try:
-                with translate_errors(action):
-                    result = send(self._connection())
-            except RateLimitedError as error:
-                self._pacer.slow_down(max(error.retry_after_s, _LEAST_PAUSE_S * self._first_wait_s))
-                raise
-            self._pacer.speed_up()
-            return result
+            with translate_errors(action):
+                return send(line)
 
-        retry = retry_policy(self._settings.retries, self._first_wait_s, self._closing, self._on_wait)
-        return retry(attempt)
+        return self._repeat(attempt, Budget(self._settings.retries))
 
-    def execute(self, action: str, request: Any) -> dict[str, Any]:
-        """Send one of Google's request objects and return its answer."""
-        answer: dict[str, Any] = self.call(action, lambda connection: request.execute(http=connection))
+    def execute(
+        self, action: str, kind: str, request: Any, *, resource_keys: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Send one of Google's request objects and return its answer.
+
+        Args:
+            action: for messages.
+            kind: one of usage.py's.
+            request: such as ``client.files.get(fileId=...)``.
+            resource_keys: of files that are shared by a link, by id.
+
+        Raises:
+            TransientError: still failing after all repeats.
+            RemoteError: repeating would not help.
+        """
+        if resource_keys:
+            request.headers |= resource_keys_header(resource_keys)
+        answer: dict[str, Any] = self.call(action, kind, lambda line: request.execute(http=line))
         return answer
 
-    def fetch_range(self, action: str, uri: str, first: int, last: int) -> bytes:
-        """Bytes ``first`` to ``last`` of the media at ``uri``, both included."""
+    def read_media(
+        self,
+        action: str,
+        file_id: str,
+        first: int,
+        last: int,
+        sink: Sink,
+        *,
+        resource_key: str = "",
+        size_bytes: int | None = None,
+    ) -> None:
+        """Write bytes ``first`` to ``last``, both included, of a file's content to ``sink``.
 
-        def send(connection: Any) -> bytes:
-            headers = {"range": f"bytes={first}-{last}", "accept-encoding": "identity"}
-            response, content = connection.request(uri, headers=headers)
-            if response.status not in {200, 206}:
-                raise HttpError(response, content)
-            body = bytes(content)
-            if response.status == 200:
-                # The range was passed over, and the whole file sent.
-                body = body[first : last + 1]
-            if len(body) != last - first + 1:
-                raise ConnectionError(f"{len(body)} bytes came instead of {last - first + 1}")
-            return body
+        A try goes on at the very byte where the one before broke, and one that brought something starts the count
+        of repeats anew.
 
-        return self.call(action, send)
+        Args:
+            action: for messages.
+            file_id: of the file.
+            first: from 0.
+            last: at least ``first``: of an empty file there is nothing to ask for.
+            sink: is written to from this thread; its own errors pass.
+            resource_key: of a file that is shared by a link.
+            size_bytes: of the whole file, where it is known.
 
-    def _connection(self) -> Any:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            http = build_http()
-            if self._settings.emulator_url:
-                http.proxy_info = None
-            connection = google_auth_httplib2.AuthorizedHttp(self._credentials, http=http)
-            self._local.connection = connection
-            with self._lock:
-                self._connections.append(connection)
-        return connection
+        Raises:
+            MovedError: the file is not as long as thought, so its content is another one.
+            TransientError: still failing after all repeats.
+            RemoteError: repeating would not help.
+        """
+        url = f"{self._transport.base_url}/drive/v3/files/{quote(file_id, safe='')}?{_MEDIA}"
+        headers = {"accept-encoding": "identity"}
+        if resource_key:
+            headers |= resource_keys_header({file_id: resource_key})
+        budget = Budget(self._settings.retries)
+
+        def send(headers: Mapping[str, str]) -> BaseHTTPResponse:
+            return self.send(action, "download", "GET", url, headers, preload_content=False)
+
+        read = MediaRead(action, send, headers, sink, first, last, size_bytes, budget)
+        self._repeat(read.attempt, budget)
+
+    def _repeat(self, attempt: Callable[[], Result], budget: Budget) -> Result:
+        """``attempt()``, until it succeeds, fails for good, or the budget is used up."""
+
+        def counted() -> Result:
+            if self._closing.is_set():
+                raise TransientError("stopped")
+            try:
+                return attempt()
+            except TransientError as error:
+                budget.spend(error)
+                raise
+
+        retry = retry_policy(budget, self._first_wait_s, self._closing, self._on_wait, self.usage.count_retry)
+        return retry(counted)
+
+    def send(
+        self,
+        action: str,
+        kind: str,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: str | bytes | None = None,
+        *,
+        preload_content: bool = True,
+    ) -> BaseHTTPResponse:
+        """Send one request in its turn, with a token that holds; whoever knows that it is refused, hears it first.
+
+        Raises:
+            RateLimitedError: Drive asks to be asked more slowly.
+        """
+        units = units_of(kind)
+        is_renewed = False
+        while True:
+            authorized, token = self._authorization.apply(headers)
+            sent_s = self._pacer.wait(action, units)
+            if self._closing.is_set():
+                raise TransientError(f"{action}: stopped")
+            self.usage.count(kind)
+            response = self._transport.request(
+                method, url, body=body, headers=authorized, preload_content=preload_content
+            )
+            status = response.status
+            if status in _MAY_BE_RATE:
+                error = translate_answer(action, status, response.headers, response.data)
+                if isinstance(error, RateLimitedError):
+                    self._pacer.refused(sent_s, error.retry_after_s)
+                    raise error
+            if status < 500:
+                self._pacer.taken(units)
+            if status != 401 or is_renewed:
+                return response
+            response.drain_conn()
+            self._authorization.renew(token)
+            self.usage.count_retry()
+            is_renewed = True
 
 
-def _refuse_connection() -> None:
-    raise ConnectionAbortedError(errno.ECONNABORTED, "stopped")
+class Line:
+    """What Google's client takes for a connection of httplib2's; all its requests are of one kind."""
+
+    def __init__(self, client: DriveClient, action: str, kind: str) -> None:
+        self._client = client
+        self._action = action
+        self._kind = kind
+
+    def request(
+        self,
+        uri: str,
+        method: str = "GET",
+        body: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_options: object,
+    ) -> tuple[httplib2.Response, bytes]:
+        """See httplib2.Http.request."""
+        # What an upload costs is paid when its session is made; what goes to the session is no edit of its own.
+        kind = "other" if "upload_id=" in uri else self._kind
+        response = self._client.send(self._action, kind, method, uri, headers or {}, body)
+        answer = httplib2.Response({name.lower(): value for name, value in response.headers.items()})
+        answer.status, answer.reason = response.status, response.reason
+        answer["status"] = str(response.status)
+        return answer, response.data
+
+
+def resource_keys_header(resource_keys: Mapping[str, str]) -> dict[str, str]:
+    """The header that carries keys by file id: ``id/key,id/key``.
+
+    https://developers.google.com/workspace/drive/api/guides/resource-keys
+    """
+    pairs = ",".join(f"{file_id}/{key}" for file_id, key in resource_keys.items())
+    return {"X-Goog-Drive-Resource-Keys": pairs}

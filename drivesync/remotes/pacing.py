@@ -1,114 +1,104 @@
-"""When the next request may go out, for all workers together, and how often it is tried again."""
+"""When the next request may go out, for all workers together."""
 
 from __future__ import annotations
 
 import threading
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_when_event_set
-from tenacity.wait import wait_base, wait_exponential, wait_random
-
-from drivesync.errors import TransientError
+from drivesync.errors import RateLimitedError
+from drivesync.remotes.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tenacity import RetryCallState
-
-_SLOWEST_INTERVAL_S = 1.0
-_FIRST_INTERVAL_S = 0.02
-_SPEED_UP = 0.9
-"""So much of the interval is left after an answer. Seven answers outweigh a refusal: refusals that come by chance,
-one in twenty, must not slow a pull down for good."""
+_PATIENCE = 300.0
+"""Times the first pause: after so long without a single request taken, one that was refused is given up."""
 
 
 class Pacer:
-    """Spaces the requests of all workers: no pause at first, twice as much after each refusal, then less.
+    """Gives turns to the requests of all workers; see ``Pace`` for when.
 
     Args:
+        first_pause_s: of those that grow while nothing is taken at all.
         clock: seconds, monotonic.
-        sleep: pauses the calling thread for so many seconds.
+        wait: waits for an event for so many seconds at most.
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self,
+        first_pause_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
+        self._patience_s = _PATIENCE * first_pause_s
         self._clock = clock
-        self._sleep = sleep
+        self._wait = wait
         self._lock = threading.Lock()
-        self._interval_s = 0.0
-        self._next_s = 0.0
-        self._paused_until_s = 0.0
+        self._pace = Pace(first_pause_s)
+        self._changed = threading.Event()
+        self._is_stopped = False
 
-    def wait(self) -> None:
-        """Pause until this request's turn."""
-        with self._lock:
-            now_s = self._clock()
-            turn_s = max(self._next_s, now_s)
-            self._next_s = turn_s + self._interval_s
-        if turn_s > now_s:
-            self._sleep(turn_s - now_s)
+    def wait(self, action: str, units: int) -> float:
+        """Pause until this request's turn; returned is the moment when it goes out, for ``refused``.
 
-    def slow_down(self, pause_s: float) -> None:
-        """A request was refused for its rate: nobody asks for ``pause_s``, and all ask half as often.
+        Once stopped there is no pause.
 
-        Requests that were on their way together are refused together; that counts once.
+        Raises:
+            RateLimitedError: Drive has taken no request at all for minutes.
         """
         with self._lock:
             now_s = self._clock()
-            if now_s >= self._paused_until_s:
-                self._interval_s = min(max(self._interval_s * 2, _FIRST_INTERVAL_S), _SLOWEST_INTERVAL_S)
-            self._paused_until_s = max(self._paused_until_s, now_s + pause_s)
-            self._next_s = max(self._next_s, self._paused_until_s)
+            turn_s = self._pace.reserve(now_s, units)
+            if turn_s <= now_s:
+                return now_s
+            changed = self._changed
+        return self._wait_for_turn(action, units, now_s, turn_s, changed)
 
-    def speed_up(self) -> None:
-        """A request was answered."""
+    def taken(self, units: int) -> None:
+        """A request was not refused for its rate."""
         with self._lock:
-            self._interval_s = self._interval_s * _SPEED_UP if self._interval_s > 0.001 else 0.0
+            epoch = self._pace.epoch
+            self._pace.take(self._clock(), units)
+            self._tell_if_changed(epoch)
 
+    def refused(self, sent_s: float, retry_after_s: float = 0.0) -> None:
+        """A request that went out at ``sent_s`` was refused for its rate; for ``retry_after_s`` no other goes out."""
+        with self._lock:
+            epoch = self._pace.epoch
+            self._pace.refuse(sent_s, self._clock(), retry_after_s)
+            self._tell_if_changed(epoch)
 
-class _WaitAsAsked(wait_base):
-    """min(2^n + rand(0..1 s), 64 s), as Google's documentation asks, and never less than Retry-After."""
+    def stop(self) -> None:
+        """End all waiting, for good."""
+        with self._lock:
+            self._is_stopped = True
+            self._changed.set()
 
-    def __init__(self, first_wait_s: float) -> None:
-        self._wait = wait_exponential(multiplier=first_wait_s, max=64) + wait_random(0, first_wait_s)
+    @property
+    def is_holding(self) -> bool:
+        """Whether requests that want to go out have to wait."""
+        with self._lock:
+            return self._pace.is_holding(self._clock())
 
-    def __call__(self, retry_state: RetryCallState) -> float:
-        outcome = retry_state.outcome
-        error = outcome.exception() if outcome is not None else None
-        asked_s = error.retry_after_s if isinstance(error, TransientError) else 0.0
-        return max(asked_s, self._wait(retry_state))
+    def _tell_if_changed(self, epoch: int) -> None:
+        if self._pace.epoch != epoch and not self._is_stopped:
+            self._changed.set()
+            self._changed = threading.Event()
 
-
-def retry_policy(
-    retries: int, first_wait_s: float, closing: threading.Event, on_wait: Callable[[str], None]
-) -> Retrying:
-    """The one policy by which requests are repeated: only what may pass, more slowly each time.
-
-    Args:
-        retries: repeats after the first try.
-        first_wait_s: the first pause; each further one is twice as long, up to 64 s.
-        closing: set to end all waiting.
-        on_wait: told a line before each pause of more than a few seconds.
-    """
-
-    def tell(state: RetryCallState) -> None:
-        wait_s = state.next_action.sleep if state.next_action else 0.0
-        if wait_s > 3 and state.outcome is not None:
-            on_wait(f"{state.outcome.exception()}; trying again in {wait_s:.0f} s")
-
-    return Retrying(
-        retry=retry_if_exception_type(TransientError),
-        wait=_WaitAsAsked(first_wait_s),
-        stop=stop_after_attempt(retries + 1) | stop_when_event_set(closing),
-        sleep=partial(wait_for, closing),
-        before_sleep=tell,
-        reraise=True,
-    )
-
-
-def wait_for(closing: threading.Event, wait_s: float) -> None:
-    """Sleep so many seconds, or until ``closing`` is set."""
-    closing.wait(wait_s)
+    def _wait_for_turn(
+        self, action: str, units: int, asked_s: float, turn_s: float, changed: threading.Event
+    ) -> float:
+        while not self._is_stopped:
+            now_s = self._clock()
+            if changed.is_set():
+                with self._lock:
+                    turn_s = self._pace.reserve(now_s, units)
+                    changed = self._changed
+            if now_s >= turn_s:
+                return now_s
+            give_up_s = max(asked_s, self._pace.taken_at_s) + self._patience_s
+            if now_s >= give_up_s:
+                raise RateLimitedError(f"{action}: Drive has refused every request for minutes (rate limit)")
+            self._wait(changed, min(turn_s, give_up_s) - now_s)
+        return self._clock()

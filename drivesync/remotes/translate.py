@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import google.auth.exceptions
 import httplib2
 from googleapiclient.errors import Error as ClientError
 from googleapiclient.errors import HttpError
+from urllib3 import exceptions as urllib3_errors
 
 from drivesync.errors import (
     DrivesyncError,
@@ -26,7 +28,7 @@ from drivesync.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LOG_IN_HINT = (
     "In Colab run `from google.colab import auth; auth.authenticate_user()` in a cell of its own and try "
@@ -67,22 +69,50 @@ def translate_errors(action: str) -> Iterator[None]:
     try:
         yield
     except HttpError as error:
-        raise _translate_answer(error, action) from None
-    except httplib2.ServerNotFoundError:
-        raise TransientError(f"{action}: no connection to Google Drive (no such address)") from None
+        raise translate_answer(action, int(error.resp.status), error.resp, error.content) from None
     except google.auth.exceptions.GoogleAuthError as error:
         raise _translate_login(error, action) from None
-    except httplib2.error.ProxiesUnavailableError:
-        hint = "Install the package PySocks, or unset HTTPS_PROXY and HTTP_PROXY."
-        raise RemoteError(f"{action}: a proxy is set, and the package for it is missing", hint=hint) from None
-    except ssl.SSLCertVerificationError as error:
-        raise RemoteError(f"{action}: the certificate is not valid: {error.verify_message}") from None
-    except (http.client.HTTPException, httplib2.HttpLib2Error, OSError) as error:
-        raise TransientError(f"{action}: the connection broke ({_name(error)})") from None
+    except (http.client.HTTPException, urllib3_errors.HTTPError, httplib2.HttpLib2Error, OSError) as error:
+        raise _translate_break(error, action) from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise TransientError(f"{action}: what came is no answer of Drive's") from None
     except ClientError as error:
         raise RemoteError(f"{action}: Google's client gave up ({type(error).__name__})") from None
+
+
+def translate_answer(action: str, status: int, headers: Mapping[str, str], content: bytes) -> DrivesyncError:
+    """The error that an answer of 400 or more stands for; ``headers`` have lower-case names."""
+    reason, message = _read_body(content)
+    said = f"{action}: Drive answered {status} {reason or message}".rstrip()
+    hint = _WHAT_TO_DO.get(reason, "")
+    if status == 429 or reason in _RATE:
+        return RateLimitedError(said, retry_after_s=_retry_after_s(headers))
+    if status >= 500 or status == 408:
+        return TransientError(said, retry_after_s=_retry_after_s(headers))
+    if status == 401 or reason in _FORBIDDEN:
+        return NotAllowedError(said, hint=hint or LOG_IN_HINT)
+    if status == 404:
+        return NotFoundError(said)
+    return RemoteError(f"{said} ({message})" if reason and message else said, hint=hint)
+
+
+def _translate_break(error: Exception, action: str) -> DrivesyncError:
+    """What a broken connection, or one that could not be made, means; urllib3 wraps the error that tells."""
+    inner = error
+    while isinstance(inner, urllib3_errors.HTTPError):
+        wrapped = [argument for argument in inner.args if isinstance(argument, Exception)]
+        if not wrapped:
+            break
+        inner = wrapped[0]
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return RemoteError(
+            f"{action}: the certificate is not valid: {inner.verify_message}",
+            hint="Where a proxy signs certificates of its own, name the file of its authority in SSL_CERT_FILE.",
+        )
+    if isinstance(inner, (socket.gaierror, httplib2.ServerNotFoundError)):
+        return TransientError(f"{action}: no connection to Google Drive (no such address)")
+    via = " to the proxy" if isinstance(error, urllib3_errors.ProxyError) else ""
+    return TransientError(f"{action}: the connection{via} broke ({_name(inner)})")
 
 
 def _name(error: Exception) -> str:
@@ -98,22 +128,6 @@ def _translate_login(error: google.auth.exceptions.GoogleAuthError, action: str)
     return NotAllowedError(f"{action}: the credentials do not do ({type(error).__name__})", hint=LOG_IN_HINT)
 
 
-def _translate_answer(error: HttpError, action: str) -> DrivesyncError:
-    status = int(error.resp.status)
-    reason, message = _read_body(error.content)
-    said = f"{action}: Drive answered {status} {reason or message}".rstrip()
-    hint = _WHAT_TO_DO.get(reason, "")
-    if status == 429 or reason in _RATE:
-        return RateLimitedError(said, retry_after_s=_retry_after_s(error))
-    if status >= 500 or status == 408:
-        return TransientError(said, retry_after_s=_retry_after_s(error))
-    if status == 401 or reason in _FORBIDDEN:
-        return NotAllowedError(said, hint=hint or LOG_IN_HINT)
-    if status == 404:
-        return NotFoundError(said)
-    return RemoteError(f"{said} ({message})" if reason and message else said, hint=hint)
-
-
 def _read_body(content: bytes) -> tuple[str, str]:
     """Reason and message of ``{"error": {"errors": [{"reason"}], "message"}}``; empty where it is not so."""
     try:
@@ -124,6 +138,6 @@ def _read_body(content: bytes) -> tuple[str, str]:
         return "", ""
 
 
-def _retry_after_s(error: HttpError) -> float:
-    text = str(error.resp.get("retry-after", ""))
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    text = str(headers.get("retry-after", ""))
     return min(float(text), 600.0) if text.isascii() and text.isdigit() else 0.0

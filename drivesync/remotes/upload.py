@@ -17,7 +17,7 @@ from drivesync.errors import TransientError
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-    from drivesync.remotes.client import DriveClient
+    from drivesync.remotes.client import DriveClient, Line
 
 _CHUNK_BYTES = 32 << 20
 _BINARY = "application/octet-stream"
@@ -44,11 +44,7 @@ class Upload:
 
 
 class _Chunks(MediaIoBaseUpload):  # type: ignore[misc]  # Google's client is untyped
-    """Hands out bytes rather than a stream.
-
-    httplib2 sends a request again by itself when a kept connection turns out to be closed; a stream would then
-    be read to its end already, and the server would wait for the rest.
-    """
+    """Hands out bytes rather than a stream: a request that is sent again, with a new token, begins at its start."""
 
     def __init__(self, upload: Upload) -> None:
         super().__init__(upload.source, mimetype=_BINARY, chunksize=_CHUNK_BYTES, resumable=True)
@@ -67,18 +63,18 @@ def send_upload(client: DriveClient, upload: Upload, *, fields: str, action: str
     request = _make_request(client, upload, make=upload.make, fields=fields)
     answer: dict[str, Any] | None = None
     while answer is None:
-        request, answer = client.call(action, partial(_step, client, upload, request, fields))
+        request, answer = client.call(action, "edit", partial(_step, client, upload, request, fields))
     return answer
 
 
 def _step(
-    client: DriveClient, upload: Upload, request: Any, fields: str, connection: Any
+    client: DriveClient, upload: Upload, request: Any, fields: str, line: Line
 ) -> tuple[Any, dict[str, Any] | None]:
     """Send the next chunk; returned is the request to go on with, and Drive's answer if it was the last."""
     try:
         # num_retries must stay 0: the client's own retries send headers without a body, and hang. After an
         # error the next call asks Drive how much has arrived, and goes on there.
-        _progress, answer = request.next_chunk(http=connection, num_retries=0)
+        _progress, answer = request.next_chunk(http=line, num_retries=0)
     except HttpError as error:
         if error.resp.status == _EXISTS and upload.make:
             # An earlier answer was lost: the file with our id is there. Its content is sent as an update.
@@ -108,11 +104,11 @@ def _forget_session(request: Any) -> None:
 def make_once(client: DriveClient, request: Any, action: str) -> None:
     """Send a create that carries an id of ours; that it exists already means that an answer was lost."""
 
-    def send(connection: Any) -> None:
+    def send(line: Line) -> None:
         try:
-            request.execute(http=connection)
+            request.execute(http=line)
         except HttpError as error:
             if error.resp.status != _EXISTS:
                 raise
 
-    client.call(action, send)
+    client.call(action, "edit", send)

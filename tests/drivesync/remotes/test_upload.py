@@ -30,7 +30,13 @@ OLD = b"old content"
 
 def send(remote: DriveRemote, content: bytes = CONTENT, replaces: RemoteFile | None = None) -> RemoteFile:
     return remote.write(
-        "a", io.BytesIO(content), size=len(content), modified_s=1.0, properties={}, replaces=replaces
+        "a",
+        io.BytesIO(content),
+        size=len(content),
+        modified_s=1.0,
+        properties={},
+        executable=False,
+        replaces=replaces,
     )
 
 
@@ -155,5 +161,7 @@ def test_what_cannot_be_sent_leaves_the_old_content(
 def test_a_source_is_read_from_its_start_however_it_stands(remote: DriveRemote, drive: Drive) -> None:
     source = io.BytesIO(CONTENT)
     source.seek(1000)
-    remote.write("a", source, size=len(CONTENT), modified_s=1.0, properties={}, replaces=None)
+    remote.write(
+        "a", source, size=len(CONTENT), modified_s=1.0, properties={}, executable=False, replaces=None
+    )
     assert only(drive) == [CONTENT]
