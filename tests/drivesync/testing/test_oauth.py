@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -245,6 +246,9 @@ def test_over_http(call: Call, drive_emulator: DriveEmulator) -> None:
         400,
         {"error": "invalid_grant", "error_description": "Token has been expired or revoked."},
     )
+    basic = {"Authorization": f"Basic {base64.b64encode(b'someone:else').decode()}"}
+    status, _, answer = call("POST", "/emulator/oauth/token", urlencode(refresh).encode(), headers=basic)
+    assert (status, json.loads(answer)["error"]) == (401, "invalid_client")
     assert post("tokeninfo", {"access_token": tokens["access_token"]})[0] == 400
     assert call("GET", "/emulator/oauth/auth")[0] == 401
 
