@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import google.auth.compute_engine
 import pytest
 
 from drivesync.config import Settings
@@ -82,6 +83,12 @@ def test_what_gcloud_or_a_colab_cell_left(
         monkeypatch.setenv("COLAB_RELEASE_TAG", tag)
     (tmp_path / "application_default_credentials.json").write_text(json.dumps(_LOGIN))
     assert locate_credentials(Settings()).origin.kind == kind
+
+
+def test_a_virtual_machine_of_google(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = google.auth.compute_engine.Credentials()
+    monkeypatch.setattr(google.auth, "default", lambda **_options: (machine, None))
+    assert locate_credentials(Settings()).origin.kind == "machine"
 
 
 def test_to_an_emulator_goes_no_secret_of_google(kept: Path, key_file: Path) -> None:
