@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from drivesync.files import LocalFile, Page, RemoteFile, Skipped
+from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -96,7 +96,7 @@ class Chooser:
         files: list[RemoteFile] = []
         skipped: list[Skipped] = []
         for entry in page.entries:
-            if not entry.path.startswith(self._only):
+            if not entry.path.startswith(self._only) or self._is_state(entry.path):
                 continue
             if isinstance(entry, Skipped):
                 skipped.append(entry)
@@ -116,9 +116,16 @@ class Chooser:
                 self._taken.clear()
         return Chosen(tuple(files), old, tuple(skipped))
 
+    def _is_state(self, path: str) -> bool:
+        """Whether ``path`` would lie in what drivesync keeps for itself."""
+        first = path.partition("/")[0]
+        return (_fold(first) if self._case_blind else first) == STATE_FOLDER
+
     def _refuse(self, path: str) -> str:
         """Why there is no room for ``path`` beside what was taken; empty if there is, and it is taken now."""
-        key = unicodedata.normalize("NFC", path).casefold() if self._case_blind else path
+        if self._case_blind and (reason := self._refuse_folders(path)):
+            return reason
+        key = _fold(path) if self._case_blind else path
         taken = self._taken.get(key)
         if taken is None:
             self._taken[key] = path
@@ -126,6 +133,19 @@ class Chooser:
         if taken == path:
             return "a newer file of the same name is beside it"
         return f"this disk cannot tell its name from {taken!r}"
+
+    def _refuse_folders(self, path: str) -> str:
+        for end in (at for at, letter in enumerate(path) if letter == "/"):
+            # A slash at its end tells a folder from a file.
+            taken = self._taken.setdefault(_fold(path[:end]), path[: end + 1])
+            if not taken.endswith("/"):
+                return f"this disk cannot tell its folder's name from {taken!r}"
+        return ""
+
+
+def _fold(path: str) -> str:
+    """One text for all paths that a case-blind disk may take for one."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _old_checkpoints(paths: Iterable[str]) -> Iterator[str]:

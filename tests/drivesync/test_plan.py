@@ -2,99 +2,108 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivesync.files import LocalFile, RemoteFile, Skipped
-from drivesync.plan import plan_pull, resolve_names
+from drivesync.files import Entry, LocalFile, Page, RemoteFile, RemoteFolder, Skipped
+from drivesync.plan import Chooser, missing_ranges, plan_pull, start_order
 
 OLD, NEW = "0" * 32, "1" * 32
 
 
-def there(path: str = "a", md5: str = NEW, size: int = 1, at_s: float = 0.0, name: str = "id") -> RemoteFile:
-    return RemoteFile(path=path, id=name, size=size, md5=md5, modified_s=at_s)
+def there(
+    path: str = "a", md5: str = NEW, size: int = 1, name: str = "id", revision_id: str = ""
+) -> RemoteFile:
+    return RemoteFile(path=path, id=name, size=size, md5=md5, modified_s=0.0, revision_id=revision_id)
 
 
-def here(md5: str = "", size: int = 1, mtime_ns: int = 5, path: str = "a") -> LocalFile:
-    return LocalFile(path, size, mtime_ns, md5)
+def here(md5: str = "", size: int = 1, mtime_ns: int = 5, path: str = "a", rev: str = "") -> LocalFile:
+    return LocalFile(path, size, mtime_ns, md5, rev)
 
 
 @pytest.mark.parametrize(
     ("local", "synced", "outcome"),
     [
         pytest.param(None, None, "download", id="not here"),
-        pytest.param(None, here(OLD), "download", id="deleted here: what Drive has comes back"),
+        pytest.param(None, here(OLD), "download", id="deleted here: what the remote has comes back"),
         pytest.param(here(NEW), None, "keep", id="here already, by whatever way"),
         pytest.param(here(NEW), here(NEW), "keep", id="pulled before"),
-        pytest.param(here(OLD), here(OLD), "download", id="changed on Drive, not here"),
-        pytest.param(here(OLD, mtime_ns=9), here(OLD), "conflict", id="changed here and on Drive"),
+        pytest.param(here(OLD), here(OLD), "download", id="changed there, not here"),
+        pytest.param(here(OLD, mtime_ns=9), here(OLD), "conflict", id="changed here and there"),
         pytest.param(here(OLD, size=2), here(OLD), "conflict", id="grown here"),
         pytest.param(here(OLD), None, "conflict", id="never pulled and different"),
         pytest.param(here("", size=7), None, "conflict", id="of another size: not even hashed"),
         pytest.param(here("", mtime_ns=9), here(NEW), "conflict", id="of unknown content: kept"),
-        pytest.param(here(NEW, mtime_ns=9), here(OLD), "keep", id="changed here to what Drive has"),
+        pytest.param(here(NEW, mtime_ns=9), here(OLD), "keep", id="changed here to what is there"),
         pytest.param(here(NEW, size=2), None, "conflict", id="same md5 of another size is no match"),
     ],
 )
-def test_one_file(local: LocalFile | None, synced: LocalFile | None, outcome: str) -> None:
-    plan = plan_pull([there()], {"a": local} if local else {}, {"a": synced} if synced else {})
-    assert [len(plan.download), len(plan.keep), len(plan.conflicts)] == [
-        outcome == "download",
-        outcome == "keep",
-        outcome == "conflict",
-    ]
+class TestOneFile:
+    def test_its_fate(self, local: LocalFile | None, synced: LocalFile | None, outcome: str) -> None:
+        assert fate(there(), local, synced) == outcome
+
+    def test_theirs_turns_conflicts_into_downloads(
+        self, local: LocalFile | None, synced: LocalFile | None, outcome: str
+    ) -> None:
+        expected = "download" if outcome == "conflict" else outcome
+        assert fate(there(), local, synced, theirs=True) == expected
+
+    def test_old_is_left_only_where_it_is_not_here(
+        self, local: LocalFile | None, synced: LocalFile | None, outcome: str
+    ) -> None:
+        assert fate(there(), local, synced, old=True) == ("left" if local is None else outcome)
+
+
+@pytest.mark.parametrize(
+    ("revision_id", "local", "synced", "outcome"),
+    [
+        pytest.param("r1", None, None, "download", id="not here"),
+        pytest.param("r1", here(OLD, rev="r1"), here(OLD, rev="r1"), "keep", id="pulled in this revision"),
+        pytest.param("r2", here(OLD, rev="r1"), here(OLD, rev="r1"), "download", id="in another since"),
+        pytest.param("", here(OLD), here(OLD), "download", id="no revisions: nothing says it is the same"),
+        pytest.param("r1", here(OLD, mtime_ns=9), here(OLD, rev="r1"), "conflict", id="changed here"),
+        pytest.param("r1", here(OLD), None, "conflict", id="never pulled"),
+        pytest.param("r1", here(OLD, size=2), here(OLD, size=2, rev="r1"), "download", id="another size"),
+    ],
+)
+def test_a_remote_that_tells_no_checksum_is_compared_by_revision(
+    revision_id: str, local: LocalFile | None, synced: LocalFile | None, outcome: str
+) -> None:
+    assert fate(there(md5="", revision_id=revision_id), local, synced) == outcome
+
+
+def fate(
+    file: RemoteFile,
+    local: LocalFile | None,
+    synced: LocalFile | None,
+    *,
+    theirs: bool = False,
+    old: bool = False,
+) -> str:
+    plan = plan_pull(
+        [file],
+        {"a": local} if local else {},
+        {"a": synced} if synced else {},
+        old={"a"} if old else set(),
+        theirs=theirs,
+    )
+    parts = {
+        "download": plan.download,
+        "keep": plan.keep,
+        "conflict": plan.conflicts,
+        "left": plan.left,
+    }
+    (found,) = (name for name, files in parts.items() if files)
+    assert parts[found] == (file,)
+    return found
 
 
 def test_what_is_only_here_stays_out_of_the_plan() -> None:
     plan = plan_pull([], {"mine": here(OLD, path="mine")}, {"mine": here(OLD, path="mine")})
-    assert (plan.download, plan.keep, plan.conflicts, plan.skipped) == ((), (), (), ())
-
-
-def test_everything_is_sorted_by_path() -> None:
-    listing: list[RemoteFile | Skipped] = [
-        there("b", size=3),
-        Skipped("z", "why"),
-        there("a/c", size=4),
-        Skipped("y", "why"),
-    ]
-    plan = plan_pull(listing, {}, {})
-    assert [file.path for file in plan.download] == ["a/c", "b"]
-    assert [entry.path for entry in plan.skipped] == ["y", "z"]
-    assert plan.download_bytes == 7
-
-
-@pytest.mark.parametrize(
-    ("listing", "chosen", "skipped"),
-    [
-        pytest.param(
-            [there(at_s=1, name="old"), there(at_s=2, name="new")], {"a": "new"}, ["a"], id="newer of two"
-        ),
-        pytest.param(
-            [there(at_s=2, name="new"), there(at_s=1, name="old")], {"a": "new"}, ["a"], id="in any order"
-        ),
-        pytest.param(
-            [there(name="x"), there(name="z"), there(name="y")], {"a": "z"}, ["a", "a"], id="id breaks ties"
-        ),
-        pytest.param(
-            [there("a"), there("a/b")], {"a/b": "id"}, ["a"], id="a folder goes before a file of its name"
-        ),
-        pytest.param([there("a/b/c"), there("a")], {"a/b/c": "id"}, ["a"], id="also two levels up"),
-        pytest.param([there("ab"), there("a/b")], {"ab": "id", "a/b": "id"}, [], id="a prefix is no folder"),
-        pytest.param([there(".drivesync/index.sqlite"), there(".drivesync")], {}, [], id="our own state"),
-        pytest.param(
-            [there("sub/.drivesync/x")], {"sub/.drivesync/x": "id"}, [], id="further down it is not ours"
-        ),
-        pytest.param([Skipped("doc", "why")], {}, ["doc"], id="what is no file is told"),
-    ],
-)
-def test_resolve_names(
-    listing: list[RemoteFile | Skipped], chosen: dict[str, str], skipped: list[str]
-) -> None:
-    files, left = resolve_names(listing)
-    assert {path: file.id for path, file in files.items()} == chosen
-    assert [entry.path for entry in left] == skipped
-    assert all(entry.reason for entry in left)
+    assert (plan.download, plan.keep, plan.conflicts, plan.left) == ((), (), (), ())
 
 
 PATHS = st.sampled_from(["a", "a/b", "b", "c/d/e", "c/d", "c"])
@@ -103,27 +112,190 @@ FILES = st.builds(
     path=PATHS,
     id=st.sampled_from("xyz"),
     size=st.integers(0, 2),
-    md5=st.sampled_from([OLD, NEW]),
+    md5=st.sampled_from(["", OLD, NEW]),
     modified_s=st.floats(0, 3),
+    revision_id=st.sampled_from(["", "r1"]),
 )
 LOCALS = st.dictionaries(PATHS, st.builds(here, md5=st.sampled_from(["", OLD, NEW])))
 
 
-@given(st.lists(FILES), LOCALS, LOCALS)
-def test_each_path_meets_one_fate(
-    listing: list[RemoteFile], local: dict[str, LocalFile], synced: dict[str, LocalFile]
+@given(st.lists(FILES, unique_by=lambda file: file.path), LOCALS, LOCALS, st.sets(PATHS))
+def test_each_file_meets_one_fate_and_no_local_change_is_overwritten(
+    files: list[RemoteFile], local: dict[str, LocalFile], synced: dict[str, LocalFile], old: set[str]
 ) -> None:
-    plan = plan_pull(listing, local, synced)
-    fates = [file.path for part in (plan.download, plan.keep, plan.conflicts) for file in part]
-    assert len(fates) == len(set(fates))
-    assert set(fates) | {entry.path for entry in plan.skipped} == {file.path for file in listing}
-    assert not any(one != two and two.startswith(f"{one}/") for one in fates for two in fates)
+    plan = plan_pull(files, local, synced, old=old)
+    for part in (plan.download, plan.keep, plan.conflicts, plan.left):
+        assert list(part) == sorted(part, key=lambda file: file.path)
+    fates = [*plan.download, *plan.keep, *plan.conflicts, *plan.left]
+    assert sorted(fates, key=lambda file: file.path) == sorted(files, key=lambda file: file.path)
     for file in plan.download:
-        assert (
-            file.path not in local
-            or local[file.path] == synced.get(file.path)
-            or (
-                (local[file.path].size, local[file.path].mtime_ns)
-                == (synced[file.path].size, synced[file.path].mtime_ns)
-            )
+        mine, then = local.get(file.path), synced.get(file.path)
+        assert mine is None or (then is not None and (mine.size, mine.mtime_ns) == (then.size, then.mtime_ns))
+
+
+def page(*entries: Entry, ends: bool = True) -> Page:
+    return Page(entries, ends)
+
+
+class TestChooser:
+    def test_of_twins_the_first_that_is_listed_comes(self) -> None:
+        chosen = Chooser().take(page(there(name="new"), there("b"), there(name="old"), there(name="older")))
+        assert [(file.path, file.id) for file in chosen.files] == [("a", "new"), ("b", "id")]
+        assert [(entry.path, entry.id) for entry in chosen.skipped] == [("a", "old"), ("a", "older")]
+        assert chosen.skipped[0].reason == "a newer file of the same name is beside it"
+
+    def test_also_where_they_are_on_two_pages_of_one_folder(self) -> None:
+        chooser = Chooser()
+        assert chooser.take(page(there(name="new"), ends=False)).files == (there(name="new"),)
+        later = chooser.take(page(there(name="old")))
+        assert (later.files, [entry.id for entry in later.skipped]) == ((), ["old"])
+
+    def test_what_is_no_file_passes_with_its_reason_and_a_folder_makes_no_file(self) -> None:
+        document = Skipped("doc", "it is a Google document", "id")
+        chosen = Chooser().take(page(RemoteFolder("", "root"), document, RemoteFolder("sub", "id")))
+        assert (chosen.files, chosen.old, chosen.skipped) == ((), frozenset(), (document,))
+
+    def test_memory_ends_with_the_folder(self) -> None:
+        chooser = Chooser()
+        for number in range(100):
+            chooser.take(page(*(there(f"{number}/{name}") for name in range(100))))
+        assert chooser._taken == {}
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            pytest.param("data/A.txt", "data/a.txt", id="case"),
+            pytest.param("Data/a.txt", "data/a.txt", id="case of a folder"),
+            pytest.param("stra\u00dfe", "STRASSE", id="letters that fold to two"),
+            pytest.param("\u00e9", "E\u0301", id="composed and not"),
+        ],
+    )
+    def test_names_that_a_case_blind_disk_cannot_tell(self, one: str, other: str) -> None:
+        seeing, blind = Chooser(), Chooser(case_blind=True)
+        # In two folders, one listed after the other has ended.
+        for chooser in (seeing, blind):
+            assert chooser.take(page(there(one))).files == (there(one),)
+        assert seeing.take(page(there(other))).files == (there(other),)
+        chosen = blind.take(page(there(other)))
+        assert chosen.files == ()
+        assert chosen.skipped == (Skipped(other, f"this disk cannot tell its name from {one!r}", "id"),)
+
+    def test_a_file_and_a_folder_that_a_case_blind_disk_cannot_tell(self) -> None:
+        listed = [there("a"), there("A/x"), there("B/x"), there("b/y"), there("b")]
+        assert Chooser().take(page(*listed)).files == tuple(listed)
+        chosen = Chooser(case_blind=True).take(page(*listed))
+        # Two folders become one, as the disk has it.
+        assert [file.path for file in chosen.files] == ["a", "B/x", "b/y"]
+        assert chosen.skipped == (
+            Skipped("A/x", "this disk cannot tell its folder's name from 'a'", "id"),
+            Skipped("b", "this disk cannot tell its name from 'B/'", "id"),
         )
+
+    @pytest.mark.parametrize("case_blind", [False, True])
+    def test_our_own_state_never_comes(self, case_blind: bool) -> None:  # noqa: FBT001
+        paths = [".drivesync", ".drivesync/index.sqlite", ".Drivesync/remote.json", "sub/.drivesync/x"]
+        chosen = Chooser(case_blind=case_blind).take(page(*map(there, paths)))
+        mine = [".Drivesync/remote.json", "sub/.drivesync/x"]
+        assert [file.path for file in chosen.files] == (mine[1:] if case_blind else mine)
+        assert chosen.skipped == ()
+
+    def test_only(self) -> None:
+        listed: list[Entry] = [
+            there("cfg/a.cfg"),
+            there("cfgs"),
+            there("data/a"),
+            Skipped("data/doc", "no file"),
+        ]
+        chosen = Chooser(only="cfg").take(page(*listed))
+        assert [file.path for file in chosen.files] == ["cfg/a.cfg", "cfgs"]
+        assert chosen.skipped == ()
+
+
+def numbered(*numbers: int, run: str = "backup/run") -> list[RemoteFile]:
+    return [there(f"{run}_{number}.weights") for number in numbers]
+
+
+class TestNumberedCheckpoints:
+    def test_they_wait_for_the_end_of_their_folder(self) -> None:
+        chooser = Chooser()
+        first = chooser.take(page(*numbered(100, 1000), there("backup/run_last.weights"), ends=False))
+        assert [file.path for file in first.files] == ["backup/run_last.weights"]
+        assert first.old == frozenset()
+        last = chooser.take(page(*numbered(900)))
+        assert list(last.files) == numbered(100, 1000, 900)
+        assert last.old == {"backup/run_100.weights"}
+        assert chooser.take(page()).files == ()
+
+    @pytest.mark.parametrize(
+        ("listed", "old"),
+        [
+            pytest.param([], [], id="none"),
+            pytest.param(numbered(100), [], id="one"),
+            pytest.param(numbered(100, 200), [], id="two"),
+            pytest.param(numbered(1000, 200, 900), numbered(200), id="by number, not by name"),
+            pytest.param(
+                numbered(1, 2, 3) + numbered(1, 2, 3, run="backup/other"),
+                numbered(1) + numbered(1, run="backup/other"),
+                id="of each run",
+            ),
+            pytest.param(
+                numbered(1, 2, 3, run="data/run") + numbered(1, 2, 3, run="backups/run"),
+                [],
+                id="only those in backup",
+            ),
+            pytest.param(
+                numbered(1, 2, 3, run="backup/deep/run"),
+                numbered(1, run="backup/deep/run"),
+                id="further down",
+            ),
+            pytest.param(
+                [there(f"backup/run_{number}.weights.bak") for number in range(5)], [], id="other endings"
+            ),
+        ],
+    )
+    def test_the_newest_two_of_a_run_are_needed(self, listed: list[Entry], old: list[RemoteFile]) -> None:
+        for chooser in (Chooser(), Chooser(case_blind=True)):
+            chosen = chooser.take(page(*listed))
+            assert chosen.old == {file.path for file in old}
+            assert len(chosen.files) == len(listed)
+
+    def test_a_twin_does_not_count_twice(self) -> None:
+        chosen = Chooser().take(page(*numbered(1, 3, 3, 3, 2)))
+        assert chosen.old == {"backup/run_1.weights"}
+
+
+@given(
+    size=st.integers(0, 300),
+    done=st.lists(st.tuples(st.integers(0, 320), st.integers(0, 320)).map(lambda pair: tuple(sorted(pair)))),
+    chunk_bytes=st.integers(1, 100),
+)
+def test_missing_ranges(size: int, done: list[tuple[int, int]], chunk_bytes: int) -> None:
+    missing = missing_ranges(size, done, chunk_bytes)
+    assert list(missing) == sorted(missing)
+    assert all(0 < last - first + 1 <= chunk_bytes for first, last in missing)
+    fetched = [byte for first, last in missing for byte in range(first, last + 1)]
+    there_already = {byte for first, last in done for byte in range(first, last + 1) if byte < size}
+    assert len(fetched) == len(set(fetched))
+    assert set(fetched).isdisjoint(there_already)
+    assert set(fetched) | there_already == set(range(size))
+
+
+def test_a_file_of_which_nothing_is_here_comes_in_as_few_ranges_as_can_be() -> None:
+    assert missing_ranges(25, [], 10) == ((0, 9), (10, 19), (20, 24))
+    assert missing_ranges(20, [], 10) == ((0, 9), (10, 19))
+    assert missing_ranges(20, [(0, 19)], 10) == ()
+
+
+def test_start_order() -> None:
+    order = [
+        there("backup/run_last.weights", size=900),
+        there("yolov4.conv.137", size=800),
+        there("data/obj.data", size=90),
+        there("cfg/a.cfg", size=7),
+        there("cfg/b.cfg", size=7),
+        there("data/obj/large.png", size=5000),
+        there("cfg.png", size=4999),
+        there("data/obj/small.png", size=1),
+    ]
+    shuffled = random.Random(1).sample(order, len(order))
+    assert sorted(shuffled, key=start_order) == order
