@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -30,7 +31,7 @@ from drivesync.remotes.entries import (
     to_value,
 )
 from drivesync.remotes.search import PARENTS_A_QUERY, Answer, Search, ask, for_queries
-from drivesync.remotes.shortcuts import follow
+from drivesync.remotes.shortcuts import follow, target_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -210,9 +211,10 @@ class _Lister:
 
     def _place_shortcuts(self, group: _Group) -> Iterator[Entry]:
         """What the group's shortcuts stand for; only now, since they give way to what lies there itself."""
-        targets = self._pool.map(self._follow, (shortcut for _, shortcut in group.shortcuts))
+        self._follow(shortcut for _, shortcut in group.shortcuts)
         good: list[tuple[Json, Folder, Json]] = []
-        for (folder, shortcut), target in zip(group.shortcuts, targets, strict=True):
+        for folder, shortcut in group.shortcuts:
+            target = self._targets[target_id(shortcut)]
             if isinstance(target, str):
                 yield Skipped(join(folder.path, shortcut["name"]), target, shortcut["id"])
             else:
@@ -230,11 +232,12 @@ class _Lister:
                     group.files.add(path)
                 yield value
 
-    def _follow(self, shortcut: Json) -> Json | str:
-        target_id = shortcut.get("shortcutDetails", {}).get("targetId", "")
-        if target_id not in self._targets:
-            self._targets[target_id] = follow(self._client, shortcut)
-        return self._targets[target_id]
+    def _follow(self, shortcuts: Iterable[Json]) -> None:
+        """Ask once, and at once, for each target that is not known yet."""
+        named = {target_id(shortcut): shortcut for shortcut in shortcuts}
+        wanted = {known: named[known] for known in named if known not in self._targets}
+        targets = self._pool.map(partial(follow, self._client), wanted.values())
+        self._targets.update(zip(wanted, targets, strict=True))
 
 
 def _plan_searches(level: _Level) -> Iterator[tuple[_Group, Search]]:

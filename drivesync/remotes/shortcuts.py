@@ -15,15 +15,19 @@ if TYPE_CHECKING:
 _GONE = "it is a shortcut to something that is gone, or is not shared with you"
 
 
+def target_id(shortcut: Json) -> str:
+    """Of what ``shortcut`` stands for; empty where Drive does not say."""
+    return str(shortcut.get("shortcutDetails", {}).get("targetId", ""))
+
+
 def follow(client: DriveClient, shortcut: Json) -> Json | str:
     """What ``shortcut`` stands for; or, as a clause, why there is nothing to be had."""
-    details = shortcut.get("shortcutDetails", {})
-    if "targetId" not in details:
+    if not target_id(shortcut):
         return _GONE
-    key = details.get("targetResourceKey", "")
+    key = shortcut["shortcutDetails"].get("targetResourceKey", "")
     action = f"following the shortcut {shortcut['name']}"
     try:
-        target = look_up(client, action, details["targetId"], key, fields=f"{FIELDS},trashed")
+        target = look_up(client, action, target_id(shortcut), key, fields=f"{FIELDS},trashed")
     except NotFoundError:
         return _GONE
     except NotAllowedError as error:
