@@ -45,7 +45,7 @@ class Database:
 
     def __init__(self, tree: Path | None) -> None:
         self._tree = tree
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> Database:
@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time; what is written within is written whole or not at all.
+        """The connection, for one use at a time; what is written within is written whole or not at all.
 
         Raises:
             LocalWriteError: the disk cannot take it.

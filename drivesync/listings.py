@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from drivesync.files import Changes, Entry, Page, RemoteFile, RemoteFolder, Skipped
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
 
     from drivesync.database import Database
 
 _FILE, _FOLDER, _SKIPPED = "file", "folder", "skipped"
 _COLUMNS = "path, id, kind, size, md5, modified_s, sha256, revision_id, executable, resource_key, reason"
-_PAGE_ROWS = 1000
+_ORDER = "ORDER BY folder, modified_s DESC, id DESC"
+_PAGE_ROWS = 900
+"""Fewer than the variables that a statement of SQLite can always have: https://www.sqlite.org/limits.html."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,7 @@ class Listings:
     def add(self, listing: Listing, entries: Iterable[Entry]) -> None:
         """More of what the remote holds."""
         with self._database.use() as connection:
-            connection.executemany(
-                f"INSERT INTO listed (listing, folder, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
-                ((listing.number, entry.path.rpartition("/")[0], *_to_row(entry)) for entry in entries),
-            )
+            _insert(connection, listing, entries)
 
     def complete(self, listing: Listing) -> None:
         """``listing`` is whole, and takes the place of the one before."""
@@ -107,26 +108,36 @@ class Listings:
                 "DELETE FROM listed WHERE listing = ? AND id = ?",
                 ((listing.number, gone) for gone in changes.gone),
             )
-            self.add(listing, changes.entries)
+            _insert(connection, listing, changes.entries)
             connection.execute(
                 "UPDATE listings SET mark = ? WHERE number = ?", (changes.mark, listing.number)
             )
 
     def pages(self, listing: Listing) -> Iterator[Page]:
         """All of ``listing``, as ``Remote.list`` tells it: folder by folder, in each the newest first."""
-        query = (
-            f"SELECT {_COLUMNS}, folder FROM listed WHERE listing = ?"  # noqa: S608 - constants
-            " ORDER BY folder, modified_s DESC, id DESC"
-        )
         with self._database.use() as connection:
-            cursor = connection.execute(query, (listing.number,))
-            rows = cursor.fetchmany(_PAGE_ROWS)
-        while rows:
-            with self._database.use():
-                following = cursor.fetchmany(_PAGE_ROWS)
-            ends = not following or following[0][-1] != rows[-1][-1]
-            yield Page(tuple(_from_row(row[:-1]) for row in rows), ends)
-            rows = following
+            # Only the order is held, never a query: while one is open, what another process writes keeps this one
+            # from writing.
+            query = f"SELECT rowid FROM listed WHERE listing = ? {_ORDER}"  # noqa: S608 - a constant
+            rows = array("q", (row[0] for row in connection.execute(query, (listing.number,))))
+        following = self._read(rows[:_PAGE_ROWS])
+        for start in range(0, len(rows), _PAGE_ROWS):
+            page, following = following, self._read(rows[start + _PAGE_ROWS : start + 2 * _PAGE_ROWS])
+            ends = not following or following[0][0] != page[-1][0]
+            yield Page(tuple(_from_row(row[1:]) for row in page), ends)
+
+    def _read(self, rows: array[int]) -> list[tuple[Any, ...]]:
+        marks = ",".join("?" * len(rows))
+        query = f"SELECT folder, {_COLUMNS} FROM listed WHERE rowid IN ({marks}) {_ORDER}"  # noqa: S608 - constants
+        with self._database.use() as connection:
+            return connection.execute(query, rows).fetchall()
+
+
+def _insert(connection: sqlite3.Connection, listing: Listing, entries: Iterable[Entry]) -> None:
+    connection.executemany(
+        f"INSERT INTO listed (listing, folder, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+        ((listing.number, entry.path.rpartition("/")[0], *_to_row(entry)) for entry in entries),
+    )
 
 
 def _to_row(entry: Entry) -> tuple[Any, ...]:
