@@ -1,8 +1,7 @@
-"""A folder on Drive as a remote: nothing is missed, nothing is asked twice, and names are only names."""
+"""A folder on Drive as a remote: what is found, read and written, and what happens where Drive is in trouble."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import threading
 import time
@@ -12,10 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.config import Settings
-from drivesync.errors import NotAllowedError, NotFoundError, RemoteError, TransientError, UsageError
-from drivesync.files import RemoteFile, Skipped
-from drivesync.remotes import open_remote
-from drivesync.remotes.drive import FOLDER, DriveRemote
+from drivesync.errors import MovedError, NotAllowedError, NotFoundError, RemoteError, TransientError
+from drivesync.remotes.drive import DriveRemote
 from drivesync.testing import (
     CorruptDownload,
     CutDownload,
@@ -24,176 +21,39 @@ from drivesync.testing import (
     ExpiredToken,
     Fault,
     LostAnswer,
-    OmittedParent,
 )
+from drivesync.testing.entries import Content
+from drivesync.testing.metadata import Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from drivesync.files import RemoteFile
     from drivesync.remotes.base import Remote
-    from tests.drivesync.remotes.conftest import Drive
+    from tests.drivesync.remotes.conftest import Drive, Listed
 
-HOSTILE = [
-    "it's",
-    'say "hello"',
-    "back\\slash",
-    "\\'",
-    "' or name != '",
-    "100% #1?a=b&c+d",
-    "日本語 ünïcödé 🦊",
-    " leading, trailing. ",
-    "line\nbreak",
-]
+    ListAll = Callable[[Remote], Listed]
+    Read = Callable[..., bytes]
+    Enter = Callable[[str], DriveRemote]
 
 
-def listed(remote: Remote) -> dict[str, RemoteFile]:
-    return {entry.path: entry for entry in remote.list() if isinstance(entry, RemoteFile)}
-
-
-def skipped(remote: Remote) -> dict[str, str]:
-    return {entry.path: entry.reason for entry in remote.list() if isinstance(entry, Skipped)}
-
-
-def read(remote: Remote, file: RemoteFile) -> bytes:
-    class Sink(io.BytesIO):
-        def write(self, block: bytes) -> None:  # type: ignore[override]
-            super().write(block)
-
-    sink = Sink()
-    remote.read(file, sink)
-    return sink.getvalue()
-
-
-def write(remote: Remote, path: str, content: bytes, replaces: RemoteFile | None = None) -> RemoteFile:
+def write(
+    remote: Remote,
+    path: str,
+    content: bytes,
+    replaces: RemoteFile | None = None,
+    *,
+    executable: bool = False,
+) -> RemoteFile:
     return remote.write(
         path,
         io.BytesIO(content),
         size=len(content),
         modified_s=1_700_000_000.123,
         properties={"iteration": "7"},
+        executable=executable,
         replaces=replaces,
     )
-
-
-class TestList:
-    def test_what_a_file_is(self, remote: DriveRemote, drive: Drive) -> None:
-        file_id = drive.add("darknet/data", "a.txt", b"content", at_s=1_700_000_000.123)
-        (file,) = remote.list()
-        assert file == RemoteFile(
-            path="data/a.txt",
-            id=file_id,
-            size=7,
-            md5="9a0364b9e99bb480dd25e1f0284c8555",
-            modified_s=1_700_000_000.123,
-            sha256=hashlib.sha256(b"content").hexdigest(),
-            revision_id=drive.entries("darknet/data")[0].revisions[0].id,
-        )
-
-    @pytest.mark.parametrize("name", HOSTILE)
-    def test_any_name(self, settings: Settings, drive: Drive, name: str) -> None:
-        drive.add(name, name, b"content")
-        drive.add(f"{name}/{name}", name, b"content")
-        with open_remote(name, settings, lambda _line: None) as remote:
-            assert set(listed(remote)) == {name, f"{name}/{name}"}
-            assert remote.find(f"{name}/{name}") == listed(remote)[f"{name}/{name}"]
-
-    def test_names_that_can_be_no_files_are_skipped_with_all_below_them(
-        self, remote: DriveRemote, drive: Drive
-    ) -> None:
-        for name in ("..", ".", "a/b", "../../x", "n\0ull", "x" * 256, "日" * 86):
-            drive.add("darknet", name)
-            drive.add_in(drive.add_other("darknet", name, FOLDER), "below")
-        drive.add("darknet", "good")
-        assert set(listed(remote)) == {"good"}
-        assert all("its name" in reason for reason in skipped(remote).values())
-
-    def test_what_is_no_file(self, remote: DriveRemote, drive: Drive) -> None:
-        target = drive.add("elsewhere", "target")
-        loop = drive.add("darknet", "file") and drive.entries("darknet")[0].parents[0]
-        drive.add_other("darknet", "notes", "application/vnd.google-apps.document")
-        drive.add_other("darknet", "link", "application/vnd.google-apps.shortcut", target_id=target)
-        drive.add_other("darknet", "loop", "application/vnd.google-apps.shortcut", target_id=loop)
-        assert set(listed(remote)) == {"file"}
-        assert skipped(remote) == {
-            "notes": "it is a Google document, not a file",
-            "link": "it is a Google shortcut, not a file",
-            "loop": "it is a Google shortcut, not a file",
-        }
-
-    def test_the_trash_is_left_where_it_is(self, remote: DriveRemote, drive: Drive) -> None:
-        drive.add("darknet", "kept")
-        drive.add("darknet", "thrown away")
-        drive.add("darknet/folder", "below")
-        drive.trash("darknet/thrown away")
-        drive.trash("darknet/folder")
-        assert set(listed(remote)) == {"kept"}
-
-    def test_several_files_and_folders_of_one_name(self, remote: DriveRemote, drive: Drive) -> None:
-        for data in (b"1", b"2"):
-            drive.add("darknet", "twin", data)
-            drive.add_in(drive.add_other("darknet", "data", FOLDER), f"in {data.decode()}")
-        assert sorted(entry.path for entry in remote.list()) == ["data/in 1", "data/in 2", "twin", "twin"]
-
-    def test_more_than_a_page(self, remote: DriveRemote, drive: Drive) -> None:
-        for number in range(2001):
-            drive.add("darknet/many", f"{number}.txt")
-        drive.emulator.counters().reset()
-        assert set(listed(remote)) == {f"many/{number}.txt" for number in range(2001)}
-        # One for the folder itself, one for what is in it, three pages.
-        assert drive.requests("files.list") == 5
-
-    def test_fifty_folders_are_one_request(self, remote: DriveRemote, drive: Drive) -> None:
-        for number in range(120):
-            drive.add(f"darknet/{number}", "file")
-        drive.emulator.counters().reset()
-        assert set(listed(remote)) == {f"{number}/file" for number in range(120)}
-        assert drive.requests("files.list") == 1 + 1 + 3
-
-    def test_an_empty_folder_among_others_is_asked_once_more(self, remote: DriveRemote, drive: Drive) -> None:
-        for number in range(3):
-            drive.add(f"darknet/{number}", "file")
-        drive.add_other("darknet", "empty", FOLDER)
-        drive.emulator.counters().reset()
-        assert len(listed(remote)) == 3
-        assert drive.requests("files.list") == 1 + 1 + 1 + 1
-
-    def test_a_folder_that_drive_leaves_out_without_a_word_is_not_missed(
-        self, remote: DriveRemote, drive: Drive
-    ) -> None:
-        for number in range(70):
-            drive.add(f"darknet/{number}", "file")
-        drive.emulator.inject(Fault(OmittedParent(), "files.list", times=None))
-        assert set(listed(remote)) == {f"{number}/file" for number in range(70)}
-
-    def test_deep_folders(self, remote: DriveRemote, drive: Drive) -> None:
-        path = "/".join("abcdefghijklmnopqrst")
-        drive.add(f"darknet/{path}", "file")
-        assert set(listed(remote)) == {f"{path}/file"}
-
-    @pytest.mark.parametrize("name", ["absent", "darknet/absent", "DARKNET", "a file", "thrown away"])
-    def test_no_such_folder(self, settings: Settings, drive: Drive, name: str) -> None:
-        drive.add("darknet", "a file")
-        drive.add("", "a file")
-        drive.add("thrown away", "file")
-        drive.trash("thrown away")
-        said = "there is no folder"
-        with open_remote(name, settings, print) as remote, pytest.raises(NotFoundError, match=said) as caught:
-            list(remote.list())
-        assert "pull REMOTE" in caught.value.hint
-
-    def test_the_oldest_of_several_folders_of_its_name(self, settings: Settings, drive: Drive) -> None:
-        for _ in range(3):
-            folder = drive.add_other("", "tree", FOLDER)
-            drive.add_in(folder, folder)
-        oldest = min(drive.entries(""), key=lambda entry: entry.created_ms).id
-        with open_remote("tree", settings, lambda _line: None) as remote:
-            assert set(listed(remote)) == {oldest}
-
-    def test_blind_to_case_is_only_drive(self, settings: Settings, drive: Drive) -> None:
-        drive.add("Darknet", "theirs")
-        drive.add("darknet", "ours")
-        with open_remote("darknet", settings, lambda _line: None) as remote:
-            assert set(listed(remote)) == {"ours"}
 
 
 class TestFind:
@@ -211,50 +71,135 @@ class TestFind:
         drive.add("darknet", "a", b"1", at_s=10)
         newest = drive.add("darknet", "a", b"2", at_s=30)
         drive.add("darknet", "a", b"3", at_s=20)
-        drive.add_other("darknet", "a", FOLDER)
         drive.add_other("darknet", "a", "application/vnd.google-apps.document")
         found = remote.find("a")
         assert found is not None
         assert found.id == newest
 
+    def test_a_folder_that_was_remembered_and_is_deleted(
+        self, remote: DriveRemote, drive: Drive, list_all: ListAll
+    ) -> None:
+        drive.add("darknet/backup", "a")
+        assert remote.find("backup/a") is not None
+        drive.delete("darknet/backup")
+        assert remote.find("backup/a") is None
+        drive.add("darknet/backup", "a")
+        assert remote.find("backup/a") == list_all(remote).files["backup/a"]
+
+    def test_what_is_remembered_is_not_asked_for_again(self, remote: DriveRemote, drive: Drive) -> None:
+        drive.add("darknet/backup", "a")
+        for _ in range(3):
+            remote.find("backup/a")
+        assert drive.requests("files.list") == 2 + 3
+
+
+class TestRenew:
+    def test_as_it_is_now(self, remote: DriveRemote, drive: Drive, list_all: ListAll, read: Read) -> None:
+        file_id = drive.add("darknet", "a", b"before")
+        before = list_all(remote).files["a"]
+        with drive.emulator.locked() as store:
+            store.update(file_id, Metadata(name="renamed"), Content.of(b"afterwards"))
+        renewed = remote.renew(before)
+        assert renewed is not None
+        assert (renewed.path, renewed.id, renewed.size) == ("a", file_id, 10)
+        assert renewed.revision_id != before.revision_id
+        assert read(remote, renewed) == b"afterwards"
+        assert drive.requests("files.get") == 1
+
+    @pytest.mark.parametrize("trash_only", [True, False])
+    def test_gone(self, remote: DriveRemote, drive: Drive, list_all: ListAll, *, trash_only: bool) -> None:
+        drive.add("darknet", "a")
+        file = list_all(remote).files["a"]
+        drive.trash("darknet/a") if trash_only else drive.delete("darknet/a")
+        assert remote.renew(file) is None
+
+
+class TestMostBytes:
+    def test_all_that_is_stored_is_a_bound(self, remote: DriveRemote, drive: Drive) -> None:
+        drive.add("darknet", "a", bytes(1000))
+        drive.add("elsewhere", "b", bytes(500))
+        assert remote.most_bytes() == 1500
+
+    def test_of_what_is_not_ones_own_there_is_none(self, enter: Enter, drive: Drive) -> None:
+        drive.make_shared_drive("team", "darknet/a")
+        drive.add("theirs", "a")
+        drive.lock(drive.id_of("theirs"), "")
+        assert enter("Shareddrives/team/darknet").most_bytes() is None
+        assert enter("theirs").most_bytes() is None
+
 
 class TestRead:
-    @pytest.mark.parametrize("size", [0, 1, 1000, (16 << 20) - 1, 16 << 20, (16 << 20) + 1])
-    def test_any_size(self, remote: DriveRemote, drive: Drive, size: int) -> None:
+    @pytest.mark.parametrize("size", [0, 1, 1000, (16 << 20) + 1])
+    def test_any_size_is_one_request_and_nothing_is_none(
+        self, remote: DriveRemote, drive: Drive, list_all: ListAll, read: Read, size: int
+    ) -> None:
         content = bytes(range(256)) * (size // 256) + bytes(size % 256)
         drive.add("darknet", "a", content)
-        assert read(remote, listed(remote)["a"]) == content
-        assert drive.requests("files.get.media") == -(-size // (16 << 20))
+        assert read(remote, list_all(remote).files["a"]) == content
+        assert drive.requests("files.get.media") == min(size, 1)
 
-    def test_a_cut_connection_costs_only_the_part_that_was_under_way(
-        self, remote: DriveRemote, drive: Drive
+    @pytest.mark.parametrize(
+        ("first", "last", "content"),
+        [
+            pytest.param(0, 0, b"0", id="a byte"),
+            pytest.param(3, 6, b"3456", id="some in the middle"),
+            pytest.param(7, None, b"789", id="to the end"),
+            pytest.param(10, None, b"", id="nothing is left"),
+        ],
+    )
+    def test_a_range(
+        self,
+        remote: DriveRemote,
+        drive: Drive,
+        list_all: ListAll,
+        read: Read,
+        first: int,
+        last: int | None,
+        content: bytes,
     ) -> None:
-        content = bytes(40 << 20)
-        drive.add("darknet", "a", content)
-        drive.emulator.inject(Fault(CutDownload(after_bytes=1000), "files.get.media", skip=1))
-        assert read(remote, listed(remote)["a"]) == content
-        assert drive.requests("files.get.media") == 4
+        drive.add("darknet", "a", b"0123456789")
+        assert read(remote, list_all(remote).files["a"], first, last) == content
 
-    def test_damage_comes_through_to_whoever_checks(self, remote: DriveRemote, drive: Drive) -> None:
+    def test_a_cut_connection_costs_no_byte(
+        self, remote: DriveRemote, drive: Drive, list_all: ListAll, read: Read
+    ) -> None:
+        content = bytes(range(256)) * (8 << 12)
+        drive.add("darknet", "a", content)
+        drive.emulator.inject(Fault(CutDownload(after_bytes=5_000_000), "files.get.media"))
+        assert read(remote, list_all(remote).files["a"]) == content
+        assert drive.requests("files.get.media") == 2
+
+    def test_damage_comes_through_to_whoever_checks(
+        self, remote: DriveRemote, drive: Drive, list_all: ListAll, read: Read
+    ) -> None:
         drive.add("darknet", "a", bytes(1000))
         drive.emulator.inject(Fault(CorruptDownload(), "files.get.media"))
-        content = read(remote, listed(remote)["a"])
+        content = read(remote, list_all(remote).files["a"])
         assert len(content) == 1000
         assert content != bytes(1000)
 
-    def test_gone_meanwhile(self, remote: DriveRemote, drive: Drive) -> None:
+    def test_gone_meanwhile(self, remote: DriveRemote, drive: Drive, list_all: ListAll, read: Read) -> None:
         drive.add("darknet", "a", b"content")
-        file = listed(remote)["a"]
-        with drive.emulator.locked() as store:
-            store.delete(file.id)
+        file = list_all(remote).files["a"]
+        drive.delete("darknet/a")
         with pytest.raises(NotFoundError, match="reading a: Drive answered 404 notFound"):
+            read(remote, file)
+
+    @pytest.mark.parametrize("content", [b"short", b"longer than before"])
+    def test_changed_meanwhile(
+        self, remote: DriveRemote, drive: Drive, list_all: ListAll, read: Read, content: bytes
+    ) -> None:
+        drive.add("darknet", "a", b"as it was")
+        file = list_all(remote).files["a"]
+        drive.emulator.put("darknet/a", content)
+        with pytest.raises(MovedError):
             read(remote, file)
 
 
 class TestWrite:
-    def test_a_new_file_in_new_folders(self, remote: DriveRemote, drive: Drive) -> None:
+    def test_a_new_file_in_new_folders(self, remote: DriveRemote, drive: Drive, list_all: ListAll) -> None:
         written = write(remote, "backup/it's 日本.weights", b"content")
-        assert listed(remote) == {"backup/it's 日本.weights": written}
+        assert list_all(remote).files == {"backup/it's 日本.weights": written}
         assert written.md5 == "9a0364b9e99bb480dd25e1f0284c8555"
         assert written.modified_s == 1_700_000_000.123
         (entry,) = drive.entries("darknet/backup")
@@ -267,6 +212,61 @@ class TestWrite:
         assert second.revision_id != first.revision_id
         (entry,) = drive.entries("darknet")
         assert [bytes(revision.content.data) for revision in entry.revisions] == [b"first", b"second"]
+
+    @pytest.mark.parametrize(
+        ("before", "now", "said"),
+        [
+            pytest.param(None, False, None, id="of a new file that is not, nothing is said"),
+            pytest.param(None, True, "true", id="a new file that is"),
+            pytest.param(False, False, None, id="as it was, it is not"),
+            pytest.param(True, True, "true", id="as it was, it is"),
+            pytest.param(True, False, "false", id="no longer"),
+            pytest.param(False, True, "true", id="only now"),
+        ],
+    )
+    def test_the_run_bit_is_recorded(
+        self, remote: DriveRemote, drive: Drive, *, before: bool | None, now: bool, said: str | None
+    ) -> None:
+        first = None if before is None else write(remote, "a", b"first", executable=before)
+        written = write(remote, "a", b"second", first, executable=now)
+        assert written.executable is (None if said is None else said == "true")
+        assert drive.entries("darknet")[0].app_properties.get("executable") == said
+        assert remote.find("a") == written
+
+    def test_a_tree_whose_name_could_be_an_id_is_made_where_there_is_no_such_id(
+        self, enter: Enter, drive: Drive
+    ) -> None:
+        name = "darknet-runs-of-november-2026"
+        write(enter(name), "a", b"content")
+        assert drive.emulator.read_tree("") == {f"{name}/a": b"content"}
+
+    @pytest.mark.parametrize("name", ["work/darknet", "MyDrive/work/darknet"])
+    def test_the_trees_own_folder_is_made_where_it_is_missing(
+        self, enter: Enter, drive: Drive, name: str
+    ) -> None:
+        write(enter(name), "backup/a", b"content")
+        assert drive.emulator.read_tree("") == {"work/darknet/backup/a": b"content"}
+
+    def test_into_a_shared_drive(self, enter: Enter, drive: Drive, list_all: ListAll) -> None:
+        drive.make_shared_drive("team")
+        remote = enter("Shareddrives/team/work/darknet")
+        written = write(remote, "backup/a", b"content")
+        assert list_all(remote).files == {"backup/a": written}
+
+    def test_into_the_oldest_of_several_folders_and_into_no_shortcut(
+        self, remote: DriveRemote, drive: Drive
+    ) -> None:
+        drive.add_shortcut("darknet/backup", drive.add_folder("elsewhere"))
+        oldest = drive.add_folder("darknet/backup")
+        drive.add_folder("darknet/backup")
+        written = write(remote, "backup/a", b"content")
+        with drive.emulator.locked() as store:
+            assert store.get(written.id).parents == (oldest,)
+
+    def test_through_a_shortcut(self, remote: DriveRemote, drive: Drive) -> None:
+        drive.add_shortcut("darknet/backup", drive.add_folder("elsewhere"))
+        write(remote, "backup/a", b"content")
+        assert drive.emulator.read_tree("elsewhere") == {"a": b"content"}
 
     def test_folders_are_made_once_by_many(self, remote: DriveRemote, drive: Drive) -> None:
         with ThreadPoolExecutor(8) as pool:
@@ -284,17 +284,17 @@ class TestWrite:
         assert [entry.name for entry in drive.entries("darknet")] == ["a"]
 
     def test_a_folder_in_the_trash_takes_nothing_that_is_said_to_be_safe(
-        self, remote: DriveRemote, drive: Drive
+        self, remote: DriveRemote, drive: Drive, list_all: ListAll
     ) -> None:
         write(remote, "backup/a", b"first")
         drive.trash("darknet/backup")
         with pytest.raises(NotFoundError, match="trash"):
             write(remote, "backup/b", b"second")
         write(remote, "backup/b", b"second")
-        assert set(listed(remote)) == {"backup/b"}
+        assert set(list_all(remote).files) == {"backup/b"}
 
     def test_a_folder_that_was_deleted_is_made_anew_the_next_time(
-        self, remote: DriveRemote, drive: Drive
+        self, remote: DriveRemote, drive: Drive, list_all: ListAll
     ) -> None:
         write(remote, "backup/a", b"first")
         with drive.emulator.locked() as store:
@@ -302,7 +302,7 @@ class TestWrite:
         with pytest.raises(NotFoundError):
             write(remote, "backup/b", b"second")
         write(remote, "backup/b", b"second")
-        assert set(listed(remote)) == {"backup/b"}
+        assert set(list_all(remote).files) == {"backup/b"}
 
     def test_a_file_that_was_deleted_meanwhile(self, remote: DriveRemote, drive: Drive) -> None:
         first = write(remote, "a", b"first")
@@ -323,11 +323,11 @@ class TestTrouble:
         ],
     )
     def test_what_passes_is_waited_out(
-        self, remote: DriveRemote, drive: Drive, status: int, reason: str
+        self, remote: DriveRemote, drive: Drive, list_all: ListAll, status: int, reason: str
     ) -> None:
         drive.add("darknet", "a", b"content")
         drive.emulator.inject(Fault(ErrorAnswer(status, reason), times=4))
-        assert set(listed(remote)) == {"a"}
+        assert set(list_all(remote).files) == {"a"}
 
     def test_what_lasts_is_told(self, remote: DriveRemote, drive: Drive) -> None:
         drive.emulator.inject(Fault(ErrorAnswer(503), times=None))
@@ -388,24 +388,22 @@ class TestCancel:
         with pytest.raises(TransientError, match="stopped"):
             stubborn.find("a")
 
-    def test_a_cut_while_reading_never_shows_as_anything_else(self, settings: Settings, drive: Drive) -> None:
+    def test_a_cut_while_reading_never_shows_as_anything_else(
+        self, remote: DriveRemote, drive: Drive
+    ) -> None:
         drive.add("darknet", "a", bytes(64 << 20))
-        with DriveRemote("darknet", settings, first_wait_s=0.001) as remote:
-            file = listed(remote)["a"]
-            with ThreadPoolExecutor(1) as pool:
-                reading = pool.submit(read, remote, file)
-                threading.Event().wait(0.02)
-                remote.cancel()
-                assert isinstance(reading.exception(timeout=20), TransientError)
+        file = remote.find("a")
+        assert file is not None
+        begun, cut = threading.Event(), threading.Event()
 
+        class Sink:
+            def write(self, _block: bytes) -> None:
+                begun.set()
+                cut.wait()
 
-@pytest.mark.parametrize("name", ["", "/", "//", "a//b", "..", "a/../b", ".", "x" * 256, "a\0b"])
-def test_names_of_no_folder(name: str) -> None:
-    with pytest.raises(UsageError, match="names no folder"):
-        open_remote(name, Settings(), lambda _line: None)
-
-
-def test_slashes_around_a_name_are_nothing(settings: Settings, drive: Drive) -> None:
-    drive.add("work/darknet", "a")
-    with open_remote("/work/darknet/", settings, lambda _line: None) as remote:
-        assert set(listed(remote)) == {"a"}
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(remote.read, file, Sink())
+            begun.wait()
+            remote.cancel()
+            cut.set()
+            assert isinstance(reading.exception(timeout=20), TransientError)
