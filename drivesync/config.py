@@ -26,20 +26,18 @@ class Settings:
         access_token: used as the bearer token; empty for Application Default Credentials.
         retries: how often one request is tried again before its error is final.
         retry_wait_s: the first pause before a request is tried again; each further one is twice as long.
-        workers: how many files are transferred at once.
     """
 
     emulator_url: str = ""
     access_token: str = field(default="", repr=False)
     retries: int = 7
     retry_wait_s: float = 1.0
-    workers: int = 12
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the environment.
 
-        DRIVE_EMULATOR_HOST, GOOGLE_OAUTH_ACCESS_TOKEN, DRIVESYNC_RETRIES, DRIVESYNC_RETRY_WAIT_S, DRIVESYNC_WORKERS.
+        DRIVE_EMULATOR_HOST, GOOGLE_OAUTH_ACCESS_TOKEN, DRIVESYNC_RETRIES, DRIVESYNC_RETRY_WAIT_S.
 
         Raises:
             SettingsError: one of them cannot be what it says.
@@ -51,7 +49,6 @@ class Settings:
             retry_wait_s=_seconds(
                 environment, "DRIVESYNC_RETRY_WAIT_S", default=cls().retry_wait_s, high=60.0
             ),
-            workers=_number(environment, "DRIVESYNC_WORKERS", default=cls().workers, low=1, high=64),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -9,21 +10,23 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
-from rich.filesize import decimal as format_size
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from drivesync.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+FIRST_LINE_S = 1.0
 LINE_EVERY_S = 5.0
+
+_LOOK_EVERY_S = 1.0
+_DRAW_EVERY_S = 0.25
+_BAR_COLUMNS = 60
 
 
 class Reporter(Protocol):
@@ -70,17 +73,39 @@ class _Console(Console):
         self.quiet = True
 
 
-class TerminalReporter:
-    """Reports on standard error; a context manager."""
+def open_console() -> Console:
+    """Standard error, as a terminal only where there is a screen.
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or _Console(file=sys.stderr, highlight=False)
+    A command in a notebook's cell is given a terminal as well, but what it writes there stays in the notebook: that
+    is a log. Jupyter's kernels, Colab's too, set JPY_PARENT_PID; FORCE_COLOR, which they also set, says nothing.
+    """
+    is_screen = sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
+    return _Console(file=sys.stderr, highlight=False, force_terminal=is_screen)
+
+
+class TerminalReporter:
+    """Reports on standard error; a context manager.
+
+    Threads: one, from the first ``begin`` to the end of the context, which shows now and then how far the job is.
+    So whoever does the work only counts, and a job that waits is seen to wait.
+
+    Args:
+        console: standard error unless given.
+        clock: seconds that never decrease.
+    """
+
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console or open_console()
+        self._clock = clock
+        self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
         self._lock = threading.Lock()
-        self._bar: Progress | None = None
-        self._what = ""
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._live: Live | None = None
+        self._tally = Tally("", clock())
         self._slowed_by: Callable[[], str] = str
-        self._files = self._files_done = self._size = self._size_done = 0
-        self._last_line_s = 0.0
+        self._next_line_s = 0.0
+        self._shown = ""
 
     def __enter__(self) -> TerminalReporter:
         return self
@@ -91,63 +116,87 @@ class TerminalReporter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stop_bar()
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._live is not None:
+            with suppress(OSError, ValueError):
+                self._live.stop()
+
+    @property
+    def done(self) -> tuple[int, int]:
+        """Files and bytes that are done of the job that began last."""
+        with self._lock:
+            return self._tally.files_done, self._tally.done_bytes
 
     def begin(self, what: str, slowed_by: Callable[[], str] = str) -> None:
-        """Show a bar on a terminal, lines elsewhere."""
-        self._stop_bar()
+        """Show from now on how far ``what`` is."""
+        now_s = self._clock()
         with self._lock:
-            self._what, self._slowed_by = what, slowed_by
-            self._files = self._size = 0
-            self._files_done = self._size_done = 0
-            self._last_line_s = time.monotonic()
-            if self._console.is_terminal:
-                self._bar = Progress(
-                    TextColumn("{task.description} {task.fields[files]}/{task.fields[all_files]}"),
-                    BarColumn(),
-                    DownloadColumn(binary_units=True),
-                    TransferSpeedColumn(),
-                    TimeRemainingColumn(),
-                    console=self._console,
-                    transient=True,
-                )
-                self._bar.add_task(what, total=0, files=0, all_files=0)
-                self._bar.start()
+            self._tally, self._slowed_by = Tally(what, now_s), slowed_by
+            self._next_line_s, self._shown = now_s + FIRST_LINE_S, ""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._show_for_ever, name="progress", daemon=True)
+            self._thread.start()
 
     def expect(self, *, files: int = 0, size_bytes: int = 0) -> None:
-        """Make the bar longer."""
+        """Count it."""
+        now_s = self._clock()
         with self._lock:
-            self._files += files
-            self._size += size_bytes
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], total=self._size, all_files=self._files)
+            self._tally.expect(files, size_bytes, now_s)
 
     def advance(self, *, files: int = 0, size_bytes: int = 0) -> None:
-        """Move the bar, or write a line if the last one is some seconds old."""
+        """Count it, and no more: this is called for every block."""
         with self._lock:
-            self._files_done += files
-            self._size_done += size_bytes
-            now_s = time.monotonic()
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], completed=self._size_done, files=self._files_done)
-            elif now_s - self._last_line_s >= LINE_EVERY_S:
-                self._last_line_s = now_s
-                done = f"{self._files_done}/{self._files} files"
-                self._print(
-                    f"{self._what}: {done}, {format_size(self._size_done)} of {format_size(self._size)}"
-                )
+            self._tally.advance(files, size_bytes)
 
     def note(self, line: str) -> None:
-        """Write ``line`` above the bar."""
+        """Write ``line``, above the bar if there is one."""
+        self._print(line)
+
+    def show(self) -> None:
+        """Show how far it is, if that is news: by a bar, or by a line if one is due."""
+        slowed_by = self._slowed_by()
+        now_s = self._clock()
         with self._lock:
+            self._tally.sample(now_s)
+            is_done, share = self._tally.is_done(now_s), self._tally.share_done
+            line = "" if is_done else self._tally.describe(now_s, slowed_by)
+            if line == self._shown or not (self._draws or now_s >= self._next_line_s):
+                return
+            self._shown, self._next_line_s = line, now_s + LINE_EVERY_S
+        if self._draws:
+            self._draw(line, share)
+        elif line:
             self._print(line)
+
+    def _show_for_ever(self) -> None:
+        while not self._closing.wait(_DRAW_EVERY_S if self._draws else _LOOK_EVERY_S):
+            self.show()
 
     def _print(self, line: str) -> None:
         # What goes on must not end because its log is full or its reader is gone.
         with suppress(OSError, ValueError):
             self._console.print(printable(line), markup=False, emoji=False, soft_wrap=True)
 
-    def _stop_bar(self) -> None:
-        bar, self._bar = self._bar, None
-        if bar is not None:
-            bar.stop()
+    def _draw(self, line: str, share: float) -> None:
+        """Draw a bar and ``line`` below it; nothing if ``line`` is empty."""
+        picture = Table.grid()
+        if line:
+            picture.add_row(
+                ProgressBar(total=1.0, completed=share, width=min(_BAR_COLUMNS, self._console.width))
+            )
+            picture.add_row(Text(printable(line)))
+        with suppress(OSError, ValueError):
+            if self._live is None:
+                # Standard output is for results, which somebody may read while the bar is drawn.
+                live = Live(
+                    console=self._console,
+                    auto_refresh=False,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                live.start()
+                self._live = live
+            self._live.update(picture, refresh=True)

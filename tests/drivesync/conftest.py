@@ -120,9 +120,7 @@ def tree(tmp_path: Path) -> Tree:
 @pytest.fixture
 def settings(drive_emulator: DriveEmulator) -> Settings:
     """Waits so short that no test feels them."""
-    return Settings(
-        emulator_url=drive_emulator.url, access_token=TOKEN, retries=4, retry_wait_s=FIRST_WAIT_S, workers=4
-    )
+    return Settings(emulator_url=drive_emulator.url, access_token=TOKEN, retries=4, retry_wait_s=FIRST_WAIT_S)
 
 
 @pytest.fixture

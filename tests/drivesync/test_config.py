@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_defaults() -> None:
     assert Settings.from_environment({}) == Settings()
-    blank = {"DRIVE_EMULATOR_HOST": " ", "GOOGLE_OAUTH_ACCESS_TOKEN": " ", "DRIVESYNC_WORKERS": " "}
+    blank = {"DRIVE_EMULATOR_HOST": " ", "GOOGLE_OAUTH_ACCESS_TOKEN": " ", "DRIVESYNC_RETRIES": " "}
     assert Settings.from_environment(blank) == Settings()
 
 
@@ -37,7 +37,6 @@ def test_defaults() -> None:
         ),
         pytest.param("DRIVESYNC_RETRIES", "0", "retries", 0, id="no retries"),
         pytest.param("DRIVESYNC_RETRY_WAIT_S", "0.25", "retry_wait_s", 0.25, id="a short pause"),
-        pytest.param("DRIVESYNC_WORKERS", "64", "workers", 64, id="many workers"),
     ],
 )
 def test_read(name: str, text: str, attribute: str, value: object) -> None:
@@ -56,8 +55,6 @@ def test_read(name: str, text: str, attribute: str, value: object) -> None:
         pytest.param("DRIVESYNC_RETRIES", "many", id="a word"),
         pytest.param("DRIVESYNC_RETRIES", "٣", id="another script's digit"),
         pytest.param("DRIVESYNC_RETRIES", "9" * 5000, id="longer than Python reads"),
-        pytest.param("DRIVESYNC_WORKERS", "0", id="nobody works"),
-        pytest.param("DRIVESYNC_WORKERS", "65", id="too many"),
         pytest.param("DRIVESYNC_RETRY_WAIT_S", "nan", id="not a number"),
         pytest.param("DRIVESYNC_RETRY_WAIT_S", "61", id="too long"),
         pytest.param("DRIVESYNC_RETRY_WAIT_S", "soon", id="no number at all"),

@@ -77,8 +77,8 @@ def test_what_is_wrong_is_said(
 )
 def test_a_setting_that_is_wrong_is_said(new_session: Callable[..., Session], options: list[str]) -> None:
     session = new_session(max_batches=100)
-    session.variables["DRIVESYNC_WORKERS"] = "many"
-    assert "DRIVESYNC_WORKERS is 'many'" in session.supervise(*options, status=78)
+    session.variables["DRIVESYNC_RETRIES"] = "many"
+    assert "DRIVESYNC_RETRIES is 'many'" in session.supervise(*options, status=78)
     assert not session.tree.exists()
 
 

@@ -1,0 +1,82 @@
+"""What the commands have in common: their arguments, and what these stand for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from drivesync.config import DEFAULT_REMOTE, Settings, default_tree
+from drivesync.errors import NotFoundError, UsageError
+from drivesync.remotes import is_pull_only, open_remote
+from drivesync.remotes.places import DriveId, DrivePath, parse_place
+from drivesync.tree import read_tree_state, remember_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivesync.remotes.base import Remote
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+REMOTE = click.argument("remote", required=False)
+TREE = click.argument("tree", required=False, type=click.Path(path_type=Path))
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+
+REMOTE_NAMES = """\b
+REMOTE is one of
+  darknet, work/darknet                      a folder below My Drive
+  MyDrive/darknet                            the same
+  Shareddrives/NAME/darknet                  a folder of a shared drive
+  https://drive.google.com/drive/folders/ID  a folder by its address, or by its ID alone
+  /content/drive/MyDrive/darknet, ./x, ~/x   a directory of this machine
+  github:USER/REPO[@REF]                     a repository, to pull from; as any address that git takes
+"""
+
+
+def settings() -> Settings:
+    """What the environment says."""
+    return Settings.from_environment(os.environ)
+
+
+def source_of(tree: Path, given: str | None) -> str:
+    """The remote to pull from: ``given``, else what the tree remembers, else the default."""
+    state = read_tree_state(tree)
+    return given or (state.remote if state else DEFAULT_REMOTE)
+
+
+def is_drive(name: str) -> bool:
+    """Whether the remote ``name`` is in Google Drive.
+
+    Raises:
+        UsageError: it names nothing.
+    """
+    return isinstance(parse_place(name), (DrivePath, DriveId))
+
+
+def open_target(tree: Path, given: str | None, on_wait: Callable[[str], None]) -> Remote:
+    """The remote to push to, remembered from now on; enter it to use it.
+
+    Raises:
+        UsageError: ``given`` names nothing, or a place that takes nothing.
+    """
+    if given is not None and is_pull_only(given):
+        raise UsageError(f"nothing can be pushed to {given}", hint="Name a folder in Drive or a directory.")
+    return open_remote(remember_target(tree, given, DEFAULT_REMOTE), settings(), on_wait)
+
+
+def existing_tree(tree: Path | None) -> Path:
+    """``tree``, or the default one.
+
+    Raises:
+        NotFoundError: it is not there.
+    """
+    tree = tree or default_tree()
+    if not tree.is_dir():
+        raise NotFoundError(
+            f"there is no tree at {tree}",
+            hint="Name the TREE, or bring it with `python -m drivesync pull` first.",
+        )
+    return tree

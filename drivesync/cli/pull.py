@@ -1,0 +1,96 @@
+"""``pull``: a tree comes from its remote."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from drivesync.cli.arguments import AS_JSON, REMOTE, REMOTE_NAMES, TREE, settings, source_of
+from drivesync.cli.pull_report import Pulled, describe_pulled, print_pulled
+from drivesync.cli.running import interruptible
+from drivesync.config import default_tree
+from drivesync.empty_files import create_empty, find_missing
+from drivesync.errors import DrivesyncError
+from drivesync.plan import PullOptions
+from drivesync.progress import TerminalReporter
+from drivesync.pull import pull
+from drivesync.remotes import open_remote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drivesync.remotes.base import Remote
+
+
+@click.command("pull", epilog=REMOTE_NAMES)
+@REMOTE
+@TREE
+@click.option("--theirs", is_flag=True, help="Overwrite files that were changed here.")
+@click.option("--all-checkpoints", is_flag=True, help="Bring old numbered checkpoints, too.")
+@click.option("--empty-labels", is_flag=True, help="Make an empty label file for each image that has none.")
+@click.option("--dry-run", is_flag=True, help="Say what would come, and do nothing.")
+@AS_JSON
+def pull_command(
+    remote: str | None,
+    tree: Path | None,
+    *,
+    theirs: bool,
+    all_checkpoints: bool,
+    empty_labels: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Bring the folder REMOTE to TREE.
+
+    Files that are there already are not fetched again, files that were changed here are kept, nothing is ever
+    deleted. Stopped or killed, run it again: it goes on. Of a run's numbered checkpoints the newest two come.
+
+    \b
+    python -m drivesync pull                       REMOTE darknet, TREE /content/darknet or ./darknet
+    python -m drivesync pull work/darknet          another folder
+    python -m drivesync pull darknet /tmp/darknet  another place
+    python -m drivesync pull github:USER/REPO      a repository; a later push goes to darknet on Drive
+    python -m drivesync pull --dry-run             what would come, and how long that takes
+
+    REMOTE may be left out where TREE remembers it from an earlier pull or push.
+    """
+    tree = tree or default_tree()
+    options = PullOptions(theirs=theirs, all_checkpoints=all_checkpoints, dry_run=dry_run)
+    with TerminalReporter() as reporter, interruptible():
+        source = open_remote(source_of(tree, remote), settings(), reporter.note)
+        pulled = Pulled(tree, source.name, options)
+        try_pull(source, pulled, reporter)
+        if pulled.error is None and not dry_run and (empty_labels or source.pull_only):
+            _look_for_labels(pulled, create=empty_labels)
+    if as_json:
+        click.echo(json.dumps(describe_pulled(pulled)))
+    elif pulled.error is None:
+        print_pulled(pulled)
+    pulled.raise_failure()
+
+
+def try_pull(source: Remote, pulled: Pulled, reporter: TerminalReporter) -> None:
+    """Pull, and keep in ``pulled`` how it went, whatever that was."""
+    began_s = time.monotonic()
+    try:
+        with source:
+            pulled.result = pull(
+                source, pulled.tree, reporter=reporter, options=pulled.options, on_plan=pulled.add_plan
+            )
+    except (DrivesyncError, KeyboardInterrupt) as error:
+        pulled.error = error
+        pulled.result.downloaded_files, pulled.result.downloaded_bytes = reporter.done
+        pulled.result.close(source, time.monotonic() - began_s)
+
+
+def _look_for_labels(pulled: Pulled, *, create: bool) -> None:
+    """Find out which images have no label file, since GitHub's web page drops empty ones; make those on demand."""
+    try:
+        pulled.unlabelled = find_missing(pulled.tree)
+        if create:
+            pulled.labels_made = create_empty(pulled.tree, pulled.unlabelled)
+    except DrivesyncError as error:
+        pulled.error = error

@@ -1,0 +1,109 @@
+"""``status``: what a pull and a push would do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.filesize import decimal as format_size
+
+from drivesync.acceptance import find_accept
+from drivesync.cli.arguments import AS_JSON, TREE, existing_tree, settings
+from drivesync.cli.pull import try_pull
+from drivesync.cli.pull_report import (
+    Pulled,
+    describe_expected,
+    describe_pulled,
+    print_conflicts,
+    print_left,
+)
+from drivesync.cli.running import interruptible
+from drivesync.cli.words import count, print_skipped
+from drivesync.config import CHECKPOINT_PATTERNS, DEFAULT_REMOTE
+from drivesync.plan import PullOptions
+from drivesync.progress import TerminalReporter, printable
+from drivesync.remotes import open_remote
+from drivesync.status import read_status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drivesync.files import Receipt
+    from drivesync.status import TreeStatus, Unpushed
+
+
+@click.command("status")
+@TREE
+@AS_JSON
+def status_command(tree: Path | None, *, as_json: bool) -> None:
+    """Say what a pull and a push of TREE would do; nothing is moved.
+
+    \b
+    python -m drivesync status
+    python -m drivesync status /content/darknet --json
+    """
+    tree = existing_tree(tree)
+    status = read_status(tree, CHECKPOINT_PATTERNS, find_accept(), DEFAULT_REMOTE)
+    if not as_json:
+        _print_status(status, tree)
+    with TerminalReporter() as reporter, interruptible():
+        source = open_remote(status.source, settings(), reporter.note)
+        pulled = Pulled(tree, source.name, PullOptions(dry_run=True))
+        try_pull(source, pulled, reporter)
+    if as_json:
+        click.echo(json.dumps({**_describe_status(status, tree), "pull": describe_pulled(pulled)}))
+    elif pulled.error is None:
+        click.echo(
+            f"pull would bring {describe_expected(pulled)}; {pulled.result.kept_files:,} are there already"
+        )
+        print_conflicts(pulled.result)
+        print_left(pulled.result, pulled.remote)
+        print_skipped(pulled.result.skipped)
+    pulled.raise_failure()
+
+
+def _print_status(status: TreeStatus, tree: Path) -> None:
+    unfinished = "" if status.complete else ", of which not all has arrived yet"
+    click.echo(f"{tree} comes from {status.source}{unfinished}, and goes to {status.target}")
+    if status.last is not None:
+        click.echo(f"last proven safe: {_name_receipt(status.last)}")
+    fit = [unpushed for unpushed in status.unpushed if unpushed.verdict.accepted]
+    click.echo(f"push would send {count(len(fit), 'file')}")
+    for unpushed in status.unpushed:
+        click.echo(f"  {printable(_name_unpushed(unpushed))}")
+
+
+def _name_receipt(receipt: Receipt) -> str:
+    which = "" if receipt.iteration is None else f", iteration {receipt.iteration:,}"
+    at = datetime.fromtimestamp(receipt.at_s, timezone.utc).astimezone()
+    return f"{printable(receipt.path)}{which}, at {at:%Y-%m-%d %H:%M}"
+
+
+def _name_unpushed(unpushed: Unpushed) -> str:
+    verdict = unpushed.verdict
+    which = "" if verdict.iteration is None else f", iteration {verdict.iteration:,}"
+    refused = "" if verdict.accepted else f": will not be sent: {verdict.reason}"
+    return f"{unpushed.file.path} ({format_size(unpushed.file.size)}{which}){refused}"
+
+
+def _describe_status(status: TreeStatus, tree: Path) -> dict[str, Any]:
+    return {
+        "tree": str(tree),
+        "source": status.source,
+        "target": status.target,
+        "complete": status.complete,
+        "last_receipt": asdict(status.last) if status.last else None,
+        "unpushed": [
+            {
+                "path": unpushed.file.path,
+                "bytes": unpushed.file.size,
+                "iteration": unpushed.verdict.iteration,
+                "accepted": unpushed.verdict.accepted,
+                "reason": unpushed.verdict.reason,
+            }
+            for unpushed in status.unpushed
+        ],
+    }

@@ -1,0 +1,78 @@
+"""Status: how a tree stands to its remotes, as far as the tree itself can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drivesync.disk import is_same, look
+from drivesync.files import STATE_FOLDER, LocalFile, Receipt, Verdict
+from drivesync.index import Index
+from drivesync.push import find_files
+from drivesync.spool import read_receipts
+from drivesync.tree import read_tree_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from drivesync.acceptance import Accept
+
+
+@dataclass(frozen=True, slots=True)
+class Unpushed:
+    """A file that the remote is not known to hold as it is here; one that is not accepted will not be sent."""
+
+    file: LocalFile
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class TreeStatus:
+    """What a tree knows.
+
+    Attributes:
+        source: the remote that it comes from.
+        target: the remote that it goes to.
+        complete: all of the remote has arrived once, or the tree was made here.
+        unpushed: what a push would look at; sorted by path.
+        last: the newest proof that something is safe; None if there is none.
+    """
+
+    source: str
+    target: str
+    complete: bool
+    unpushed: tuple[Unpushed, ...]
+    last: Receipt | None
+
+
+def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_remote: str) -> TreeStatus:
+    """Look at ``tree``; nothing is written, and no remote is asked.
+
+    Args:
+        tree: a folder.
+        patterns: of what a push sends.
+        accept: judges each file as it is now; one that is being written is not whole.
+        default_remote: where a tree comes from and goes to that remembers nothing.
+
+    Raises:
+        LocalWriteError: what it remembers cannot be read.
+    """
+    state = read_tree_state(tree)
+    receipts = read_receipts(tree)
+    source = state.remote if state else default_remote
+    return TreeStatus(
+        source=source,
+        target=(state.target if state else "") or source,
+        complete=state is None or state.complete,
+        unpushed=tuple(_find_unpushed(tree, patterns, accept)),
+        last=receipts[-1] if receipts else None,
+    )
+
+
+def _find_unpushed(tree: Path, patterns: Sequence[str], accept: Accept) -> Iterator[Unpushed]:
+    with Index(tree if (tree / STATE_FOLDER).is_dir() else None) as index:
+        for path in find_files(tree, patterns):
+            here = look(tree, path)
+            if here is not None and not is_same(here, index.find(path)):
+                yield Unpushed(here, accept(tree, path, tree / path))
