@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -13,44 +14,122 @@ from drivesync.errors import NotAllowedError
 from drivesync.remotes import open_remote
 from drivesync.remotes.auth import find_credentials
 from drivesync.testing import TOKEN
+from drivesync.testing.repository import COMMITTED_S, Blob, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from drivesync.remotes.base import Remote
     from drivesync.testing import DriveEmulator
 
-    Open = Callable[[], Remote]
+FAST = Settings(retries=3, retry_wait_s=0.001)
 
 
-def _wants_live(config: pytest.Config) -> bool:
-    return "live" in str(config.getoption("-m"))
+class Place(Protocol):
+    """One tree that nobody else uses, and that is not there until something was put into it."""
+
+    settings: Settings
+
+    def open(self) -> Remote:
+        """The remote, each time anew; enter it."""
+
+    def put(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        """Have ``content`` at ``path``, last changed at ``COMMITTED_S``; a remote opened from now on sees it."""
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("emulator", id="Drive emulator"),
-        pytest.param("account", id="Google account", marks=pytest.mark.live),
-    ]
-)
-def open_place(request: pytest.FixtureRequest) -> Open:
-    """Opens, each time anew, one remote folder that nobody else uses and that is not there yet; enter it."""
+class WrittenPlace:
+    """A place that takes files by ``Remote.write``."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self._name = name
+        self.settings = settings
+
+    def open(self) -> Remote:
+        return open_remote(self._name, self.settings, print)
+
+    def put(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        with self.open() as remote:
+            remote.write(
+                path,
+                io.BytesIO(content),
+                size=len(content),
+                modified_s=COMMITTED_S,
+                properties={},
+                executable=executable,
+                replaces=remote.find(path),
+            )
+
+
+class GitPlace:
+    """A bare repository; every ``put`` is a commit."""
+
+    settings = FAST
+
+    def __init__(self, folder: Path) -> None:
+        self._repository = Repository(folder)
+
+    def open(self) -> Remote:
+        return open_remote(self._repository.url, FAST, print)
+
+    def put(self, path: str, content: bytes, *, executable: bool = False) -> None:
+        self._repository.commit(Blob(path.encode(), content, "100755" if executable else "100644"))
+
+
+WRITABLE = [
+    pytest.param("emulator", id="Drive emulator"),
+    pytest.param("folder", id="folder"),
+    pytest.param("account", id="Google account", marks=pytest.mark.live),
+]
+PULL_ONLY = [pytest.param("git", id="git")]
+
+
+def _make_place(kind: str, request: pytest.FixtureRequest) -> Place:
+    tmp_path: Path = request.getfixturevalue("tmp_path")
+    if kind == "folder":
+        return WrittenPlace(str(tmp_path / "remote" / "tree"), FAST)
+    if kind == "git":
+        return GitPlace(tmp_path / "repository.git")
     name = f"drivesync contract/{uuid.uuid4()}"
-    if request.param == "emulator":
+    if kind == "emulator":
         drive: DriveEmulator = request.getfixturevalue("drive_emulator")
-        settings = Settings(drive.url, TOKEN, retries=3, retry_wait_s=0.001)
-    else:
-        if not _wants_live(request.config):
-            pytest.skip("needs a real Google account: run with -m live")
-        settings = Settings.from_environment({**os.environ, "DRIVE_EMULATOR_HOST": ""})
-        try:
-            find_credentials(settings)
-        except NotAllowedError as error:
-            pytest.skip(f"{error}. {error.hint}")
-    return lambda: open_remote(name, settings, print)
+        return WrittenPlace(name, Settings(drive.url, TOKEN, retries=3, retry_wait_s=0.001))
+    if "live" not in str(request.config.getoption("-m")):
+        pytest.skip("needs a real Google account: run with -m live")
+    settings = Settings.from_environment({**os.environ, "DRIVE_EMULATOR_HOST": ""})
+    try:
+        find_credentials(settings)
+    except NotAllowedError as error:
+        pytest.skip(f"{error}. {error.hint}")
+    return WrittenPlace(name, settings)
+
+
+@pytest.fixture(params=WRITABLE + PULL_ONLY)
+def place(request: pytest.FixtureRequest) -> Place:
+    """Each kind of place."""
+    return _make_place(request.param, request)
+
+
+@pytest.fixture(params=WRITABLE)
+def writable(request: pytest.FixtureRequest) -> Place:
+    """Each kind of place that can be pushed to."""
+    return _make_place(request.param, request)
+
+
+@pytest.fixture(params=PULL_ONLY)
+def pull_only(request: pytest.FixtureRequest) -> Place:
+    """Each kind of place that cannot."""
+    return _make_place(request.param, request)
 
 
 @pytest.fixture
-def remote(open_place: Open) -> Iterator[Remote]:
-    with open_place() as entered:
+def remote(writable: Place) -> Iterator[Remote]:
+    """A remote that can be written to, entered."""
+    with writable.open() as entered:
         yield entered
+
+
+@pytest.fixture
+def open_name(place: Place) -> Callable[[str], Remote]:
+    """``open_name(name)`` is the remote of that name; enter it."""
+    return lambda name: open_remote(name, place.settings, print)
