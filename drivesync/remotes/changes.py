@@ -78,7 +78,11 @@ def take_mark(client: DriveClient, root: Root, name: str) -> str:
     if not root.direct or folder.resource_key or not (root.mine or folder.drive_id):
         return ""
     request = client.changes.getStartPageToken(driveId=folder.drive_id or None, **EVERYWHERE)
-    token = client.execute(_ACTION, "get", request)["startPageToken"]
+    try:
+        token = client.execute(_ACTION, "get", request)["startPageToken"]
+    except NotFoundError:
+        # The user is no member of the shared drive, only of the folder.
+        return ""
     above = dict(_climb(client, root)) | {folder.id: ""}
     return Mark(name, token, folder.drive_id, above).to_text()
 

@@ -30,7 +30,7 @@ from drivesync.remotes.entries import (
     order_of,
     to_value,
 )
-from drivesync.remotes.search import PARENTS_A_QUERY, Answer, Search, ask, for_queries
+from drivesync.remotes.search import PARENTS_A_QUERY, Answer, Search, ask, ask_on, for_queries
 from drivesync.remotes.shortcuts import follow, target_id
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class _Lister:
         while answer is not None:
             answered.update(parent for entry in answer.entries for parent in entry.get("parents", ()))
             yield answer.entries
-            answer = ask(self._client, search, answer.next_token) if answer.next_token else None
+            answer = ask_on(self._client, search, answer)
         if len(search.folders) > 1:
             silent = {folder.id: folder for folder in search.folders if folder.id not in answered}
             alone = _Group(tuple(silent.values()), merged=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from drivesync.errors import NotFoundError
 from drivesync.remotes.entries import FIELDS, FOLDER, SHORTCUT
 
 if TYPE_CHECKING:
@@ -24,10 +25,17 @@ FOLDERS_ONLY = f"(mimeType = '{FOLDER}' or mimeType = '{SHORTCUT}')"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page of what was found; ``next_token`` asks for the next one, and is empty on the last."""
+    """One page of what was found.
+
+    Attributes:
+        entries: what is on it.
+        next_token: asks for the next one; empty on the last.
+        drive_id: of the shared drive that was searched; empty for all that the user can see.
+    """
 
     entries: Sequence[Json]
     next_token: str
+    drive_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +64,33 @@ class Search:
         return f"({parents}){condition} and trashed = false"
 
 
-def ask(client: DriveClient, search: Search, token: str = "") -> Answer:
-    """The page of the answer that ``token`` stands for; the first one without.
+def ask(client: DriveClient, search: Search) -> Answer:
+    """The first page of the answer.
 
     Raises:
         NotFoundError: one of the folders is gone, or was never to be seen.
     """
     drive_id = search.folders[0].drive_id
-    request = client.files.list(
-        q=search.query,
-        corpora="drive" if drive_id else "user",
-        driveId=drive_id or None,
-        pageSize=_PAGE_SIZE,
-        pageToken=token or None,
-        orderBy=search.order,
-        fields=f"nextPageToken,files({search.fields})",
-        includeItemsFromAllDrives=True,
-        **EVERYWHERE,
-    )
-    keys = {folder.id: folder.resource_key for folder in search.folders if folder.resource_key}
-    answer = client.execute(search.action, "list", request, resource_keys=keys)
-    return Answer(answer.get("files", ()), answer.get("nextPageToken", ""))
+    try:
+        return _send(client, search, drive_id, "")
+    except NotFoundError:
+        if not drive_id:
+            raise
+        # A folder of a shared drive can be shared with somebody who is no member, and may not search the drive.
+        return _send(client, search, "", "")
+
+
+def ask_on(client: DriveClient, search: Search, answer: Answer) -> Answer | None:
+    """The page behind ``answer``; None if that was the last."""
+    return _send(client, search, answer.drive_id, answer.next_token) if answer.next_token else None
 
 
 def ask_all(client: DriveClient, search: Search) -> Iterator[Json]:
     """Everything that ``search`` finds."""
-    answer = ask(client, search)
-    yield from answer.entries
-    while answer.next_token:
-        answer = ask(client, search, answer.next_token)
+    answer: Answer | None = ask(client, search)
+    while answer is not None:
         yield from answer.entries
+        answer = ask_on(client, search, answer)
 
 
 def ask_by_name(
@@ -123,6 +128,23 @@ def for_queries(folders: Iterable[Folder]) -> Iterator[list[Folder]]:
         if len(some) == PARENTS_A_QUERY:
             yield by_drive.pop(folder.drive_id)
     yield from by_drive.values()
+
+
+def _send(client: DriveClient, search: Search, drive_id: str, token: str) -> Answer:
+    request = client.files.list(
+        q=search.query,
+        corpora="drive" if drive_id else "user",
+        driveId=drive_id or None,
+        pageSize=_PAGE_SIZE,
+        pageToken=token or None,
+        orderBy=search.order,
+        fields=f"nextPageToken,files({search.fields})",
+        includeItemsFromAllDrives=True,
+        **EVERYWHERE,
+    )
+    keys = {folder.id: folder.resource_key for folder in search.folders if folder.resource_key}
+    answer = client.execute(search.action, "list", request, resource_keys=keys)
+    return Answer(answer.get("files", ()), answer.get("nextPageToken", ""), drive_id)
 
 
 def _escape(name: str) -> str:

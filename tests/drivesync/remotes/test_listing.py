@@ -566,6 +566,18 @@ class TestSharedDrives:
         assert set(listed.files) == {"data/1.png", "Makefile"}
         assert remote.find("data/1.png") == listed.files["data/1.png"]
 
+    def test_a_folder_in_one_of_which_one_is_no_member(
+        self, enter: Enter, drive: Drive, list_all: ListAll
+    ) -> None:
+        paths = {f"data/{number}.png" for number in range(1500)}
+        drive_id = drive.make_shared_drive("team", *(f"darknet/{path}" for path in paths))
+        (root,) = drive.emulator.store.children(drive_id)
+        del drive.emulator.store.drives[drive_id]
+        remote = enter(f"id:{root.id}")
+        listed = list_all(remote)
+        assert set(listed.files) == paths
+        assert remote.find("data/7.png") == listed.files["data/7.png"]
+
     def test_a_shortcut_into_one(self, remote: DriveRemote, drive: Drive, list_all: ListAll) -> None:
         drive_id = drive.make_shared_drive("team", "images/1.png")
         drive.add("darknet/data", "own")
