@@ -7,12 +7,11 @@ written to.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -29,10 +28,11 @@ from drivesync.errors import (
     TransientError,
 )
 from drivesync.files import STATE_FOLDER, Page, RemoteFile, RemoteFolder, Skipped, refuse_name
+from drivesync.remotes.hashing import HashSink
 from drivesync.remotes.mount import FileSystem, translate_os_errors
 from drivesync.remotes.placing import Content, is_part, place
 from drivesync.remotes.repeats import Repeats
-from drivesync.remotes.seen import ROOT_ID, revision_of, see, to_file
+from drivesync.remotes.seen import ROOT_ID, revision_of, see, see_file, to_file
 from drivesync.remotes.usage import Usage
 
 if TYPE_CHECKING:
@@ -287,26 +287,23 @@ class FolderRemote:
         return again(self._read_whole_once, path, id_)
 
     def _read_whole_once(self, path: str, id_: str) -> RemoteFile | None:
-        action = f"looking at {path}"
         try:
-            root = self._call(action, partial(self._system.resolve, self._root))
-            seen = self._call(action, partial(see, self._system, root, root / id_))
+            found = self._call(f"looking at {path}", partial(see_file, self._system, self._root, id_))
         except NotFoundError:
             return None
-        if isinstance(seen, str) or stat.S_ISDIR(seen.status.st_mode):
+        if found is None:
             return None
-        file = to_file(path, seen)
-        sink = _HashSink()
+        file = to_file(path, found[1])
+        sink = HashSink()
         self.read(file, sink)
-        return replace(file, md5=sink.md5.hexdigest(), sha256=sink.sha256.hexdigest())
+        return sink.fill(file)
 
     def _check(self, file: RemoteFile) -> Path:
         """Where ``file`` is, provided that it is still what it was."""
-        root = self._system.resolve(self._root)
-        seen = see(self._system, root, root / file.id)
-        if isinstance(seen, str) or revision_of(seen.status) != file.revision_id:
+        found = see_file(self._system, self._root, file.id)
+        if found is None or revision_of(found[1].status) != file.revision_id:
             raise MovedError(f"reading {file.path}: it has changed since it was listed")
-        return root / seen.id
+        return found[0] / found[1].id
 
     def _call(self, action: str, work: Callable[[], Result]) -> Result:
         """``work()``, repeated where that may help, its errors translated."""
@@ -351,16 +348,6 @@ class _Source:
         if descriptor is not None:
             with suppress(OSError):
                 self._system.close(descriptor)
-
-
-class _HashSink:
-    def __init__(self) -> None:
-        self.md5 = hashlib.md5(usedforsecurity=False)
-        self.sha256 = hashlib.sha256()
-
-    def write(self, block: bytes) -> None:
-        self.md5.update(block)
-        self.sha256.update(block)
 
 
 def _to_entry(folder: _Folder, path: str, seen: Seen) -> Entry:

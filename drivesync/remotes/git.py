@@ -7,7 +7,6 @@ has any effect here.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 import threading
@@ -30,6 +29,7 @@ from drivesync.remotes.git_tree import (
     to_entries,
     to_pages,
 )
+from drivesync.remotes.hashing import HashSink
 from drivesync.remotes.repeats import Repeats
 from drivesync.remotes.usage import Usage
 
@@ -146,9 +146,9 @@ class GitRemote:
             return None
         if file is None:
             return None
-        sink = _HashSink()
+        sink = HashSink()
         self.read(file, sink)
-        return replace(file, md5=sink.md5.hexdigest(), sha256=sink.sha256.hexdigest())
+        return sink.fill(file)
 
     def renew(self, file: RemoteFile) -> RemoteFile | None:
         """See ``Remote.renew``; unpacks the whole file for its checksum."""
@@ -262,13 +262,3 @@ class GitRemote:
 
     def _say(self, progress: str) -> None:
         self._progress = progress
-
-
-class _HashSink:
-    def __init__(self) -> None:
-        self.md5 = hashlib.md5(usedforsecurity=False)
-        self.sha256 = hashlib.sha256()
-
-    def write(self, block: bytes) -> None:
-        self.md5.update(block)
-        self.sha256.update(block)

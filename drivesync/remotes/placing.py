@@ -95,7 +95,13 @@ def _make_folders(system: FileSystem, root: Path, names: list[str]) -> Path:
     system.make_folder(root)
     real_root = folder = system.resolve(root)
     for name in names:
-        system.make_folder(folder / name)
+        try:
+            system.make_folder(folder / name)
+        except FileExistsError as error:
+            raise RemoteError(
+                f"a file is where the folder {name} should be, in {folder}",
+                hint="Move that file away and run the same command again.",
+            ) from error
         folder = system.resolve(folder / name)
         if not folder.is_relative_to(real_root):
             raise RemoteError(

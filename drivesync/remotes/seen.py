@@ -71,6 +71,20 @@ def see(system: FileSystem, root: Path, place: Path) -> Seen | str:
     )
 
 
+def see_file(system: FileSystem, folder: Path, path: str) -> tuple[Path, Seen] | None:
+    """The tree's root without links, and the file that ``path``, relative to ``folder``, leads to in it.
+
+    None if it leads to something else, or out of the tree.
+
+    Raises:
+        OSError: the system cannot tell, or there is nothing.
+    """
+    root = system.resolve(folder)
+    above, _, name = path.rpartition("/")
+    seen = see(system, root, system.resolve(root / above) / name)
+    return None if isinstance(seen, str) or stat.S_ISDIR(seen.status.st_mode) else (root, seen)
+
+
 def revision_of(status: os.stat_result) -> str:
     """Names a content by size and mtime, as make and rsync do it.
 
