@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 
     from drivesync.config import Settings
     from drivesync.remotes.base import Sink
+    from drivesync.remotes.streams import Answer
 
 Result = TypeVar("Result")
+Response = TypeVar("Response", "Answer", "BaseHTTPResponse")
 
 _GOOGLE_URL = "https://www.googleapis.com"
 _MEDIA = "alt=media&acknowledgeAbuse=false&supportsAllDrives=true"
@@ -181,14 +183,16 @@ class DriveClient:
             TransientError: still failing after all repeats.
             RemoteError: repeating would not help.
         """
-        url = f"{self._transport.base_url}/drive/v3/files/{quote(file_id, safe='')}?{_MEDIA}"
+        path = f"/drive/v3/files/{quote(file_id, safe='')}?{_MEDIA}"
         headers = {"accept-encoding": "identity"}
         if resource_key:
             headers |= resource_keys_header({file_id: resource_key})
         budget = Budget(self._settings.retries)
 
-        def send(headers: Mapping[str, str]) -> BaseHTTPResponse:
-            return self.send(action, "download", "GET", url, headers, preload_content=False)
+        def send(headers: Mapping[str, str]) -> Answer:
+            return self.send(
+                action, "download", headers, lambda transport, headers: transport.stream(path, headers)
+            )
 
         read = MediaRead(action, send, headers, sink, first, last, size_bytes, budget)
         self._repeat(read.attempt, budget)
@@ -212,14 +216,16 @@ class DriveClient:
         self,
         action: str,
         kind: str,
-        method: str,
-        url: str,
         headers: Mapping[str, str],
-        body: str | bytes | None = None,
-        *,
-        preload_content: bool = True,
-    ) -> BaseHTTPResponse:
-        """Send one request in its turn, with a token that holds; whoever knows that it is refused, hears it first.
+        go: Callable[[Transport, Mapping[str, str]], Response],
+    ) -> Response:
+        """Send one request in its turn, and with a token that holds.
+
+        Args:
+            action: for messages.
+            kind: one of usage.py's.
+            headers: the request's own.
+            go: sends it with these headers.
 
         Raises:
             RateLimitedError: Drive asks to be asked more slowly.
@@ -232,20 +238,19 @@ class DriveClient:
             if self._closing.is_set():
                 raise TransientError(f"{action}: stopped")
             self.usage.count(kind)
-            response = self._transport.request(
-                method, url, body=body, headers=authorized, preload_content=preload_content
-            )
+            response = go(self._transport, authorized)
             status = response.status
             if status in _MAY_BE_RATE:
                 error = translate_answer(action, status, response.headers, response.data)
                 if isinstance(error, RateLimitedError):
-                    self._pacer.refused(sent_s, error.retry_after_s)
+                    self._pacer.refused(sent_s, units, error.retry_after_s)
+                    response.close()
                     raise error
             if status < 500:
                 self._pacer.taken(units)
             if status != 401 or is_renewed:
                 return response
-            response.drain_conn()
+            response.close()
             self._authorization.renew(token)
             self.usage.count_retry()
             is_renewed = True
@@ -270,7 +275,12 @@ class Line:
         """See httplib2.Http.request."""
         # What an upload costs is paid when its session is made; what goes to the session is no edit of its own.
         kind = "other" if "upload_id=" in uri else self._kind
-        response = self._client.send(self._action, kind, method, uri, headers or {}, body)
+        response = self._client.send(
+            self._action,
+            kind,
+            headers or {},
+            lambda transport, headers: transport.request(method, uri, body=body, headers=headers),
+        )
         answer = httplib2.Response({name.lower(): value for name, value in response.headers.items()})
         answer.status, answer.reason = response.status, response.reason
         answer["status"] = str(response.status)

@@ -12,13 +12,11 @@ from drivesync.remotes.translate import translate_answer, translate_errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from urllib3 import BaseHTTPResponse
-
     from drivesync.remotes.base import Sink
     from drivesync.remotes.retrying import Budget
+    from drivesync.remotes.streams import Answer
 
 _BLOCK_BYTES = 256 << 10
-_DRAINED_BYTES = 64 << 10
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", re.ASCII)
 
 
@@ -38,7 +36,7 @@ class MediaRead:
     """
 
     action: str
-    send: Callable[[Mapping[str, str]], BaseHTTPResponse]
+    send: Callable[[Mapping[str, str]], Answer]
     headers: Mapping[str, str]
     sink: Sink
     at: int
@@ -64,9 +62,9 @@ class MediaRead:
             finally:
                 if self.at > begun_at:
                     self.budget.refill()
-                _settle(response)
+                response.close()
 
-    def _check(self, response: BaseHTTPResponse) -> tuple[int, int]:
+    def _check(self, response: Answer) -> tuple[int, int]:
         """The byte after the last that is to be taken from the answer, and how many to skip before the first."""
         if response.status == 206:
             match = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
@@ -92,12 +90,12 @@ class MediaRead:
             raise MovedError(f"{self.action}: it is {size_bytes} bytes long now")
         self.size_bytes = size_bytes
 
-    def _copy(self, response: BaseHTTPResponse, ends_at: int, skipped: int) -> None:
+    def _copy(self, response: Answer, ends_at: int, skipped: int) -> None:
         while self.at < ends_at:
             wanted = min(skipped or ends_at - self.at, _BLOCK_BYTES)
             # The sink's errors are its own, so only the reading is translated.
             with translate_errors(self.action):
-                block = response.read(wanted, decode_content=False)
+                block = response.read(wanted)
             if not block:
                 raise TransientError(f"{self.action}: the connection ended {ends_at - self.at} bytes early")
             if skipped:
@@ -105,12 +103,3 @@ class MediaRead:
             else:
                 self.sink.write(block)
                 self.at += len(block)
-
-
-def _settle(response: BaseHTTPResponse) -> None:
-    """Give the connection back; one with much left to read is closed."""
-    left = response.length_remaining
-    if left is not None and left <= _DRAINED_BYTES and not response.closed:
-        response.drain_conn()
-    else:
-        response.close()

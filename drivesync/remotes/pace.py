@@ -110,7 +110,7 @@ class Pace:
         # What the last answers were:
         self._refused_share = 0.0
         self._refused_in_a_row = 0
-        self._noise = 0.0
+        self._noise = self._known_noise = 0.0
 
     def reserve(self, now_s: float, units: int) -> float:
         """When a request that costs so many quota units may go out: now or later, in the order of asking."""
@@ -146,7 +146,7 @@ class Pace:
             self._noise *= 1 - _NOISE_MEMORY
         self._climb(now_s)
 
-    def refuse(self, sent_s: float, now_s: float, retry_after_s: float = 0.0) -> None:
+    def refuse(self, sent_s: float, now_s: float, units: int, retry_after_s: float = 0.0) -> None:
         """A request was refused for its rate; those that were on their way with it tell nothing new."""
         if retry_after_s > 0:
             self._paused_until_s = max(self._paused_until_s, now_s + retry_after_s)
@@ -161,7 +161,7 @@ class Pace:
         if self._per_s == math.inf and is_certain:
             self._guess(now_s)
         elif is_certain or (self._per_s > self._measured_per_s and self._noise < _NOISY):
-            self._measure(now_s, is_certain=is_certain)
+            self._measure(now_s, units, is_certain=is_certain)
 
     def _cost(self, units: int) -> float:
         return float(units) if self._in_units else 1.0
@@ -184,7 +184,7 @@ class Pace:
             self._measured_per_s, self._in_units = max(self._taken, 1) / passed_s, False
         self._start_over(now_s, _CUSHION_S)
 
-    def _measure(self, now_s: float, *, is_certain: bool) -> None:
+    def _measure(self, now_s: float, units: int, *, is_certain: bool) -> None:
         """The limit was met, and before it at ``_met_at_s``: what was taken in between is its rate."""
         passed_s = now_s - self._met_at_s
         if self._taken_cost == 0:
@@ -192,15 +192,18 @@ class Pace:
             self._probe_pause_s = min(max(self._probe_pause_s * 2, self._first_pause_s), _LONGEST_PAUSE_S)
             self._start_over(now_s, self._probe_pause_s)
             return
-        known = self._measured_per_s
-        if self._is_tight and passed_s > 0:
-            rate_per_s = self._taken_cost / passed_s / (1 - self._noise)
-            # One that came by chance must not undo much.
-            self._measured_per_s = min(
-                rate_per_s if is_certain else max(rate_per_s, known * _BELOW), self._per_s
-            )
-        elif is_certain:
-            self._measured_per_s = self._per_s * _LEAST_KEPT
+        if is_certain:
+            # Chance had no part in it, so nothing was learned of chance. One request more than was taken might just
+            # have fitted in; to ask too fast is found out soon, to ask too slowly is not.
+            self._noise = self._known_noise
+            self._taken_cost += self._cost(units)
+        rate_per_s = self._taken_cost / passed_s / (1 - self._noise) if passed_s > 0 else math.inf
+        if not self._is_tight:
+            rate_per_s = self._per_s * _LEAST_KEPT if is_certain else self._measured_per_s
+        elif not is_certain:
+            # What came by chance after all must not undo much.
+            rate_per_s = max(rate_per_s, self._measured_per_s * _BELOW)
+        self._measured_per_s = min(rate_per_s, self._per_s)
         self._start_over(now_s, _CUSHION_S)
 
     def _start_over(self, now_s: float, pause_s: float) -> None:
@@ -210,6 +213,7 @@ class Pace:
         self._met_at_s = self._climbed_at_s = now_s
         self._taken_cost = 0.0
         self._is_tight = True
+        self._known_noise = self._noise
         self._refused_share, self._refused_in_a_row = 0.0, 0
         self.epoch += 1
 

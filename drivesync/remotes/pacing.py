@@ -62,11 +62,11 @@ class Pacer:
             self._pace.take(self._clock(), units)
             self._tell_if_changed(epoch)
 
-    def refused(self, sent_s: float, retry_after_s: float = 0.0) -> None:
+    def refused(self, sent_s: float, units: int, retry_after_s: float = 0.0) -> None:
         """A request that went out at ``sent_s`` was refused for its rate; for ``retry_after_s`` no other goes out."""
         with self._lock:
             epoch = self._pace.epoch
-            self._pace.refuse(sent_s, self._clock(), retry_after_s)
+            self._pace.refuse(sent_s, self._clock(), units, retry_after_s)
             self._tell_if_changed(epoch)
 
     def stop(self) -> None:

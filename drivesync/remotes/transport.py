@@ -1,8 +1,8 @@
-"""HTTP by urllib3: connections that are kept, the proxies and certificates of the environment, and a prompt end.
+"""HTTP: connections that are kept, the proxies and certificates of the environment, and a prompt end.
 
-Everything goes this way, the bytes of files and what Google's client sends. What the environment says of the network
-is heeded as by requests and curl: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (an emulator is asked directly,
-whatever they say), and SSL_CERT_FILE and SSL_CERT_DIR for an authority of one's own.
+Everything goes this way: what Google's client sends by urllib3, the bytes of files by ``Streams``. What the
+environment says of the network is heeded as by requests and curl: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (an
+emulator is asked directly, whatever they say), and SSL_CERT_FILE and SSL_CERT_DIR for an authority of one's own.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ import certifi
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ProxySchemeUnknown
-from urllib3.util import make_headers, parse_url
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, make_headers, parse_url
 
 from drivesync.errors import SettingsError
+from drivesync.remotes.streams import Answer, Streams, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 64
 """So many are kept open to one host; more can be used, and are closed after each request."""
 
-_TIMEOUT = urllib3.Timeout(connect=15.0, read=60.0)
+_CONNECT_S = 15.0
+_READ_S = 60.0
 _BLOCK_BYTES = 256 << 10
 """Sent in one step. The time-out is for a step, so that a slow line may take its time for a large body."""
 
@@ -54,16 +56,18 @@ class Transport:
         self.base_url = base_url
         self._proxies = urllib.request.getproxies() if by_proxy else {}
         self._sockets = _Sockets()
+        self._tls = _tls_context(self._sockets)
         self._options: dict[str, Any] = {
             "maxsize": MOST_CONNECTIONS,
             "blocksize": _BLOCK_BYTES,
-            "timeout": _TIMEOUT,
+            "timeout": urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
             "retries": False,
-            "ssl_context": _tls_context(self._sockets),
+            "ssl_context": self._tls,
         }
         self._pools: dict[str, HTTPConnectionPool] = {}
         self._lock = threading.Lock()
-        self._pool(base_url)
+        self._proxy = self._proxy_of(base_url)
+        self._streams = Streams(self._connect, urlsplit(base_url).netloc, MOST_CONNECTIONS)
 
     def request(
         self,
@@ -72,13 +76,11 @@ class Transport:
         *,
         body: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        preload_content: bool = True,
         **_options: object,
     ) -> urllib3.BaseHTTPResponse:
         """Send one request, once. Redirections are answers like any others.
 
-        Of a response without ``preload_content`` the caller reads or closes the body. (Google's log-in passes
-        options of its own, which mean nothing here.)
+        Google's log-in passes options of its own, which mean nothing here.
 
         Raises:
             urllib3.exceptions.HTTPError: no answer came.
@@ -93,8 +95,16 @@ class Transport:
             retries=False,
             redirect=False,
             assert_same_host=False,
-            preload_content=preload_content,
         )
+
+    def stream(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Send a GET for ``path`` below ``base_url``; the answer's body is to be read, and closed.
+
+        Raises:
+            OSError: no answer came.
+            http.client.HTTPException: what came is no HTTP.
+        """
+        return self._streams.get(path, headers)
 
     def cut(self) -> None:
         """Break all connections, those just being made too, and make no others."""
@@ -103,6 +113,7 @@ class Transport:
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._sockets.cut()
+        self._streams.close()
         with self._lock:
             for pool in self._pools.values():
                 pool.close()
@@ -117,26 +128,62 @@ class Transport:
     def _make_pool(self, origin: str) -> HTTPConnectionPool:
         manager: urllib3.PoolManager
         if proxy := self._proxy_of(origin):
-            try:
-                user = unquote(parse_url(proxy).auth or "")
-                headers = make_headers(proxy_basic_auth=user) if user else None
-                manager = urllib3.ProxyManager(proxy, proxy_headers=headers, **self._options)
-            except (ProxySchemeUnknown, urllib3.exceptions.LocationParseError):
-                raise SettingsError(
-                    "the proxy that the environment names cannot be used",
-                    hint="Set HTTPS_PROXY to http://HOST:PORT, or unset it.",
-                ) from None
+            manager = urllib3.ProxyManager(proxy.url, proxy_headers=_login(proxy), **self._options)
         else:
             manager = urllib3.PoolManager(**self._options)
         manager.pool_classes_by_scheme = _pool_classes(self._sockets)
         return manager.connection_from_url(origin)
 
-    def _proxy_of(self, origin: str) -> str:
+    def _proxy_of(self, origin: str) -> Url | None:
+        """The proxy on the way to ``origin``."""
         parts = urlsplit(origin)
-        proxy = self._proxies.get(parts.scheme) or self._proxies.get("all", "")
-        if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
-            return ""
-        return proxy if "://" in proxy else f"http://{proxy}"
+        text = self._proxies.get(parts.scheme) or self._proxies.get("all", "")
+        if not text or urllib.request.proxy_bypass(parts.netloc):
+            return None
+        try:
+            proxy = parse_url(text if "://" in text else f"http://{text}")
+        except LocationParseError:
+            proxy = Url()
+        if proxy.scheme != "http" or not proxy.host:
+            # Their user and password stay out of the message.
+            raise SettingsError(
+                f"the proxy that the environment names for {parts.scheme}:// cannot be used",
+                hint=f"Set {parts.scheme.upper()}_PROXY to http://HOST:PORT, or unset it.",
+            )
+        return proxy
+
+    def _connect(self) -> socket.socket:
+        """A connection to ``base_url``, through the proxy if there is one, and with TLS if it is https."""
+        parts = urlsplit(self.base_url)
+        host = parts.hostname or ""
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        first = (self._proxy.host or "", self._proxy.port or 80) if self._proxy else (host, port)
+        connected = self._sockets.connect(*first, _CONNECT_S)
+        try:
+            if self._proxy:
+                _open_tunnel(connected, f"{host}:{port}", _login(self._proxy))
+            if parts.scheme == "https":
+                connected = self._tls.wrap_socket(connected, server_hostname=host)
+            connected.settimeout(_READ_S)
+        except BaseException:
+            connected.close()
+            raise
+        return connected
+
+
+def _login(proxy: Url) -> dict[str, str]:
+    """The header that carries the user and password of a proxy's address, if it has any."""
+    return dict(make_headers(proxy_basic_auth=unquote(proxy.auth))) if proxy.auth else {}
+
+
+def _open_tunnel(connected: socket.socket, address: str, headers: Mapping[str, str]) -> None:
+    """Have a proxy connect to ``address`` (RFC 9110, 9.3.6)."""
+    lines = [f"CONNECT {address} HTTP/1.1", f"host: {address}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    connected.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    status, _headers = Wire(connected).read_head()
+    if not 200 <= status < 300:
+        raise ConnectionAbortedError(errno.ECONNABORTED, f"the proxy answered {status}")
 
 
 class _Sockets:
