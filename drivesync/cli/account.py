@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SCOPE = "https://www.googleapis.com/auth/"
 
 
-@click.command("login")
+@click.command("login", short_help="Log in to Google.")
 @click.argument("client_file", required=False, type=click.Path(path_type=Path))
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no window.")
 def login_command(client_file: Path | None, *, no_browser: bool) -> None:
@@ -52,7 +52,7 @@ def login_command(client_file: Path | None, *, no_browser: bool) -> None:
     click.echo(str(done))
 
 
-@click.command("logout")
+@click.command("logout", short_help="Forget that login.")
 def logout_command() -> None:
     """Forget the login that `login` has kept on this machine.
 
@@ -64,7 +64,7 @@ def logout_command() -> None:
     click.echo(logout(settings()))
 
 
-@click.command("whoami")
+@click.command("whoami", short_help="Whose Drive it is, and who says so.")
 @AS_JSON
 def whoami_command(*, as_json: bool) -> None:
     """Say whose Drive it is, what the credentials are allowed, and where they came from.

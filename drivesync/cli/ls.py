@@ -27,7 +27,7 @@ _SIZE_COLUMNS = 9
 _TIME_COLUMNS = 16
 
 
-@click.command("ls", epilog=REMOTE_NAMES)
+@click.command("ls", short_help="List what a remote holds.", epilog=REMOTE_NAMES)
 @REMOTE
 @click.argument("path", required=False)
 @click.option("--folders", is_flag=True, help="One line for each folder: what lies directly in it.")
@@ -85,7 +85,9 @@ def _show_folder(folder: Folder, *, as_json: bool) -> None:
         click.echo(json.dumps(described))
         return
     files = count(len(folder.files), "file")
-    click.echo(f"{format_size(folder.size_bytes):>{_SIZE_COLUMNS}}  {files:>14}  {printable(folder.path)}/")
+    click.echo(
+        f"{format_size(folder.size_bytes):>{_SIZE_COLUMNS}}  {files:>14}  {printable(folder.path or '.')}/"
+    )
 
 
 def _describe_entry(entry: RemoteFile | Skipped) -> dict[str, Any]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from drivesync.remotes.base import Remote
 
 
-@click.command("pull", epilog=REMOTE_NAMES)
+@click.command("pull", short_help="Bring a tree from its remote.", epilog=REMOTE_NAMES)
 @REMOTE
 @TREE
 @click.option("--theirs", is_flag=True, help="Overwrite files that were changed here.")

@@ -144,18 +144,21 @@ def print_left(result: PullResult, remote: str) -> None:
         )
 
 
-def describe_expected(pulled: Pulled) -> str:
+def print_expected(pulled: Pulled) -> None:
     """What would come, and how long that takes at least."""
     result = pulled.result
-    said = f"{count(result.planned_files, 'file')} ({format_size(result.planned_bytes)})"
-    if pulled.expected_s and pulled.expected_s >= 1.0:
-        said += f", in {format_duration(pulled.expected_s)} or more by the quota of a new Drive project"
-    return said
+    click.echo(
+        f"pull would bring {count(result.planned_files, 'file')} ({format_size(result.planned_bytes)}) to "
+        f"{pulled.tree}, {result.kept_files:,} are there already"
+    )
+    if pulled.expected_s is not None and pulled.expected_s >= 1.0:
+        click.echo(
+            f"by the quota of a new Drive project that takes {format_duration(pulled.expected_s)} at least"
+        )
 
 
 def _print_plan(pulled: Pulled) -> None:
-    click.echo(f"pull would bring {describe_expected(pulled)} to {pulled.tree}")
-    click.echo(f"{pulled.result.kept_files:,} are there already")
+    print_expected(pulled)
     print_some(
         "to come",
         [f"{format_size(file.size):>9}  {file.path}" for file in _in_order(pulled.files)],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from drivesync.push import PushResult
 
 
-@click.command("push", epilog=REMOTE_NAMES)
+@click.command("push", short_help="Send checkpoints, and verify them.", epilog=REMOTE_NAMES)
 @TREE
 @REMOTE
 @AS_JSON
@@ -57,7 +57,7 @@ def push_command(tree: Path | None, remote: str | None, *, as_json: bool) -> Non
     result.raise_failure()
 
 
-@click.command("watch", epilog=REMOTE_NAMES)
+@click.command("watch", short_help="Push checkpoints as they are written.", epilog=REMOTE_NAMES)
 @TREE
 @REMOTE
 @click.option(

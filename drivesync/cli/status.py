@@ -15,9 +15,9 @@ from drivesync.cli.arguments import AS_JSON, TREE, existing_tree, settings
 from drivesync.cli.pull import try_pull
 from drivesync.cli.pull_report import (
     Pulled,
-    describe_expected,
     describe_pulled,
     print_conflicts,
+    print_expected,
     print_left,
 )
 from drivesync.cli.running import interruptible
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from drivesync.status import TreeStatus, Unpushed
 
 
-@click.command("status")
+@click.command("status", short_help="What a pull and a push would do.")
 @TREE
 @AS_JSON
 def status_command(tree: Path | None, *, as_json: bool) -> None:
@@ -56,9 +56,7 @@ def status_command(tree: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**_describe_status(status, tree), "pull": describe_pulled(pulled)}))
     elif pulled.error is None:
-        click.echo(
-            f"pull would bring {describe_expected(pulled)}; {pulled.result.kept_files:,} are there already"
-        )
+        print_expected(pulled)
         print_conflicts(pulled.result)
         print_left(pulled.result, pulled.remote)
         print_skipped(pulled.result.skipped)
@@ -66,8 +64,11 @@ def status_command(tree: Path | None, *, as_json: bool) -> None:
 
 
 def _print_status(status: TreeStatus, tree: Path) -> None:
-    unfinished = "" if status.complete else ", of which not all has arrived yet"
-    click.echo(f"{tree} comes from {status.source}{unfinished}, and goes to {status.target}")
+    click.echo(f"tree: {tree}{'' if status.complete else ', of which not all has arrived yet'}")
+    if status.source == status.target:
+        click.echo(f"remote: {status.source}")
+    else:
+        click.echo(f"remote: {status.source} to pull from, {status.target} to push to")
     if status.last is not None:
         click.echo(f"last proven safe: {_name_receipt(status.last)}")
     fit = [unpushed for unpushed in status.unpushed if unpushed.verdict.accepted]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from drivesync.verify import VerifyResult
 
 
-@click.command("verify", epilog=REMOTE_NAMES)
+@click.command("verify", short_help="Compare every file with the remote's.", epilog=REMOTE_NAMES)
 @REMOTE
 @TREE
 @AS_JSON
