@@ -2,7 +2,7 @@
 
 The log (https://developers.google.com/workspace/drive/api/guides/manage-changes) tells of each file its last change,
 with no word of where it was before, and nothing of what lies in a folder that was moved. So only files are followed;
-whatever concerns a folder of the tree, or one above it, can be told only by a new listing.
+a folder of the tree, or above it, that is not where it was can be told only by a new listing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Mark:
         name: of the remote.
         token: Drive's name for the moment.
         drive_id: of the shared drive that the tree lies in; empty for My Drive.
-        above: the tree's own folder and those above it, each with the name that leads on from it to the tree.
+        above: the ids of the tree's own folder and of those above it, each with the name that leads on from it to
+            the tree. The name is empty for the tree's own, and for all where the tree was named by its id: where
+            such a tree lies means nothing.
     """
 
     name: str
@@ -124,18 +126,28 @@ class _Log:
                 raise StaleMarkError("the shared drive has changed")
             return
         file_id, file = change["fileId"], change.get("file")
-        if file_id in self._folders or file_id in self._mark.above:
-            raise StaleMarkError("a folder of the tree has changed")
+        if file is not None and (change.get("removed") or file.get("trashed")):
+            file = None
+        if file_id in self._mark.above or file_id in self._folders:
+            if file is None or not self._is_in_place(file):
+                raise StaleMarkError("a folder of the tree is not where it was")
+            return
         self._gone.add(file_id)
-        self._entries.pop(file_id, None)
-        if file is not None and not change.get("removed") and not file.get("trashed"):
-            self._entries[file_id] = list(self._place(file))
+        self._entries[file_id] = [] if file is None else list(self._place(file))
+
+    def _is_in_place(self, folder: Json) -> bool:
+        """Whether a folder of the tree, or above it, is where it was: shared, starred or otherwise touched, no more."""
+        folder_id, parents, above = folder["id"], folder.get("parents", ()), self._mark.above
+        if folder_id in above:
+            # Nothing is above the top, and nobody asks where a tree lies that has an id.
+            return not parents or not any(above.values()) or folder["name"] in map(above.get, parents)
+        paths = (join(self._folders[parent], folder["name"]) for parent in parents if parent in self._folders)
+        return self._folders[folder_id] in paths
 
     def _place(self, file: Json) -> Iterator[RemoteFile | Skipped]:
         name = file["name"]
         for parent in file.get("parents", ()):
             if is_folder(file) or is_shortcut(file):
-                # Only an empty name leads on from the tree's own folder and from those of a tree that has an id.
                 if parent in self._folders or self._mark.above.get(parent) == name:
                     raise StaleMarkError(f"there is a folder or shortcut {name!r} that was not listed")
             elif parent in self._folders:

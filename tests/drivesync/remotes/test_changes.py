@@ -74,6 +74,10 @@ def move(path: str, to: str) -> Change:
     return lambda drive: drive.change(drive.id_of(path), Metadata(), to=drive.id_of(to))
 
 
+def touch(path: str) -> Change:
+    return lambda drive: drive.change(drive.id_of(path), Metadata(starred=True))
+
+
 def update(drive: Drive) -> None:
     with drive.emulator.locked() as store:
         store.update(drive.emulator.put("darknet/Makefile", b"x"), Metadata(), Content.of(b"changed"))
@@ -100,6 +104,9 @@ FOLLOWED = [
     pytest.param(lambda drive: drive.add("elsewhere", "b"), id="a file elsewhere"),
     pytest.param(lambda drive: drive.add_folder("elsewhere/folder"), id="a folder elsewhere"),
     pytest.param(lambda drive: drive.add_folder("darknet 2"), id="a folder beside the tree"),
+    pytest.param(touch("darknet/data"), id="a folder is touched"),
+    pytest.param(touch("darknet"), id="the tree's own folder is touched"),
+    pytest.param(touch(""), id="My Drive is touched"),
     pytest.param(
         lambda drive: drive.add_other("elsewhere", "x", SHORTCUT, target_id=drive.id_of("darknet")),
         id="a shortcut elsewhere",
@@ -150,25 +157,37 @@ def test_told_only_by_a_new_listing(
         kept.follow()
 
 
-@pytest.mark.parametrize("name", ["a/b/darknet", "id:ROOT"])
 @pytest.mark.parametrize(
-    "change",
+    ("change", "is_stale_by_path", "is_stale_by_id"),
     [
-        pytest.param(lambda drive: drive.trash("a"), id="in the trash"),
-        pytest.param(rename("a", "other"), id="renamed"),
-        pytest.param(move("a/b", "elsewhere"), id="moved"),
+        pytest.param(lambda drive: drive.trash("a"), True, True, id="in the trash"),
+        pytest.param(lambda drive: drive.delete("a"), True, True, id="deleted"),
+        pytest.param(rename("a", "other"), True, False, id="renamed"),
+        pytest.param(move("a/b", "elsewhere"), True, False, id="moved"),
+        pytest.param(touch("a"), False, False, id="touched"),
     ],
 )
 def test_a_folder_above_the_tree_is_changed(
-    enter: Enter, drive: Drive, list_all: ListAll, name: str, change: Change
+    enter: Enter,
+    drive: Drive,
+    list_all: ListAll,
+    change: Change,
+    *,
+    is_stale_by_path: bool,
+    is_stale_by_id: bool,
 ) -> None:
     drive.add("a/b/darknet", "file")
     drive.add("elsewhere", "file")
-    kept = Kept(enter(name.replace("ROOT", drive.id_of("a/b/darknet"))), list_all)
-    kept.follow()
+    by_path = Kept(enter("a/b/darknet"), list_all)
+    by_id = Kept(enter(f"id:{drive.id_of('a/b/darknet')}"), list_all)
     change(drive)
-    with pytest.raises(StaleMarkError):
-        kept.follow()
+    for kept, is_stale in ((by_path, is_stale_by_path), (by_id, is_stale_by_id)):
+        if is_stale:
+            with pytest.raises(StaleMarkError):
+                kept.follow()
+        else:
+            kept.follow()
+            kept.check()
 
 
 def test_nothing_changed_costs_one_request_and_it_is_the_first(
