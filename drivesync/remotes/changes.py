@@ -146,20 +146,23 @@ class _Log:
 
     def _place(self, file: Json) -> Iterator[RemoteFile | Skipped]:
         name = file["name"]
+        leads_on = is_folder(file) or is_shortcut(file)
         for parent in file.get("parents", ()):
-            if is_folder(file) or is_shortcut(file):
-                if parent in self._folders or self._mark.above.get(parent) == name:
+            path = join(self._folders[parent], name) if parent in self._folders else None
+            if path == STATE_FOLDER:
+                continue
+            if leads_on:
+                if path is not None or self._mark.above.get(parent) == name:
                     raise StaleMarkError(f"there is a folder or shortcut {name!r} that was not listed")
-            elif parent in self._folders:
-                path = join(self._folders[parent], name)
-                if path == STATE_FOLDER:
-                    continue
-                if reason := refuse_name(name):
-                    yield Skipped(path, reason, file["id"])
-                elif path in self._paths:
-                    yield Skipped(path, "a folder of the same name is beside it", file["id"])
-                else:
-                    yield to_value(file, path)
+            elif path is not None:
+                yield self._to_value(file, path)
+
+    def _to_value(self, file: Json, path: str) -> RemoteFile | Skipped:
+        if reason := refuse_name(file["name"]):
+            return Skipped(path, reason, file["id"])
+        if path in self._paths:
+            return Skipped(path, "a folder of the same name is beside it", file["id"])
+        return to_value(file, path)
 
     def sum_up(self, token: str) -> Changes:
         entries = tuple(entry for placed in self._entries.values() for entry in placed)

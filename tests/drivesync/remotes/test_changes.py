@@ -92,6 +92,7 @@ FOLLOWED = [
     pytest.param(lambda drive: drive.delete("darknet/data/1.png"), id="a file is deleted"),
     pytest.param(rename("darknet/data/1.png", "one.png"), id="a file has another name"),
     pytest.param(rename("darknet/data/1.png", "a/b"), id="a file has a name that can be no local file's"),
+    pytest.param(rename("darknet/Makefile", ""), id="a file has no name"),
     pytest.param(rename("darknet/Makefile", "data"), id="a file has the name of a folder beside it"),
     pytest.param(rename("darknet/Makefile", ".drivesync"), id="a file has the name of our own state"),
     pytest.param(move("darknet/data/1.png", "darknet/backup"), id="a file is moved within the tree"),
@@ -105,6 +106,7 @@ FOLLOWED = [
     pytest.param(lambda drive: drive.add_folder("elsewhere/folder"), id="a folder elsewhere"),
     pytest.param(lambda drive: drive.add_folder("darknet 2"), id="a folder beside the tree"),
     pytest.param(touch("darknet/data"), id="a folder is touched"),
+    pytest.param(lambda drive: drive.add("darknet/.drivesync", "x"), id="our own state is there"),
     pytest.param(touch("darknet"), id="the tree's own folder is touched"),
     pytest.param(touch(""), id="My Drive is touched"),
     pytest.param(
