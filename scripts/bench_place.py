@@ -30,13 +30,13 @@ class Usage:
 
     Attributes:
         requests: by kind of call, ``files.get.media`` for one.
-        bytes_down: bytes of answers' bodies.
+        media_bytes: bytes of files' contents that were sent.
         units: quota units of requests that were let through.
         rate_limited: requests that were refused for coming too fast.
     """
 
     requests: Mapping[str, int]
-    bytes_down: int
+    media_bytes: int
     units: int
     rate_limited: int
 
@@ -73,7 +73,8 @@ class Place:
         counts = self._ask("GET", "/emulator/counters")
         total = counts.pop("total")
         requests = {kind: count["requests"] for kind, count in counts.items() if count["requests"]}
-        return Usage(requests, total["bytes_down"], total["units"], total["rate_limited"])
+        media_bytes = sum(count["bytes_down"] for kind, count in counts.items() if kind.endswith(".media"))
+        return Usage(requests, media_bytes, total["units"], total["rate_limited"])
 
     def overwrite(self, path: str, data: bytes) -> None:
         """Give the file at ``path`` below My Drive a new content."""
