@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +38,7 @@ def login_command(client_file: Path | None, *, no_browser: bool) -> None:
     python -m drivesync login client_secret.json
     python -m drivesync login                        again, with the same client
     """
-    from drivesync.remotes.login import find_browser, login
+    from drivesync.remotes.login import find_browser, find_terminal, login
 
     with interruptible():
         done = login(
@@ -47,9 +46,9 @@ def login_command(client_file: Path | None, *, no_browser: bool) -> None:
             client_file,
             lambda text: click.echo(text, err=True),
             open_browser=None if no_browser else find_browser(),
-            typed=sys.stdin.fileno() if sys.stdin.isatty() else None,
+            typed=find_terminal(),
         )
-    click.echo(str(done))
+    click.echo(printable(str(done)))
 
 
 @click.command("logout", short_help="Forget that login.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,8 @@ def run_command(command: click.Command, argv: list[str], context: object = None)
     """
     # Google's client reports each refused request here; the retry policy has its own words for it.
     logging.getLogger("googleapiclient").setLevel(logging.CRITICAL)
+    # And its packages complain of the age of Python, to people who did not choose it: it came with their Debian.
+    warnings.filterwarnings("ignore", message="You are using a .*Python version", category=FutureWarning)
     if not argv:
         # Click has two minds about this, by its version: an error that holds the help, or success.
         run_command(command, ["--help"], context)

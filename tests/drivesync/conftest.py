@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
@@ -9,12 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from drivesync.cli import cli, run_command
 from drivesync.config import Settings
 from drivesync.files import Verdict
 from drivesync.index import Index
@@ -91,6 +94,16 @@ class Ended:
     out: str
     err: str
 
+    @property
+    def complaint(self) -> str:
+        """The one line on standard error that says what went wrong."""
+        assert "Traceback" not in self.err
+        assert TOKEN not in self.out + self.err
+        lines = self.err.splitlines()
+        assert lines
+        assert lines[-1].startswith("drivesync: ")
+        return lines[-1].removeprefix("drivesync: ")
+
 
 def accept_all(_tree: Path, _path: str, snapshot: Path) -> Verdict:
     """A judge that takes the iteration from the header, and everything for whole."""
@@ -143,19 +156,25 @@ def environment(drive_emulator: DriveEmulator) -> dict[str, str]:
 
 
 @pytest.fixture
-def drivesync(environment: dict[str, str], tmp_path: Path) -> Callable[..., Ended]:
-    """``drivesync("pull", "darknet", tree, NAME="value")`` runs the command in a process, in an empty folder."""
+def drivesync(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ended]:
+    """``drivesync("pull", "darknet", tree, NAME="value")`` runs the command here, in an empty folder.
+
+    In this process, since starting one for each would take longer than all else.
+    """
 
     def run(*arguments: str | Path, **more: str) -> Ended:
-        done = subprocess.run(
-            [sys.executable, "-m", "drivesync", *map(str, arguments)],
-            env=environment | more,
-            cwd=tmp_path,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        out, err = io.StringIO(), io.StringIO()
+        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name in os.environ.keys() - environment.keys():
+                patch.delenv(name)
+            for name, value in (environment | more).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["drivesync"])
+            patch.chdir(tmp_path)
+            status = run_command(cli, [str(argument) for argument in arguments])
+        return Ended(status, out.getvalue(), err.getvalue())
 
     return run
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import io
 import os
+import pty
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
-from drivesync import progress
-from drivesync.progress import TerminalReporter, printable
+from drivesync.progress import TerminalReporter, open_console, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
 
 
 def test_a_note_is_one_line_as_it_is() -> None:
@@ -38,31 +45,140 @@ def test_control_characters_are_shown_and_not_obeyed(text: str, shown: str) -> N
     assert out.getvalue() == f"{shown}\n"
 
 
-def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+class Clock:
+    """Seconds that go on when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_log_gets_a_line_soon_and_then_every_few_seconds(clock: Clock) -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, width=200)) as reporter:
-        reporter.begin("pull", 3, 3_000_000)
-        reporter.advance(files=1, size_bytes=1_000_000)
-        assert out.getvalue() == ""
-        monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
-        reporter.advance(files=1, size_bytes=1_000_000)
-        reporter.advance(size_bytes=-500_000)
+    with TerminalReporter(Console(file=out, width=200), clock) as reporter:
+        reporter.begin("pull")
+        reporter.expect(files=200, size_bytes=200_000_000)
+        for _ in range(40):
+            clock.now_s += 0.5
+            reporter.advance(files=5, size_bytes=5_000_000)
+            reporter.show()
     assert out.getvalue().splitlines() == [
-        "pull: 2/3 files, 2.0 MB of 3.0 MB",
-        "pull: 2/3 files, 1.5 MB of 3.0 MB",
+        "pull: 10 of 200+ files, 10.0 MB of 200.0 MB+, 10 files/s, 10.0 MB/s, over 0:19 left",
+        "pull: 60 of 200 files, 60.0 MB of 200.0 MB, 10 files/s, 10.0 MB/s, 0:14 left",
+        "pull: 110 of 200 files, 110.0 MB of 200.0 MB, 10 files/s, 10.0 MB/s, 0:09 left",
+        "pull: 160 of 200 files, 160.0 MB of 200.0 MB, 10 files/s, 10.0 MB/s, 0:04 left",
     ]
 
 
-def test_a_terminal_gets_a_bar_with_notes_above_it() -> None:
+def test_a_job_that_waits_says_for_what_and_does_not_repeat_itself(clock: Clock) -> None:
+    out = io.StringIO()
+    with TerminalReporter(Console(file=out, width=200), clock) as reporter:
+        reporter.begin("pull", lambda: "Drive's rate limit")
+        reporter.expect(files=2, size_bytes=10)
+        for _ in range(100):
+            clock.now_s += 1.0
+            reporter.show()
+    assert out.getvalue().splitlines() == [
+        "pull: 0 of 2+ files, 0 bytes of 10 bytes+, slowed by Drive's rate limit, 0 files/s, 0 bytes/s",
+        "pull: 0 of 2 files, 0 bytes of 10 bytes, slowed by Drive's rate limit, 0 files/s, 0 bytes/s",
+    ]
+
+
+def test_of_a_job_that_is_done_nothing_more_is_told(clock: Clock) -> None:
+    out = io.StringIO()
+    with TerminalReporter(Console(file=out, width=200), clock) as reporter:
+        reporter.begin("pull")
+        reporter.expect(files=1, size_bytes=10)
+        reporter.advance(files=1, size_bytes=10)
+        clock.now_s += 100.0
+        reporter.show()
+        assert reporter.done == (1, 10)
+    assert out.getvalue() == ""
+
+
+def test_a_new_job_begins_at_nothing(clock: Clock) -> None:
+    with TerminalReporter(Console(file=io.StringIO()), clock) as reporter:
+        reporter.begin("pull")
+        reporter.advance(files=1, size_bytes=10)
+        reporter.begin("pull")
+        assert reporter.done == (0, 0)
+
+
+def test_no_count_is_lost_between_threads(clock: Clock) -> None:
+    with TerminalReporter(Console(file=io.StringIO()), clock) as reporter:
+        reporter.begin("pull")
+
+        def work() -> None:
+            for _ in range(2_000):
+                reporter.advance(files=1, size_bytes=3)
+
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(8):
+                pool.submit(work)
+        assert reporter.done == (16_000, 48_000)
+
+
+def test_a_terminal_gets_a_bar_with_notes_above_it_which_goes_at_the_end(clock: Clock) -> None:
+    out = io.StringIO()
+    with TerminalReporter(Console(file=out, force_terminal=True, width=100), clock) as reporter:
+        reporter.begin("pull")
+        reporter.expect(files=2, size_bytes=100)
+        reporter.advance(files=1, size_bytes=50)
+        clock.now_s += 0.25
+        reporter.show()
+        drawn = out.getvalue()
+        reporter.note("a note")
+        assert "a note" in out.getvalue()
+        assert "a note" not in drawn
+    assert "━" in drawn
+    assert "pull: 1 of 2+ files, 50 bytes of 100 bytes+, 4.0 files/s, 200 bytes/s" in drawn
+    assert out.getvalue().endswith("\x1b[1A\x1b[2K")
+
+
+def test_it_is_drawn_without_being_asked() -> None:
     out = io.StringIO()
     with TerminalReporter(Console(file=out, force_terminal=True, width=100)) as reporter:
-        reporter.begin("pull", 2, 100)
-        reporter.advance(files=1, size_bytes=50)
-        reporter.note("a note")
-        reporter.begin("pull", 2, 100)
-        reporter.advance(files=2, size_bytes=100)
-    assert "a note" in out.getvalue()
-    assert "pull 2/2" in out.getvalue()
+        reporter.begin("pull")
+        reporter.expect(files=2, size_bytes=100)
+        give_up_s = time.monotonic() + 20
+        while "pull: 0 of 2+ files" not in out.getvalue():
+            assert time.monotonic() < give_up_s
+            time.sleep(0.01)
+
+
+class TestConsole:
+    @pytest.fixture
+    def terminal(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
+        """To be standard error."""
+        monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+        here, there = pty.openpty()
+        with os.fdopen(there, "w") as stream:
+            yield stream
+        os.close(here)
+
+    def test_a_terminal_is_one(self, terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert open_console().is_terminal
+
+    def test_a_cell_is_a_log_though_it_has_a_terminal(
+        self, terminal: TextIO, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("JPY_PARENT_PID", "3")
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        assert not open_console().is_terminal
+
+    def test_a_log_is_one_whatever_color_is_wished(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        assert not open_console().is_terminal
 
 
 def test_a_reader_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,63 @@
+"""``status`` as people and scripts meet it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from drivesync.testing import DriveEmulator
+    from tests.drivesync.conftest import Ended, Tree
+
+    Run = Callable[..., Ended]
+
+LAST = "backup/run_last.weights"
+
+
+def test_what_a_pull_and_a_push_would_do(drivesync: Run, full: DriveEmulator, tree: Tree) -> None:
+    content = tree.save("run_last.weights", 1200)
+    before = sorted(tree.root.rglob("*"))
+    ended = drivesync("status", tree.root)
+    assert ended.status == 0
+    assert ended.out.splitlines() == [
+        f"tree: {tree.root}",
+        "remote: darknet",
+        "push would send 1 file",
+        f"  {LAST} ({len(content)} bytes, iteration 1,200)",
+        f"pull would bring 1 file (7 bytes) to {tree.root}, 1 are there already",
+    ]
+    assert sorted(tree.root.rglob("*")) == before
+    assert full.read_tree("darknet").keys() == {"cfg/run.cfg", "data/it's a [red]file[/red].txt"}
+
+
+def test_what_is_safe_and_what_will_not_be_sent(drivesync: Run, full: DriveEmulator, tree: Tree) -> None:
+    assert full.read_tree("darknet")
+    content = tree.save("run_last.weights", 1200)
+    drivesync("pull", "darknet", tree.root)
+    drivesync("push", tree.root, "mine")
+    tree.save("run_2000.weights", 2000)
+    os.truncate(tree.root / "backup" / "run_2000.weights", 30)
+    out = drivesync("status", tree.root).out
+    assert "remote: darknet to pull from, mine to push to\n" in out
+    assert f"last proven safe: {LAST}, iteration 1,200, at 2" in out
+    assert "push would send 0 files\n  backup/run_2000.weights (30 bytes): will not be sent: " in out
+    answer = json.loads(drivesync("status", tree.root, "--json").out)
+    assert (answer["source"], answer["target"], answer["complete"]) == ("darknet", "mine", True)
+    assert answer["last_receipt"]["size"] == len(content)
+    (unpushed,) = answer["unpushed"]
+    assert unpushed["path"] == "backup/run_2000.weights"
+    assert not unpushed["accepted"]
+    assert answer["pull"]["dry_run"]
+    assert answer["pull"]["planned"]["files"] == 0
+
+
+def test_69_what_the_tree_knows_is_told_without_drive(drivesync: Run, tree: Tree, tmp_path: Path) -> None:
+    tree.save("run_last.weights", 1200)
+    ended = drivesync("status", tree.root, DRIVE_EMULATOR_HOST="http://127.0.0.1:1", HOME=str(tmp_path))
+    assert ended.status == 69
+    assert "push would send 1 file\n" in ended.out
+    assert "Run the same command again" in ended.complaint
