@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
 Item = TypeVar("Item")
@@ -25,11 +25,11 @@ class ReadAhead(Generic[Item]):
     """The items of an iterator, once; a context manager, whose thread lives as long as the context.
 
     Args:
-        items: read to its end, or until the context ends; its errors are raised where they come.
+        items: read to its end, or closed when the context ends; its errors are raised where they come.
         cancel: makes ``items`` fail soon; called where the context ends before them.
     """
 
-    def __init__(self, items: Iterable[Item], cancel: Callable[[], None]) -> None:
+    def __init__(self, items: Generator[Item, None, None], cancel: Callable[[], None]) -> None:
         self._items = items
         self._cancel = cancel
         self._told: queue.Queue[Item | BaseException] = queue.Queue(_DEPTH)
@@ -65,16 +65,18 @@ class ReadAhead(Generic[Item]):
         return told
 
     def _read(self) -> None:
+        told: BaseException = _End()
         try:
-            for item in self._items:
-                self._tell(item)
-                if self._closing.is_set():
-                    return
-            self._ended = True
-            self._tell(_End())
+            # What is not read to its end is ended here, in the thread that it runs in.
+            with closing(self._items) as items:
+                for item in items:
+                    self._tell(item)
+                    if self._closing.is_set():
+                        break
         except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
-            self._ended = True
-            self._tell(error)
+            told = error
+        self._ended = True
+        self._tell(told)
 
     def _tell(self, told: Item | BaseException) -> None:
         said = False
