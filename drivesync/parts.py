@@ -6,6 +6,9 @@
 A kill between any two lines leaves the old file or the new one, and of a large file's part what has arrived. KEY
 names a content, so a part is gone on with only while the remote still holds that content. Nothing is ever written
 outside the tree, also where a symbolic link in it leads out.
+
+A pair is noted after its bytes were written. What a crash of the whole machine lets be noted and not written shows
+when the checksum of the whole file is compared.
 """
 
 from __future__ import annotations
@@ -13,16 +16,17 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import struct
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, look, make_state_folder
-from drivesync.errors import LocalWriteError
+from drivesync.errors import DamagedError, LocalWriteError, MovedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from drivesync.files import LocalFile, RemoteFile
@@ -72,7 +76,10 @@ class Part:
     def note_arrived(self, first: int, last: int) -> None:
         """These bytes (both included) were written; a later process need not fetch them again."""
         with self._lock, local_errors(self._path):
-            os.write(self._journal, _PAIR.pack(first, last))
+            pair = _PAIR.pack(first, last)
+            if os.pwrite(self._journal, pair, len(self.arrived) * _PAIR.size) < _PAIR.size:
+                # The next pair comes in its place.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.arrived.append((first, last))
 
     def forget(self) -> None:
@@ -91,7 +98,9 @@ class Part:
             # Drive's clock has milliseconds; make compares these times.
             os.utime(self._descriptor, ns=(round(modified_s * 1000) * 1_000_000,) * 2)
             if executable:
-                os.fchmod(self._descriptor, os.fstat(self._descriptor).st_mode | 0o111)
+                # For whoever may read it.
+                mode = stat.S_IMODE(os.fstat(self._descriptor).st_mode)
+                os.fchmod(self._descriptor, mode | (mode & 0o444) >> 2)
             os.fsync(self._descriptor)
 
     def close(self) -> None:
@@ -121,7 +130,7 @@ class Parts:
 
     @contextmanager
     def open(self, file: RemoteFile, *, resumable: bool) -> Iterator[Part]:
-        """The part of ``file``; with ``resumable`` as an earlier process left it, and left as it is after an error.
+        """The part of ``file``; with ``resumable`` as an earlier process left it, and left for the next after an error.
 
         Raises:
             DiskFullError: there is no room for the whole file.
@@ -129,14 +138,19 @@ class Parts:
         """
         path, done = self._paths(file)
         part = _open(path, done if resumable else None, file.size)
-        finished = False
+        keep = False
         try:
             yield part
-            finished = True
+        except (DamagedError, MovedError):
+            # What has arrived is of no use to anybody.
+            raise
+        except BaseException:
+            keep = resumable
+            raise
         finally:
             part.close()
             # The journal first: without it the part counts for nothing.
-            for leftover in [done, path] if resumable and finished else [] if resumable else [path]:
+            for leftover in () if keep else (done, path) if resumable else (path,):
                 with suppress(OSError):
                     leftover.unlink()
 
@@ -164,20 +178,25 @@ class Parts:
             raise LocalWriteError(f"{target} is gone again: does another program work in this tree?")
         return written
 
-    def kept_bytes(self) -> int:
-        """Room that parts of a stopped pull have taken already."""
-        return sum(part.stat().st_blocks * 512 for part in self._folder.glob("*.part"))
+    def kept_bytes(self, file: RemoteFile) -> int:
+        """Room that the part of ``file`` has taken already."""
+        try:
+            return self._paths(file)[0].stat().st_blocks * 512
+        except OSError:
+            return 0
 
-    def clear(self) -> None:
-        """Remove what stopped pulls left.
+    def clear(self, but: Iterable[RemoteFile] = ()) -> None:
+        """Remove what stopped pulls left, but for the parts of these files.
 
         Raises:
             LocalWriteError: it cannot be removed.
         """
+        wanted = {place for file in but for place in self._paths(file)}
         # The journals first: without them the parts count for nothing.
         for leftover in [*self._folder.glob("*.done"), *self._folder.iterdir()]:
-            with local_errors(leftover):
-                leftover.unlink(missing_ok=True)
+            if leftover not in wanted:
+                with local_errors(leftover):
+                    leftover.unlink(missing_ok=True)
 
     def _paths(self, file: RemoteFile) -> tuple[Path, Path]:
         identity = "\0".join((file.path, file.id, str(file.size), file.md5, file.revision_id))
@@ -189,12 +208,13 @@ def _open(path: Path, done: Path | None, size: int) -> Part:
     descriptor = journal = -1
     try:
         with local_errors(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if done is None else 0), 0o666)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            descriptor = os.open(path, flags | (os.O_TRUNC if done is None else 0), 0o666)
             if done is not None:
-                journal = os.open(done, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+                journal = os.open(done, flags, 0o666)
             part = Part(path, descriptor, journal, size)
             if done is not None:
-                part.arrived += _read_journal(journal) if _is_reserved(descriptor, size) else ()
+                part.arrived += _read_journal(journal, size) if _is_reserved(descriptor, size) else ()
                 if not part.arrived:
                     part.forget()
                     _reserve(descriptor, size)
@@ -215,17 +235,18 @@ def _reserve(descriptor: int, size: int) -> None:
         os.posix_fallocate(descriptor, 0, size)
     except OSError as error:
         if error.errno not in _CANNOT_RESERVE:
+            # What was reserved of it is room that smaller files may find.
+            os.ftruncate(descriptor, 0)
             raise
         os.ftruncate(descriptor, size)
 
 
-def _read_journal(journal: int) -> list[tuple[int, int]]:
+def _read_journal(journal: int, size: int) -> list[tuple[int, int]]:
+    """What an earlier process noted; nothing if that makes no sense."""
     content = os.pread(journal, os.fstat(journal).st_size, 0)
-    whole = len(content) - len(content) % _PAIR.size
-    if whole < len(content):
-        # Torn by a full disk or a crash of the machine; what is appended must not land amid a pair.
-        os.ftruncate(journal, whole)
-    return [(first, last) for first, last in _PAIR.iter_unpack(content[:whole]) if first <= last]
+    # A pair torn by a full disk or a crash of the machine can only be the last one.
+    pairs = list(_PAIR.iter_unpack(content[: len(content) - len(content) % _PAIR.size]))
+    return pairs if all(first <= last < size for first, last in pairs) else []
 
 
 def _make_parents(tree: Path, target: Path) -> None:

@@ -121,16 +121,23 @@ def pull(
         if not is_known:
             # Begun before anything is made, so that a mistyped remote leaves no trace.
             source.list_anew()
-        if not options.dry_run:
+        leaves_traces = is_known or not options.dry_run
+        if leaves_traces:
+            # A dry run, too, keeps what it lists.
             stack.enter_context(lock_state(tree, "pull"))
+        index = stack.enter_context(Index(tree if leaves_traces else None))
+        reporter.begin("pull", lambda: remote.slowed_by)
+        pages = source.open(Listings(index.database) if leaves_traces else None)
+        work = _Work(remote, tree, index, reporter, options, on_plan, result)
+        if options.dry_run:
+            work.plan(pages)
+        else:
+            # Only now: this remote is there.
             if not options.only:
                 remember_source(tree, remote.name, _target_of(remote))
-        index = stack.enter_context(Index(tree if is_known or not options.dry_run else None))
-        work = _Work(remote, tree, index, reporter, options, on_plan, result)
-        reporter.begin("pull", lambda: remote.slowed_by)
-        work.run(source)
-        if not (options.dry_run or options.only or result.failed):
-            remember_source(tree, remote.name, _target_of(remote), complete=True)
+            work.run(source, pages)
+            if not (options.only or result.failed):
+                remember_source(tree, remote.name, _target_of(remote), complete=True)
     result.close(remote, time.monotonic() - started_s)
     return result
 
@@ -156,7 +163,6 @@ class _Work:
         self._remote = remote
         self._tree = tree
         self._index = index
-        self._listings = Listings(index.database)
         self._reporter = reporter
         self._options = options
         self._on_plan = on_plan
@@ -164,14 +170,15 @@ class _Work:
         self._lock = threading.Lock()
         self._unrecorded: list[LocalFile] = []
 
-    def run(self, source: Source) -> None:
+    def plan(self, pages: Iterator[Page]) -> None:
+        """Say what would be done."""
+        for planned, _local in self._plan(pages):
+            self._account(planned)
+
+    def run(self, source: Source, pages: Iterator[Page]) -> None:
         """Do it all; see ``pull``."""
-        if self._options.dry_run:
-            for planned, _local in self._plan(source.open(self._listings)):
-                self._account(planned)
-            return
         parts = Parts(self._tree)
-        pages = self._pages_that_fit(source, parts.kept_bytes())
+        pages = self._pages_that_fit(source, pages, parts)
         try:
             with Transfers(
                 self._remote, self._tree, parts, self._reporter, self._done, self._failed
@@ -183,38 +190,37 @@ class _Work:
                 transfers.finish()
         finally:
             self._record()
-        if not self._result.failed:
+        if not (self._options.only or self._result.failed):
             parts.clear()
 
-    def _pages_that_fit(self, source: Source, kept_bytes: int) -> Iterator[Page]:
-        """All pages; where they might not fit on the disk, only once it is known that they do.
-
-        Args:
-            source: not opened yet.
-            kept_bytes: room that parts of a stopped pull have taken already.
+    def _pages_that_fit(self, source: Source, pages: Iterator[Page], parts: Parts) -> Iterator[Page]:
+        """``pages``; where they might not fit on the disk, only once it is known that they do.
 
         Raises:
             DiskFullError: they do not.
         """
-        pages = source.open(self._listings)
-        room = free_bytes(self._tree) + kept_bytes - _SPARE_BYTES
         bound = source.most_bytes()
-        if bound is not None and bound <= room:
+        if bound is not None and bound <= free_bytes(self._tree) - _SPARE_BYTES:
             return pages
         for _page in pages:
             pass
-        need = sum(
-            file.size + _BLOCK_ON_DISK_BYTES
-            for planned, _local in self._plan(source.reopen(self._listings))
-            for file in planned.download
-        )
+        need = 0
+        begun: list[RemoteFile] = []
+        for planned, _local in self._plan(source.reopen()):
+            for file in planned.download:
+                kept_bytes = parts.kept_bytes(file)
+                begun += [file] if kept_bytes else []
+                need += max(file.size - kept_bytes, 0) + _BLOCK_ON_DISK_BYTES
+        if not self._options.only:
+            parts.clear(but=begun)
+        room = free_bytes(self._tree) - _SPARE_BYTES
         if need > room:
             raise DiskFullError(
                 f"{format_size(need)} are to come, and the disk of {self._tree} has {format_size(max(room, 0))} "
                 "to spare",
                 hint="Free some space, or name a TREE on a larger disk; nothing has been fetched.",
             )
-        return source.reopen(self._listings)
+        return source.reopen()
 
     def _plan(self, pages: Iterator[Page]) -> Iterator[tuple[PullPlan, dict[str, LocalFile]]]:
         """The plan for each page, and what is here of its files."""
@@ -224,9 +230,8 @@ class _Work:
             chosen = chooser.take(page)
             synced = self._index.among([file.path for file in chosen.files])
             files, local = self._look(chosen.files, synced)
-            planned = plan_pull(files, local, synced, old=chosen.old, theirs=self._options.theirs)
-            if self._options.all_checkpoints:
-                planned = replace(planned, download=planned.download + planned.left, left=())
+            old = frozenset() if self._options.all_checkpoints else chosen.old
+            planned = plan_pull(files, local, synced, old=old, theirs=self._options.theirs)
             # Remember what turned out to be the remote's though no pull of ours brought it.
             found = [replace(local[file.path], revision_id=file.revision_id) for file in planned.keep]
             self._index.record(*(here for here in found if here != synced.get(here.path)))

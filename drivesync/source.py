@@ -10,7 +10,7 @@ from drivesync.ahead import ReadAhead
 from drivesync.errors import DrivesyncError, StaleMarkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from contextlib import ExitStack
 
     from drivesync.files import Page
@@ -32,9 +32,10 @@ class Source:
         self._remote = remote
         self._stack = stack
         self._mark = ""
-        self._fresh: Iterator[Page] | None = None
+        self._fresh: Iterator[Page] = iter(())
         self._bound: int | None = None
         self._asking: threading.Thread | None = None
+        self._listings: Listings | None = None
         self._listing: Listing | None = None
 
     def list_anew(self) -> None:
@@ -47,26 +48,33 @@ class Source:
         self._asking.start()
         self._stack.callback(self._asking.join)
         pages = self._stack.enter_context(ReadAhead(self._list(), self._remote.cancel))
-        first = next(pages)
-        self._fresh = chain([first], pages)
+        self._fresh = chain([page] if (page := next(pages, None)) is not None else [], pages)
 
-    def open(self, listings: Listings) -> Iterator[Page]:
-        """All pages; what is told anew is stored on the way."""
-        if self._fresh is None:
+    def open(self, listings: Listings | None) -> Iterator[Page]:
+        """All pages.
+
+        Args:
+            listings: where what was listed is found, and what is told anew is kept; None to keep nothing.
+
+        Raises:
+            NotFoundError: there is no such folder.
+        """
+        self._listings = listings
+        if self._asking is None and listings is not None:
             stored = listings.find(self._remote.name)
             if stored is not None and self._catch_up(listings, stored):
                 self._listing = stored
-                self._bound = listings.total_bytes(stored)
-                return listings.pages(stored)
+                return self.reopen()
+        if self._asking is None:
             self.list_anew()
-        return self._store(listings)
+        return self._fresh if listings is None else self._keep(listings)
 
-    def reopen(self, listings: Listings) -> Iterator[Page]:
-        """All pages once more, after ``open`` has told the last."""
-        if self._listing is None:
-            raise RuntimeError("nothing is stored yet")
-        self._bound = listings.total_bytes(self._listing)
-        return listings.pages(self._listing)
+    def reopen(self) -> Iterator[Page]:
+        """All pages once more, after ``open`` has told the last; they must have been kept."""
+        if self._listings is None or self._listing is None:
+            raise RuntimeError("nothing is kept yet")
+        self._bound = self._listings.total_bytes(self._listing)
+        return self._listings.pages(self._listing)
 
     def most_bytes(self) -> int | None:
         """A bound on the size of all files; None where nobody can say yet."""
@@ -74,7 +82,7 @@ class Source:
             self._asking.join()
         return self._bound
 
-    def _list(self) -> Iterator[Page]:
+    def _list(self) -> Generator[Page, None, None]:
         # Taken first: what changes while the listing goes on is told again by the next changes.
         self._mark = self._remote.mark()
         yield from self._remote.list()
@@ -96,9 +104,7 @@ class Source:
         listings.apply(stored, changes)
         return True
 
-    def _store(self, listings: Listings) -> Iterator[Page]:
-        if self._fresh is None:
-            raise RuntimeError("nothing is listed yet")
+    def _keep(self, listings: Listings) -> Iterator[Page]:
         listing = listings.begin(self._remote.name, self._mark)
         for page in self._fresh:
             listings.add(listing, page.entries)

@@ -1,5 +1,49 @@
-"""Fixtures that the whole suite shares."""
+"""What all tests share: an emulated Drive, and disks that are small or case-blind."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 pytest_plugins = ["drivesync.testing.plugin"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 8 MiB."""
+    place = tmp_path / "small disk"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", place], capture_output=True, check=False, text=True
+    )
+    if made.returncode:
+        pytest.skip(f"a small disk cannot be made here: {made.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture
+def case_blind_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk that takes A and a for one name: NTFS as Windows has it."""
+    if not (shutil.which("mkntfs") and shutil.which("lowntfs-3g")):
+        pytest.skip("a case-blind disk cannot be made here: there is no ntfs-3g")
+    image, place = tmp_path / "disk.img", tmp_path / "case-blind disk"
+    place.mkdir()
+    image.touch()
+    os.truncate(image, 16 << 20)
+    subprocess.run(["mkntfs", "-q", "-F", "-f", image], capture_output=True, check=True)
+    made = subprocess.run(
+        ["lowntfs-3g", "-o", "ignore_case", image, place], capture_output=True, check=False, text=True
+    )
+    if made.returncode:
+        pytest.skip(f"a case-blind disk cannot be made here: {made.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
