@@ -1,49 +1,37 @@
 """Fetch: brings one file, whole and verified, or says why not.
 
-Small files come in one read and are hashed in memory. Large ones come in several ranges at once into a part that
-is as large as the file from the start; one thread hashes what has arrived without a gap, from the front, while the
-others fetch on.
+Small files come in one read and are hashed on their way; for large ones see ``assembly``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
+from drivesync.assembly import NOTE_EVERY_BYTES, Assembly, Count, Digest, PartSink
 from drivesync.disk import BLOCK_BYTES, is_same, look, looks_executable
 from drivesync.errors import (
     DamagedError,
     LocalWriteError,
     MovedError,
     NotFoundError,
-    TransientError,
     UnfinishedError,
 )
-from drivesync.plan import missing_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from drivesync.assembly import Content
     from drivesync.files import LocalFile, RemoteFile
     from drivesync.parts import Part, Parts
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 
-SMALL_BYTES = 1 << 20
-"""A file up to this size is held in memory while it comes."""
-
 _TRIES = 3
 _MOVES = 10
-_HEAD_BYTES = 4
-_NOTE_EVERY_BYTES = 4 << 20
-_LEAST_RANGE_BYTES = 8 << 20
-_MOST_RANGE_BYTES = 64 << 20
-_RANGES_A_FILE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +40,6 @@ class Wanted:
 
     file: RemoteFile
     here: LocalFile | None
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What arrived: its size in bytes, md5 in lower-case hex, and first bytes."""
-
-    size: int
-    md5: str
-    head: bytes
 
 
 class Fetch:
@@ -90,8 +69,9 @@ class Fetch:
 
     def is_large(self, file: RemoteFile) -> bool:
         """Whether ``file`` comes in ranges, for which other threads are needed."""
-        # Only a checksum that was told beforehand can be compared with what came in pieces.
-        return file.size > SMALL_BYTES and self._remote.reads_ranges and bool(file.md5)
+        # What a kill costs of a smaller one is no more. And only a checksum that was told beforehand can be compared
+        # with what came in pieces.
+        return file.size > NOTE_EVERY_BYTES and self._remote.reads_ranges and bool(file.md5)
 
     def bring(self, wanted: Wanted) -> LocalFile:
         """Fetch a file, again if its bytes are not what the remote's checksum says, and put it in place.
@@ -146,198 +126,57 @@ class Fetch:
 
     def _bring_once(self, wanted: Wanted) -> LocalFile:
         file = wanted.file
-        large = self.is_large(file)
-        with self._parts.open(file, resumable=large) as part:
-            if large:
-                content = _Assembly(self._remote, file, part, self._reporter).run(self._run_ranges)
-            elif file.size <= SMALL_BYTES:
-                content = self._read_whole(file, part)
-            else:
-                content = self._read_through(file, part)
-            expected = file.md5 or content.md5
-            if (content.size, content.md5) != (file.size, expected):
-                if large:
-                    part.forget()
-                self._reporter.advance(size_bytes=-content.size)
-                raise DamagedError(
-                    f"{file.path} came damaged: expected {file.size} bytes with md5 {expected}, "
-                    f"got {content.size} bytes with md5 {content.md5}",
-                    hint="Upload the file to Drive again if this goes on.",
-                )
-            if not is_same(look(self._tree, file.path), wanted.here):
-                raise UnfinishedError(
-                    f"{file.path} was changed here while it was being pulled, and kept as it is here",
-                    hint="Run the same command again.",
-                )
-            run_bit = looks_executable(content.head) if file.executable is None else file.executable
-            written = self._parts.commit(file, part, executable=run_bit)
+        count = Count(self._reporter)
+        try:
+            with self._parts.open(file, resumable=self.is_large(file)) as part:
+                if self.is_large(file):
+                    content = Assembly(self._remote, file, part, count).run(self._run_ranges)
+                else:
+                    content = self._read_whole(file, part, count)
+                _refuse_damage(file, content)
+                self._refuse_change(wanted)
+                run_bit = looks_executable(content.head) if file.executable is None else file.executable
+                written = self._parts.commit(file, part, executable=run_bit)
+        except BaseException:
+            count.take_back()
+            raise
         return replace(written, md5=content.md5, revision_id=file.revision_id)
 
-    def _read_whole(self, file: RemoteFile, part: Part) -> Content:
-        blocks = _Blocks()
-        self._remote.read(file, blocks)
-        body = b"".join(blocks.blocks)
-        part.write_at(0, body)
-        self._reporter.advance(size_bytes=len(body))
-        return Content(len(body), hashlib.md5(body, usedforsecurity=False).hexdigest(), body[:_HEAD_BYTES])
-
-    def _read_through(self, file: RemoteFile, part: Part) -> Content:
-        """One read, from the first byte to the last; what was written is compared with what was read."""
-        sink = _HashingSink(part, self._reporter)
-        self._remote.read(file, sink)
-        written = _hash_part(part)
-        if written != sink.md5:
+    def _read_whole(self, file: RemoteFile, part: Part, count: Count) -> Content:
+        """One read, from the first byte to the last."""
+        digest = Digest()
+        self._remote.read(file, PartSink(file, part, (0, file.size - 1), count, digest.update))
+        content = digest.content()
+        # Where no checksum was told beforehand, what was written is compared with what was read.
+        if not file.md5 and _read_back(part).md5 != content.md5:
             raise LocalWriteError(f"cannot write {file.path}: this disk does not give back what it was given")
-        return Content(sink.size, sink.md5, sink.head)
+        return content
+
+    def _refuse_change(self, wanted: Wanted) -> None:
+        path = wanted.file.path
+        if not is_same(look(self._tree, path), wanted.here):
+            raise UnfinishedError(
+                f"{path} was changed here while it was being pulled, and kept as it is here",
+                hint="Run the same command again.",
+            )
+
+
+def _refuse_damage(file: RemoteFile, content: Content) -> None:
+    expected = file.md5 or content.md5
+    if (content.size, content.md5) != (file.size, expected):
+        raise DamagedError(
+            f"{file.path} came damaged: expected {file.size} bytes with md5 {expected}, "
+            f"got {content.size} bytes with md5 {content.md5}",
+            hint="Upload the file to Drive again if this goes on.",
+        )
 
 
 def _content_of(file: RemoteFile) -> tuple[int, str, str]:
     return file.size, file.md5, file.revision_id
 
 
-def _hash_part(part: Part) -> str:
-    md5 = hashlib.md5(usedforsecurity=False)
-    at = 0
-    while block := part.read_at(at, BLOCK_BYTES):
-        md5.update(block)
-        at += len(block)
-    return md5.hexdigest()
-
-
-class _Blocks:
-    """Keeps what comes."""
-
-    def __init__(self) -> None:
-        self.blocks: list[bytes] = []
-
-    def write(self, block: bytes) -> None:
-        self.blocks.append(block)
-
-
-class _HashingSink:
-    """Writes what comes to a part, and hashes it."""
-
-    def __init__(self, part: Part, reporter: Reporter) -> None:
-        self._part = part
-        self._reporter = reporter
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self.size = 0
-        self.head = b""
-
-    @property
-    def md5(self) -> str:
-        return self._md5.hexdigest()
-
-    def write(self, block: bytes) -> None:
-        self._part.write_at(self.size, block)
-        self._md5.update(block)
-        self.head = self.head or block[:_HEAD_BYTES]
-        self.size += len(block)
-        self._reporter.advance(size_bytes=len(block))
-
-
-class _RangeSink:
-    """Writes the bytes of one range to their place, and notes every few MiB that they are there."""
-
-    def __init__(
-        self, part: Part, first: int, reporter: Reporter, arrived: Callable[[int, int], None]
-    ) -> None:
-        self._part = part
-        self._reporter = reporter
-        self._arrived = arrived
-        self._noted = self._at = first
-
-    def write(self, block: bytes) -> None:
-        self._part.write_at(self._at, block)
-        self._at += len(block)
-        self._reporter.advance(size_bytes=len(block))
-        if self._at - self._noted >= _NOTE_EVERY_BYTES:
-            self.note()
-
-    def note(self) -> None:
-        if self._at > self._noted:
-            self._arrived(self._noted, self._at - 1)
-            self._noted = self._at
-
-
-class _Assembly:
-    """A large file that is put together from ranges, by several threads."""
-
-    def __init__(self, remote: Remote, file: RemoteFile, part: Part, reporter: Reporter) -> None:
-        self._remote = remote
-        self._file = file
-        self._part = part
-        self._reporter = reporter
-        self._changed = threading.Condition()
-        self._running = 0
-        self._error: BaseException | None = None
-        self._there = dict(sorted(part.arrived))
-
-    def run(self, run_ranges: Callable[[list[Callable[[], None]]], None]) -> Content:
-        """Have all ranges fetched, hash meanwhile, and return what the whole is."""
-        chunk_bytes = min(max(-(-self._file.size // _RANGES_A_FILE), _LEAST_RANGE_BYTES), _MOST_RANGE_BYTES)
-        missing = missing_ranges(self._file.size, self._part.arrived, chunk_bytes)
-        self._reporter.advance(size_bytes=self._file.size - sum(last - first + 1 for first, last in missing))
-        self._running = len(missing)
-        run_ranges([lambda span=span: self._fetch(*span) for span in missing])  # type: ignore[misc]
-        try:
-            return self._hash()
-        finally:
-            with self._changed:
-                self._changed.wait_for(lambda: self._running == 0)
-
-    def _fetch(self, first: int, last: int) -> None:
-        error: BaseException | None = None
-        try:
-            if self._error is None:
-                sink = _RangeSink(self._part, first, self._reporter, self._note_arrived)
-                try:
-                    self._remote.read(self._file, sink, first, last)
-                finally:
-                    sink.note()
-        except BaseException as caught:  # noqa: BLE001 - it is raised in the thread that waits for it
-            error = caught
-        with self._changed:
-            self._running -= 1
-            self._error = self._error or error
-            self._changed.notify_all()
-
-    def _note_arrived(self, first: int, last: int) -> None:
-        self._part.note_arrived(first, last)
-        with self._changed:
-            self._there[first] = max(last, self._there.get(first, 0))
-            self._changed.notify_all()
-
-    def _hash(self) -> Content:
-        md5 = hashlib.md5(usedforsecurity=False)
-        at = 0
-        head = b""
-        while at < self._file.size:
-            front = self._wait_beyond(at)
-            while at < front:
-                block = self._part.read_at(at, min(BLOCK_BYTES, front - at))
-                if not block:
-                    raise DamagedError(f"{self._file.path}: its part is shorter than it was")
-                md5.update(block)
-                head = head or block[:_HEAD_BYTES]
-                at += len(block)
-        return Content(at, md5.hexdigest(), head)
-
-    def _wait_beyond(self, at: int) -> int:
-        """Where the bytes end that are here without a gap; waits until that is beyond ``at``."""
-        with self._changed:
-            while True:
-                front = at
-                for first, last in sorted(self._there.items()):
-                    if first > front:
-                        break
-                    front = max(front, last + 1)
-                if front > at:
-                    # What is behind the front is of no further interest.
-                    self._there = {first: last for first, last in self._there.items() if last >= front}
-                    return min(front, self._file.size)
-                if self._error is not None:
-                    raise self._error
-                if self._running == 0:
-                    raise TransientError(f"reading {self._file.path}: fewer bytes came than were asked for")
-                self._changed.wait()
+def _read_back(part: Part) -> Content:
+    digest = Digest()
+    while block := part.read_at(digest.size, BLOCK_BYTES):
+        digest.update(block)
+    return digest.content()
