@@ -1,8 +1,8 @@
 """Transfers: many files at once, the urgent and the large ones first.
 
-Threads: as many as the remote says are worth their while; they start as there is work for them, and are joined in
-``__exit__``. A few of them at most read ranges of large files, since those use up bandwidth, while small files use
-up requests: the two go side by side.
+Threads: as many readers as the remote says are worth their while, and one more for each large file that is being put
+together; they start as there is work for them, and are joined in ``__exit__``. A few readers at most read ranges of
+large files, since those use up bandwidth, while small files use up requests: the two go side by side.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 _PENDING = 20_000
 """Files that may wait; whoever adds more is held up, so that memory stays bounded."""
 _RANGES_AT_ONCE = 8
-_LARGE_AT_ONCE = 2
 _CANCEL_EVERY_S = 0.2
 _HOPELESS = 8
 """So many files in a row that the remote could not give, after all repeats, mean that it gives none."""
@@ -53,7 +52,7 @@ class Transfers:
     """Fetches what is added; a context manager, used by one thread.
 
     Args:
-        remote: entered; has more ``workers`` than large files are fetched at once where it ``reads_ranges``.
+        remote: entered.
         tree: where the files go.
         parts: of ``tree``.
         reporter: hears how it goes.
@@ -82,7 +81,8 @@ class Transfers:
         self._small: list[tuple[tuple[bool, int, str], int, Wanted]] = []
         self._large: list[tuple[tuple[bool, int, str], int, Wanted]] = []
         self._ranges: deque[Job] = deque()
-        self._idle = self._busy = self._ranges_busy = self._large_busy = 0
+        self._idle = 0
+        self._files_busy = self._large_busy = self._ranges_busy = self._readers_busy = 0
         self._fruitless = 0
         self._closing = False
         self._fatal: BaseException | None = None
@@ -131,7 +131,9 @@ class Transfers:
             NotAllowedError: the credentials do not do.
         """
         with self._work_done:
-            self._work_done.wait_for(lambda: self._fatal or not (self._small or self._large or self._busy))
+            self._work_done.wait_for(
+                lambda: self._fatal or not (self._small or self._large or self._files_busy)
+            )
             self._raise_fatal()
 
     def _raise_fatal(self) -> None:
@@ -141,19 +143,29 @@ class Transfers:
     def _run_ranges(self, jobs: list[Job]) -> None:
         with self._work_there:
             self._ranges.extend(jobs)
-            for _ in jobs:
-                self._wake()
+            self._wake()
 
     def _wake(self) -> None:
-        """Let one more thread look for work; the lock is held."""
+        """Let one more thread look for work, if there is some that may begin; the lock is held."""
+        if not self._may_begin():
+            return
         if self._idle:
-            # It counts as busy from here on, so that the next job wakes another one.
-            self._idle -= 1
             self._work_there.notify()
-        elif len(self._threads) < self._remote.workers:
+        elif len(self._threads) < self._remote.workers + _RANGES_AT_ONCE:
             thread = threading.Thread(target=self._work, name=f"fetch-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
+
+    def _may_begin(self) -> str:
+        """What kind of job may begin now; empty if none. The lock is held."""
+        has_reader = self._readers_busy < self._remote.workers
+        has_bandwidth = self._ranges_busy < _RANGES_AT_ONCE
+        if self._ranges:
+            if has_reader and has_bandwidth:
+                return "range"
+        elif self._large and has_bandwidth and self._large_busy < _RANGES_AT_ONCE:
+            return "large"
+        return "small" if self._small and has_reader else ""
 
     def _work(self) -> None:
         while (job := self._next_job()) is not None:
@@ -161,31 +173,37 @@ class Transfers:
 
     def _next_job(self) -> Job | None:
         with self._work_there:
-            while True:
-                if self._ranges and self._ranges_busy < _RANGES_AT_ONCE:
-                    return self._start_range(self._ranges.popleft())
-                if self._large and self._large_busy < _LARGE_AT_ONCE:
-                    return self._start_file(heapq.heappop(self._large)[2], large=True)
-                if self._small:
-                    return self._start_file(heapq.heappop(self._small)[2], large=False)
-                if self._closing and not self._large and not self._ranges and not self._large_busy:
+            while not (kind := self._may_begin()):
+                if self._closing and not (self._large_busy or self._ranges or self._large or self._small):
                     return None
                 self._idle += 1
                 self._work_there.wait()
+                self._idle -= 1
+            if kind == "range":
+                job = self._begin_range(self._ranges.popleft())
+            else:
+                large = kind == "large"
+                job = self._begin_file(heapq.heappop(self._large if large else self._small)[2], large=large)
+            # Whoever takes a job looks whether there is another, and so no wake-up can be lost.
+            self._wake()
+            return job
 
-    def _start_range(self, job: Job) -> Job:
+    def _begin_range(self, job: Job) -> Job:
         self._ranges_busy += 1
+        self._readers_busy += 1
 
         def run() -> None:
             job()
             with self._work_there:
                 self._ranges_busy -= 1
+                self._readers_busy -= 1
 
         return run
 
-    def _start_file(self, wanted: Wanted, *, large: bool) -> Job:
-        self._busy += 1
+    def _begin_file(self, wanted: Wanted, *, large: bool) -> Job:
+        self._files_busy += 1
         self._large_busy += large
+        self._readers_busy += not large
 
         def run() -> None:
             fatal: BaseException | None = None
@@ -194,8 +212,9 @@ class Transfers:
             except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
                 fatal = error
             with self._work_there:
-                self._busy -= 1
+                self._files_busy -= 1
                 self._large_busy -= large
+                self._readers_busy -= not large
                 if fatal is not None:
                     self._fatal = self._fatal or fatal
                     self._drop_waiting()
@@ -216,8 +235,10 @@ class Transfers:
         except DiskFullError:
             raise
         except TransientError as error:
-            self._fruitless += 1
-            if self._fruitless >= _HOPELESS or self._closing:
+            with self._work_there:
+                self._fruitless += 1
+                hopeless = self._fruitless >= _HOPELESS or self._closing
+            if hopeless:
                 raise
             self._on_failed(wanted.file.path, error)
         except _OF_ONE_FILE as error:
