@@ -1,4 +1,4 @@
-"""Files come into the tree whole or not at all, and never outside it."""
+"""The disk is looked at, hashed and written to; its errors are ours."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import os
 import resource
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,13 +17,15 @@ from hypothesis import strategies as st
 from drivesync.disk import (
     BLOCK_BYTES,
     check_tree,
+    free_bytes,
     hash_file,
     hash_stream,
+    is_case_blind,
+    is_same,
     local_errors,
     lock_state,
     look,
     looks_executable,
-    stage,
     write_atomically,
 )
 from drivesync.errors import DiskFullError, LocalWriteError, UnfinishedError
@@ -30,19 +33,6 @@ from drivesync.files import LocalFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-LATER_S = 1_700_000_000.123
-
-
-def bring(tree: Path, path: str, content: bytes = b"new") -> LocalFile:
-    with stage(tree, "key") as staged:
-        staged.write(content)
-        return staged.commit(path, LATER_S)
-
-
-def left_over(tree: Path) -> list[str]:
-    return [part.name for part in (tree / ".drivesync" / "partial").iterdir()]
 
 
 @contextmanager
@@ -118,120 +108,6 @@ class TestHash:
             hash_file(tmp_path, LocalFile("gone", 1, 1))
 
 
-class TestStage:
-    def test_a_new_file(self, tmp_path: Path) -> None:
-        tree = tmp_path / "not" / "yet" / "there"
-        written = bring(tree, "data/obj/1.txt")
-        assert (tree / "data" / "obj" / "1.txt").read_bytes() == b"new"
-        assert written == LocalFile("data/obj/1.txt", 3, 1_700_000_000_123_000_000)
-        assert left_over(tree) == []
-
-    def test_an_old_file_is_replaced(self, tmp_path: Path) -> None:
-        (tmp_path / "a").write_bytes(b"old content")
-        bring(tmp_path, "a")
-        assert (tmp_path / "a").read_bytes() == b"new"
-
-    def test_without_commit_nothing_happened(self, tmp_path: Path) -> None:
-        (tmp_path / "a").write_bytes(b"old")
-        with stage(tmp_path, "key") as staged:
-            staged.write(b"new")
-        assert (tmp_path / "a").read_bytes() == b"old"
-        assert left_over(tmp_path) == []
-
-    def test_what_a_killed_process_left_is_overwritten(self, tmp_path: Path) -> None:
-        part = tmp_path / ".drivesync" / "partial" / "key.part"
-        part.parent.mkdir(parents=True)
-        part.write_bytes(b"much longer than what comes now")
-        bring(tmp_path, "a")
-        assert (tmp_path / "a").read_bytes() == b"new"
-
-    @pytest.mark.parametrize(
-        ("content", "executable"),
-        [(b"\x7fELF\2", True), (b"#!/bin/sh", True), (b"", False), (b"\x89PNG", False)],
-    )
-    def test_run_bit(self, tmp_path: Path, content: bytes, executable: bool) -> None:  # noqa: FBT001
-        with stage(tmp_path, "key") as staged:
-            staged.write(content)
-            staged.commit("darknet", LATER_S, executable=looks_executable(content))
-        assert os.access(tmp_path / "darknet", os.X_OK) == executable
-
-    def test_a_file_where_a_folder_should_be(self, tmp_path: Path) -> None:
-        (tmp_path / "data").write_bytes(b"mine")
-        with pytest.raises(LocalWriteError, match="a file is where the folder") as caught:
-            bring(tmp_path, "data/obj/1.txt")
-        assert "Move that file away" in caught.value.hint
-        assert (tmp_path / "data").read_bytes() == b"mine"
-        assert left_over(tmp_path) == []
-
-    def test_a_folder_where_a_file_should_be(self, tmp_path: Path) -> None:
-        (tmp_path / "data" / "mine").mkdir(parents=True)
-        with pytest.raises(LocalWriteError, match="a folder is in its place"):
-            bring(tmp_path, "data")
-        assert (tmp_path / "data" / "mine").is_dir()
-        assert left_over(tmp_path) == []
-
-    @pytest.mark.parametrize("path", ["out/a", "out/deep/er/a", "in/up/a"])
-    def test_a_link_that_leads_out_is_not_followed(self, tmp_path: Path, path: str) -> None:
-        tree, outside = tmp_path / "tree", tmp_path / "outside"
-        (tree / "in").mkdir(parents=True)
-        outside.mkdir()
-        (tree / "out").symlink_to(outside)
-        (tree / "in" / "up").symlink_to("../..")
-        with pytest.raises(LocalWriteError, match="leads out of"):
-            bring(tree, path)
-        assert list(outside.iterdir()) == []
-        assert sorted(entry.name for entry in tmp_path.iterdir()) == ["outside", "tree"]
-
-    def test_a_dangling_link_that_leads_out_makes_nothing(self, tmp_path: Path) -> None:
-        tree = tmp_path / "tree"
-        tree.mkdir()
-        (tree / "out").symlink_to(tmp_path / "outside")
-        with pytest.raises(LocalWriteError):
-            bring(tree, "out/deep/a")
-        assert not (tmp_path / "outside").exists()
-
-    def test_a_link_inside_the_tree_is_followed(self, tmp_path: Path) -> None:
-        (tmp_path / "real").mkdir()
-        (tmp_path / "link").symlink_to("real")
-        bring(tmp_path, "link/a")
-        assert (tmp_path / "real" / "a").read_bytes() == b"new"
-
-    def test_a_link_in_the_place_is_replaced_and_what_it_led_to_left_alone(self, tmp_path: Path) -> None:
-        (tmp_path / "tree").mkdir()
-        (tmp_path / "mine").write_bytes(b"mine")
-        (tmp_path / "tree" / "a").symlink_to(tmp_path / "mine")
-        bring(tmp_path / "tree", "a")
-        assert (tmp_path / "mine").read_bytes() == b"mine"
-        assert (tmp_path / "tree" / "a").read_bytes() == b"new"
-
-    def test_a_tree_that_is_itself_a_link(self, tmp_path: Path) -> None:
-        (tmp_path / "real").mkdir()
-        (tmp_path / "tree").symlink_to("real")
-        bring(tmp_path / "tree", "data/a")
-        assert (tmp_path / "real" / "data" / "a").read_bytes() == b"new"
-
-    def test_the_disk_is_full(self, tmp_path: Path) -> None:
-        (tmp_path / "a").write_bytes(b"old")
-        (tmp_path / ".drivesync" / "partial").mkdir(parents=True)
-        (tmp_path / ".drivesync" / "partial" / "key.part").symlink_to("/dev/full")
-        with pytest.raises(DiskFullError, match="No space left on device") as caught:
-            bring(tmp_path, "a", b"new" * BLOCK_BYTES)
-        assert "Free some space" in caught.value.hint
-        assert (tmp_path / "a").read_bytes() == b"old"
-        assert left_over(tmp_path) == []
-
-    def test_a_file_is_larger_than_the_system_allows(self, tmp_path: Path) -> None:
-        with file_size_limit(1000), pytest.raises(LocalWriteError, match="File too large"):
-            bring(tmp_path, "a", bytes(2000))
-        assert not (tmp_path / "a").exists()
-        assert left_over(tmp_path) == []
-
-    def test_a_file_is_where_the_state_should_be(self, tmp_path: Path) -> None:
-        (tmp_path / ".drivesync").write_bytes(b"")
-        with pytest.raises(LocalWriteError, match=r"\.drivesync"):
-            bring(tmp_path, "a")
-
-
 class TestWriteAtomically:
     def test_old_or_new(self, tmp_path: Path) -> None:
         path = tmp_path / "a"
@@ -268,6 +144,70 @@ def test_check_tree(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(LocalWriteError, match="is a file, not a folder"):
         check_tree(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("head", "program"),
+    [
+        (b"\x7fELF\2\1", True),
+        (b"#!/bin/sh", True),
+        (b"#!", True),
+        (b"#", False),
+        (b"", False),
+        (b"\x89PNG", False),
+    ],
+)
+def test_looks_executable(head: bytes, program: bool) -> None:  # noqa: FBT001
+    assert looks_executable(head) == program
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param(None, None, True, id="neither is there"),
+        pytest.param(LocalFile("a", 1, 5), None, False, id="one is there"),
+        pytest.param(LocalFile("a", 1, 5, "md5"), LocalFile("a", 1, 5), True, id="hashed or not"),
+        pytest.param(LocalFile("a", 1, 5), LocalFile("a", 2, 5), False, id="another size"),
+        pytest.param(LocalFile("a", 1, 5), LocalFile("a", 1, 6), False, id="another time"),
+    ],
+)
+def test_is_same(one: LocalFile | None, other: LocalFile | None, same: bool) -> None:  # noqa: FBT001
+    assert is_same(one, other) == is_same(other, one) == same
+
+
+class TestIsCaseBlind:
+    def test_a_disk_that_tells_names(self, tmp_path: Path) -> None:
+        assert not is_case_blind(tmp_path)
+        assert list((tmp_path / ".drivesync").iterdir()) == []
+
+    def test_a_disk_that_does_not(self, case_blind_disk: Path) -> None:
+        assert is_case_blind(case_blind_disk)
+        assert list((case_blind_disk / ".drivesync").iterdir()) == []
+
+    def test_a_disk_that_cannot_be_written_to(self, tmp_path: Path) -> None:
+        (tmp_path / ".drivesync").write_bytes(b"")
+        with pytest.raises(LocalWriteError, match=r"\.drivesync"):
+            is_case_blind(tmp_path)
+
+
+class TestFreeBytes:
+    def test_of_a_tree_that_is_not_there_yet(self, small_disk: Path) -> None:
+        assert free_bytes(small_disk / "not" / "yet") == free_bytes(small_disk) == 8 << 20
+
+    def test_what_is_taken_is_not_free(self, small_disk: Path) -> None:
+        (small_disk / "a").write_bytes(bytes(3 << 20))
+        assert free_bytes(small_disk) == 5 << 20
+
+    def test_of_a_relative_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert free_bytes(Path("darknet")) > 0
+
+
+def test_a_full_disk_is_its_own_error(small_disk: Path) -> None:
+    with pytest.raises(DiskFullError, match="No space left on device") as caught:
+        write_atomically(small_disk / "a", bytes(16 << 20))
+    assert "Free some space" in caught.value.hint
+    assert list(small_disk.iterdir()) == []
 
 
 def test_an_error_names_the_file_and_the_reason(tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.errors import LocalWriteError
-from drivesync.tree import TreeState, read_tree_state, remember_remote, write_tree_state
+from drivesync.tree import TreeState, read_tree_state, remember_source, remember_target, write_tree_state
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("state", [TreeState("work/darknet", complete=True), TreeState("it's 日本")])
+@pytest.mark.parametrize(
+    "state", [TreeState("work/darknet", complete=True), TreeState("it's 日本", target="x")]
+)
 def test_what_is_written_is_read(tmp_path: Path, state: TreeState) -> None:
     write_tree_state(tmp_path, state)
     assert read_tree_state(tmp_path) == state
@@ -51,14 +53,95 @@ def test_a_folder_in_its_place(tmp_path: Path) -> None:
             None, None, "darknet", TreeState("darknet", complete=True), id="the default, from now on"
         ),
         pytest.param(None, "mine", "mine", TreeState("mine", complete=True), id="the given, from now on"),
-        pytest.param(TreeState("mine"), None, "mine", TreeState("mine"), id="what it remembers"),
-        pytest.param(TreeState("mine"), "other", "other", TreeState("mine"), id="the given, this once"),
+        pytest.param(TreeState("mine"), None, "mine", TreeState("mine"), id="where it came from"),
+        pytest.param(
+            TreeState("git", complete=True, target="darknet"),
+            None,
+            "darknet",
+            TreeState("git", complete=True, target="darknet"),
+            id="where it went last",
+        ),
+        pytest.param(
+            TreeState("mine"), "other", "other", TreeState("mine", target="other"), id="the given, to go to"
+        ),
+        pytest.param(
+            TreeState("git", target="darknet"),
+            "other",
+            "other",
+            TreeState("git", target="other"),
+            id="the given instead of another",
+        ),
+        pytest.param(
+            TreeState("mine", target="other"),
+            "mine",
+            "mine",
+            TreeState("mine"),
+            id="back to where it came from",
+        ),
     ],
 )
-def test_remember_remote(
+def test_remember_target(
     tmp_path: Path, before: TreeState | None, given: str | None, name: str, after: TreeState
 ) -> None:
     if before is not None:
         write_tree_state(tmp_path, before)
-    assert remember_remote(tmp_path, given, "darknet") == name
+    assert remember_target(tmp_path, given, "darknet") == name
     assert read_tree_state(tmp_path) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "target", "complete", "after"),
+    [
+        pytest.param(None, "", False, TreeState("mine"), id="a first pull begins"),
+        pytest.param(
+            TreeState("mine"), "", True, TreeState("mine", complete=True), id="it has come to its end"
+        ),
+        pytest.param(
+            TreeState("mine", complete=True),
+            "",
+            False,
+            TreeState("mine", complete=True),
+            id="a second begins",
+        ),
+        pytest.param(None, "darknet", False, TreeState("mine", target="darknet"), id="nothing can go there"),
+        pytest.param(
+            TreeState("mine", target="other"),
+            "darknet",
+            False,
+            TreeState("mine", target="other"),
+            id="where it goes was said before",
+        ),
+        pytest.param(
+            TreeState("else", complete=True, target="other"),
+            "",
+            False,
+            TreeState("mine"),
+            id="it comes from elsewhere now",
+        ),
+    ],
+)
+def test_remember_source(
+    tmp_path: Path,
+    before: TreeState | None,
+    target: str,
+    complete: bool,  # noqa: FBT001
+    after: TreeState,
+) -> None:
+    if before is not None:
+        write_tree_state(tmp_path, before)
+    remember_source(tmp_path, "mine", target, complete=complete)
+    assert read_tree_state(tmp_path) == after
+
+
+def test_what_is_remembered_already_is_not_written_again(tmp_path: Path) -> None:
+    remember_source(tmp_path, "mine", "")
+    before = (tmp_path / ".drivesync" / "remote.json").stat()
+    remember_source(tmp_path, "mine", "")
+    remember_target(tmp_path, None, "darknet")
+    assert (tmp_path / ".drivesync" / "remote.json").stat().st_ino == before.st_ino
+
+
+def test_a_memory_of_an_earlier_version(tmp_path: Path) -> None:
+    write_tree_state(tmp_path, TreeState("mine"))
+    (tmp_path / ".drivesync" / "remote.json").write_bytes(b'{"remote": "mine", "complete": true}')
+    assert read_tree_state(tmp_path) == TreeState("mine", complete=True)
