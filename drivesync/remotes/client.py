@@ -91,7 +91,7 @@ class DriveClient:
         document = json.loads(get_static_doc("drive", "v3"))
         # Patched here and not by client_options, since media uploads would keep Google's address.
         document["rootUrl"] = f"{self._transport.base_url}/"
-        service = build_from_document(document, http=Line(self, "asking Drive", "other"))
+        service = build_from_document(document, http=Line(self, "asking Drive", "other", Budget(0)))
         # Making a resource costs milliseconds each time; it may be shared.
         self.files, self.changes = service.files(), service.changes()
         self.about, self.drives = service.about(), service.drives()
@@ -125,13 +125,14 @@ class DriveClient:
             TransientError: still failing after all repeats.
             RemoteError: repeating would not help.
         """
-        line = Line(self, action, kind)
+        budget = Budget(self._settings.retries)
+        line = Line(self, action, kind, budget)
 
         def attempt() -> Result:
             with translate_errors(action):
                 return send(line)
 
-        return self._repeat(attempt, Budget(self._settings.retries))
+        return self._repeat(attempt, budget)
 
     def execute(
         self, action: str, kind: str, request: Any, *, resource_keys: Mapping[str, str] | None = None
@@ -191,7 +192,11 @@ class DriveClient:
 
         def send(headers: Mapping[str, str]) -> Answer:
             return self.send(
-                action, "download", headers, lambda transport, headers: transport.stream(path, headers)
+                action,
+                "download",
+                budget,
+                headers,
+                lambda transport, headers: transport.stream(path, headers),
             )
 
         read = MediaRead(action, send, headers, sink, first, last, size_bytes, budget)
@@ -216,6 +221,7 @@ class DriveClient:
         self,
         action: str,
         kind: str,
+        budget: Budget,
         headers: Mapping[str, str],
         go: Callable[[Transport, Mapping[str, str]], Response],
     ) -> Response:
@@ -224,6 +230,7 @@ class DriveClient:
         Args:
             action: for messages.
             kind: one of usage.py's.
+            budget: of the request.
             headers: the request's own.
             go: sends it with these headers.
 
@@ -234,7 +241,7 @@ class DriveClient:
         is_renewed = False
         while True:
             authorized, token = self._authorization.apply(headers)
-            sent_s = self._pacer.wait(action, units)
+            sent_s = self._wait_for_turn(action, units, budget)
             if self._closing.is_set():
                 raise TransientError(f"{action}: stopped")
             self.usage.count(kind)
@@ -255,14 +262,22 @@ class DriveClient:
             self.usage.count_retry()
             is_renewed = True
 
+    def _wait_for_turn(self, action: str, units: int, budget: Budget) -> float:
+        try:
+            return self._pacer.wait(action, units, budget.since_s)
+        except RateLimitedError:
+            budget.end()
+            raise
+
 
 class Line:
     """What Google's client takes for a connection of httplib2's; all its requests are of one kind."""
 
-    def __init__(self, client: DriveClient, action: str, kind: str) -> None:
+    def __init__(self, client: DriveClient, action: str, kind: str, budget: Budget) -> None:
         self._client = client
         self._action = action
         self._kind = kind
+        self._budget = budget
 
     def request(
         self,
@@ -278,6 +293,7 @@ class Line:
         response = self._client.send(
             self._action,
             kind,
+            self._budget,
             headers or {},
             lambda transport, headers: transport.request(method, uri, body=body, headers=headers),
         )

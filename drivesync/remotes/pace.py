@@ -157,7 +157,11 @@ class Pace:
         self._refused_share += _MEMORY * (1 - self._refused_share)
         if self._per_s <= self._measured_per_s < math.inf:
             self._noise += _NOISE_MEMORY * (1 - self._noise)
-        is_certain = self._refused_in_a_row >= _IN_A_ROW or self._refused_share > _MANY + self._noise
+        is_certain = (
+            self._probe_pause_s > 0
+            or self._refused_in_a_row >= _IN_A_ROW
+            or self._refused_share > _MANY + self._noise
+        )
         if self._per_s == math.inf and is_certain:
             self._guess(now_s)
         elif is_certain or (self._per_s > self._measured_per_s and self._noise < _NOISY):

@@ -39,10 +39,15 @@ class Pacer:
         self._changed = threading.Event()
         self._is_stopped = False
 
-    def wait(self, action: str, units: int) -> float:
+    def wait(self, action: str, units: int, since_s: float) -> float:
         """Pause until this request's turn; returned is the moment when it goes out, for ``refused``.
 
         Once stopped there is no pause.
+
+        Args:
+            action: for messages.
+            units: quota units that it costs.
+            since_s: when it was tried first, by the same clock.
 
         Raises:
             RateLimitedError: Drive has taken no request at all for minutes.
@@ -53,7 +58,7 @@ class Pacer:
             if turn_s <= now_s:
                 return now_s
             changed = self._changed
-        return self._wait_for_turn(action, units, now_s, turn_s, changed)
+        return self._wait_for_turn(action, units, since_s, turn_s, changed)
 
     def taken(self, units: int) -> None:
         """A request was not refused for its rate."""
@@ -87,7 +92,7 @@ class Pacer:
             self._changed = threading.Event()
 
     def _wait_for_turn(
-        self, action: str, units: int, asked_s: float, turn_s: float, changed: threading.Event
+        self, action: str, units: int, since_s: float, turn_s: float, changed: threading.Event
     ) -> float:
         while not self._is_stopped:
             now_s = self._clock()
@@ -97,7 +102,7 @@ class Pacer:
                     changed = self._changed
             if now_s >= turn_s:
                 return now_s
-            give_up_s = max(asked_s, self._pace.taken_at_s) + self._patience_s
+            give_up_s = max(since_s, self._pace.taken_at_s) + self._patience_s
             if now_s >= give_up_s:
                 raise RateLimitedError(f"{action}: Drive has refused every request for minutes (rate limit)")
             self._wait(changed, min(turn_s, give_up_s) - now_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,14 +28,19 @@ _LONGEST_S = 64.0
 class Budget:
     """How often one request may fail.
 
+    Attributes:
+        failures: how often it has failed, but for refusals for its rate.
+        refusals: these.
+        since_s: the moment (monotonic) since when it has got nowhere.
+
     Args:
         retries: repeats after errors; being asked to slow down counts an eighth.
     """
 
     def __init__(self, retries: int) -> None:
         self._retries = retries
-        self.failures = 0
-        self.refusals = 0
+        self._is_ended = False
+        self.refill()
 
     def spend(self, error: TransientError) -> None:
         """It has failed once more."""
@@ -46,11 +52,17 @@ class Budget:
     def refill(self) -> None:
         """It got somewhere: what failed before does not count any more."""
         self.failures = self.refusals = 0
+        self.since_s = time.monotonic()
+
+    def end(self) -> None:
+        """Its next error is final."""
+        self._is_ended = True
 
     @property
     def is_used_up(self) -> bool:
         """Whether its last error is final."""
-        return self.failures > self._retries or self.refusals > _REFUSALS_A_RETRY * self._retries
+        is_over = self.failures > self._retries or self.refusals > _REFUSALS_A_RETRY * self._retries
+        return is_over or self._is_ended
 
 
 def retry_policy(
