@@ -105,7 +105,7 @@ class TerminalReporter:
         self._tally = Tally("", clock())
         self._slowed_by: Callable[[], str] = str
         self._next_line_s = 0.0
-        self._shown = ""
+        self._shown = ("", "")
 
     def __enter__(self) -> TerminalReporter:
         return self
@@ -134,7 +134,7 @@ class TerminalReporter:
         now_s = self._clock()
         with self._lock:
             self._tally, self._slowed_by = Tally(what, now_s), slowed_by
-            self._next_line_s, self._shown = now_s + FIRST_LINE_S, ""
+            self._next_line_s, self._shown = now_s + FIRST_LINE_S, ("", "")
         if self._thread is None:
             self._thread = threading.Thread(target=self._show_for_ever, name="progress", daemon=True)
             self._thread.start()
@@ -161,14 +161,14 @@ class TerminalReporter:
         with self._lock:
             self._tally.sample(now_s)
             is_done, share = self._tally.is_done(now_s), self._tally.share_done
-            line = "" if is_done else self._tally.describe(now_s, slowed_by)
-            if line == self._shown or not (self._draws or now_s >= self._next_line_s):
+            words = ("", "") if is_done else self._tally.describe(now_s, slowed_by)
+            if words == self._shown or not (self._draws or now_s >= self._next_line_s):
                 return
-            self._shown, self._next_line_s = line, now_s + LINE_EVERY_S
+            self._shown, self._next_line_s = words, now_s + LINE_EVERY_S
         if self._draws:
-            self._draw(line, share)
-        elif line:
-            self._print(line)
+            self._draw(words, share)
+        elif not is_done:
+            self._print(", ".join(filter(None, words)))
 
     def _show_for_ever(self) -> None:
         while not self._closing.wait(_DRAW_EVERY_S if self._draws else _LOOK_EVERY_S):
@@ -179,14 +179,14 @@ class TerminalReporter:
         with suppress(OSError, ValueError):
             self._console.print(printable(line), markup=False, emoji=False, soft_wrap=True)
 
-    def _draw(self, line: str, share: float) -> None:
-        """Draw a bar and ``line`` below it; nothing if ``line`` is empty."""
+    def _draw(self, words: tuple[str, str], share: float) -> None:
+        """Draw a bar and ``words`` below it; nothing if there are none."""
         picture = Table.grid()
-        if line:
-            picture.add_row(
-                ProgressBar(total=1.0, completed=share, width=min(_BAR_COLUMNS, self._console.width))
-            )
-            picture.add_row(Text(printable(line)))
+        if any(words):
+            bar = ProgressBar(total=1.0, completed=share, width=min(_BAR_COLUMNS, self._console.width))
+            picture.add_row(bar)
+            for line in words:
+                picture.add_row(Text(printable(line)))
         with suppress(OSError, ValueError):
             if self._live is None:
                 # Standard output is for results, which somebody may read while the bar is drawn.

@@ -60,30 +60,33 @@ class Tally:
         )
         return min(1.0, max(0.0, done / all_of_it)) if all_of_it else 0.0
 
-    def describe(self, now_s: float, slowed_by: str) -> str:
-        """One line, such as ``pull: 120 of 2,001+ files, 2.4 MB of 104.0 MB+, 27 files/s, 540.0 kB/s, 1:09 left``.
+    def describe(self, now_s: float, slowed_by: str) -> tuple[str, str]:
+        """How far, and how fast.
 
-        A plus says that the total still grows. What holds the job back stands before the speeds.
+        Such as ``pull: 120 of 2,001+ files, 2.4 MB of 104.0 MB+`` and ``27 files/s, 540.0 kB/s, over 1:09 left``: a
+        plus says that the total still grows. What holds the job back stands before the speeds. The second is empty
+        where the job stands still and nobody knows why.
         """
         growing = self.is_growing(now_s)
-        plus = "+" if growing else ""
         if not self.files:
-            said = ["nothing to do so far" if growing else "nothing to do"]
+            done = f"{self._what}: nothing to do{' so far' if growing else ''}"
         else:
-            said = [
-                f"{self.files_done:,} of {self.files:,}{plus} files",
-                f"{format_size(self.done_bytes)} of {format_size(self.size_bytes)}{plus}",
-            ]
+            plus = "+" if growing else ""
+            done = (
+                f"{self._what}: {self.files_done:,} of {self.files:,}{plus} files, "
+                f"{format_size(self.done_bytes)} of {format_size(self.size_bytes)}{plus}"
+            )
+        return done, self._describe_speed(slowed_by, growing=growing)
+
+    def _describe_speed(self, slowed_by: str, *, growing: bool) -> str:
         files_per_s, bytes_per_s = self._speeds()
-        speeds = [f"{format_rate(files_per_s)} files/s", f"{format_size(round(bytes_per_s))}/s"]
-        if slowed_by:
-            said += [f"slowed by {slowed_by}", *speeds]
-        elif files_per_s or bytes_per_s:
-            said += speeds
+        said = [f"slowed by {slowed_by}"] if slowed_by else []
+        if slowed_by or files_per_s or bytes_per_s:
+            said += [f"{format_rate(files_per_s)} files/s", f"{format_size(round(bytes_per_s))}/s"]
         left_s = self._left_s(files_per_s, bytes_per_s)
         if left_s is not None:
             said.append(f"{'over ' if growing else ''}{format_duration(left_s)} left")
-        return f"{self._what}: {', '.join(said)}"
+        return ", ".join(said)
 
     def _speeds(self) -> tuple[float, float]:
         """Files and bytes a second."""

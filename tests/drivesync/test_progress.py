@@ -138,7 +138,8 @@ def test_a_terminal_gets_a_bar_with_notes_above_it_which_goes_at_the_end(clock: 
         assert "a note" in out.getvalue()
         assert "a note" not in drawn
     assert "━" in drawn
-    assert "pull: 1 of 2+ files, 50 bytes of 100 bytes+, 4.0 files/s, 200 bytes/s" in drawn
+    assert "pull: 1 of 2+ files, 50 bytes of 100 bytes+ " in drawn
+    assert "4.0 files/s, 200 bytes/s, over 0:00 left" in drawn
     assert out.getvalue().endswith("\x1b[1A\x1b[2K")
 
 
