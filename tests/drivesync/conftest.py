@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -19,17 +20,22 @@ import pytest
 
 from drivesync.cli import cli, run_command
 from drivesync.config import Settings
-from drivesync.files import Verdict
+from drivesync.errors import StaleMarkError, TransientError
+from drivesync.files import RemoteFile, Verdict
 from drivesync.index import Index
 from drivesync.progress import Silence
 from drivesync.push import Pusher
 from drivesync.remotes.drive import DriveRemote
+from drivesync.remotes.usage import Usage
 from drivesync.testing import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import BinaryIO
 
     from drivesync.acceptance import Accept
+    from drivesync.files import Changes, Page
+    from drivesync.remotes.base import Sink
     from drivesync.testing import DriveEmulator
 
 FIRST_WAIT_S = 0.001
@@ -103,6 +109,101 @@ class Ended:
         assert lines
         assert lines[-1].startswith("drivesync: ")
         return lines[-1].removeprefix("drivesync: ")
+
+
+class Scripted:
+    """A remote in memory, which does what it is told.
+
+    Attributes:
+        pages: what ``list`` tells.
+        reads: path, first and last byte of each call of ``read``, in the order in which they began.
+        most_at_once: so many calls of ``read`` were under way at one moment.
+        on_read: called as each ``read`` begins; what it returns comes instead of what is there.
+        block_bytes: so much is written to a sink at once.
+    """
+
+    name = "scripted"
+    pull_only = False
+
+    def __init__(self, *, workers: int = 4) -> None:
+        self.workers = workers
+        self.reads_ranges = True
+        self.usage = Usage()
+        self.slowed_by = ""
+        self.pages: list[Page] = []
+        self.reads: list[tuple[str, int, int]] = []
+        self.most_at_once = 0
+        self.on_read: Callable[[RemoteFile, int, int], bytes | None] = lambda *_: None
+        self.block_bytes = 1 << 20
+        self.cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._at_once = 0
+        self._held: dict[str, tuple[RemoteFile, bytes]] = {}
+
+    def __enter__(self) -> Scripted:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def put(self, path: str, content: bytes, *, executable: bool | None = None) -> RemoteFile:
+        """Have ``content`` at ``path``."""
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        file = RemoteFile(
+            path, f"id of {path}", len(content), md5, 1.5, revision_id=md5[:8], executable=executable
+        )
+        self._held[file.id] = file, content
+        return file
+
+    def drop(self, file: RemoteFile) -> None:
+        """Have it no more."""
+        del self._held[file.id]
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+    def list(self) -> Iterator[Page]:
+        yield from self.pages
+
+    def mark(self) -> str:
+        return ""
+
+    def changes(self, mark: str, folders: Mapping[str, str]) -> Changes:
+        raise StaleMarkError(f"{mark} {folders}")
+
+    def most_bytes(self) -> int | None:
+        return None
+
+    def find(self, path: str) -> RemoteFile | None:
+        return self._held.get(f"id of {path}", (None, b""))[0]
+
+    def renew(self, file: RemoteFile) -> RemoteFile | None:
+        return self._held.get(file.id, (None, b""))[0]
+
+    def read(self, file: RemoteFile, sink: Sink, first: int = 0, last: int | None = None) -> None:
+        end = file.size - 1 if last is None else last
+        with self._lock:
+            self.reads.append((file.path, first, end))
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            told = self.on_read(file, first, end)
+            content = self._held[file.id][1][first : end + 1] if told is None else told
+            for at in range(0, len(content), self.block_bytes):
+                if self.cancelled.is_set():
+                    raise TransientError("stopped")
+                sink.write(content[at : at + self.block_bytes])
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def write(self, path: str, source: BinaryIO, **more: object) -> RemoteFile:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def scripted() -> Scripted:
+    return Scripted()
 
 
 def accept_all(_tree: Path, _path: str, snapshot: Path) -> Verdict:
