@@ -63,7 +63,9 @@ def open_target(tree: Path, given: str | None, on_wait: Callable[[str], None]) -
         UsageError: ``given`` names nothing, or a place that takes nothing.
     """
     if given is not None and is_pull_only(given):
-        raise UsageError(f"nothing can be pushed to {given}", hint="Name a folder in Drive or a directory.")
+        # Its own name, since an address may hold a password.
+        name = open_remote(given, settings(), on_wait).name
+        raise UsageError(f"nothing can be pushed to {name}", hint="Name a folder in Drive or a directory.")
     return open_remote(remember_target(tree, given, DEFAULT_REMOTE), settings(), on_wait)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.testing import CorruptDownload, Delay, ErrorAnswer, Fault
+from drivesync.testing.repository import Blob, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,3 +197,55 @@ class TestDryRun:
         answer = json.loads(drivesync("pull", tree.root, "t", "--dry-run", "--json").out)
         assert answer["planned"]["files"] == 1
         assert answer["expected_seconds"] is None
+
+
+class TestLabels:
+    @pytest.fixture
+    def repository(self, tmp_path: Path) -> Repository:
+        """Two images are listed, and one has a label."""
+        made = Repository(tmp_path / "repository.git")
+        made.commit(
+            Blob(b"cfg/remote.data", b"train = data/train.txt"),
+            Blob(b"data/train.txt", b"data/1.jpg\ndata/2.jpg\n"),
+            Blob(b"data/1.jpg", b"image"),
+            Blob(b"data/2.jpg", b"image"),
+            Blob(b"data/1.txt", b"0 .5 .5 .1 .1\n"),
+        )
+        return made
+
+    def test_images_without_one_are_told(
+        self, drivesync: Run, repository: Repository, tmp_path: Path
+    ) -> None:
+        ended = drivesync("pull", repository.url, "t")
+        assert ended.status == 0
+        assert "\n1 image has no label file; --empty-labels makes empty ones:\n  data/2.txt\n" in ended.out
+        assert json.loads(drivesync("pull", repository.url, "t", "--json").out)["without_label"] == [
+            "data/2.txt"
+        ]
+        assert not (tmp_path / "t" / "data" / "2.txt").exists()
+
+    def test_empty_ones_are_made_on_demand(
+        self, drivesync: Run, repository: Repository, tmp_path: Path
+    ) -> None:
+        ended = drivesync("pull", repository.url, "t", "--empty-labels")
+        assert "\n1 empty label file made\n" in ended.out
+        assert (tmp_path / "t" / "data" / "2.txt").read_bytes() == b""
+        answer = json.loads(drivesync("pull", repository.url, "t", "--empty-labels", "--json").out)
+        assert (answer["without_label"], answer["labels_made"]) == ([], 0)
+
+    def test_a_later_push_goes_to_drive(
+        self,
+        drivesync: Run,
+        repository: Repository,
+        tree: Tree,
+        drive_emulator: DriveEmulator,
+        tmp_path: Path,
+    ) -> None:
+        repository.commit(Blob(b"cfg/run.cfg", (tree.root / "cfg" / "run.cfg").read_bytes()))
+        drivesync("pull", repository.url, "t")
+        shutil.copytree(tree.root / "backup", tmp_path / "t" / "backup")
+        (tmp_path / "t" / LAST).write_bytes(tree.weights(100))
+        assert f"remote: {repository.url} to pull from, darknet to push to\n" in drivesync("status", "t").out
+        assert drivesync("push", "t").status == 0
+        assert drive_emulator.read_tree("darknet") == {LAST: tree.weights(100)}
+        assert drivesync("pull", repository.url, "t").status == 0
