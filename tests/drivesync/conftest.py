@@ -20,7 +20,7 @@ import pytest
 
 from drivesync.cli import cli, run_command
 from drivesync.config import Settings
-from drivesync.errors import StaleMarkError, TransientError
+from drivesync.errors import MovedError, StaleMarkError, TransientError
 from drivesync.files import RemoteFile, Verdict
 from drivesync.index import Index
 from drivesync.progress import Silence
@@ -188,7 +188,7 @@ class Scripted:
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             told = self.on_read(file, first, end)
-            content = self._held[file.id][1][first : end + 1] if told is None else told
+            content = self._content(file)[first : end + 1] if told is None else told
             for at in range(0, len(content), self.block_bytes):
                 if self.cancelled.is_set():
                     raise TransientError("stopped")
@@ -199,6 +199,12 @@ class Scripted:
 
     def write(self, path: str, source: BinaryIO, **more: object) -> RemoteFile:
         raise NotImplementedError
+
+    def _content(self, file: RemoteFile) -> bytes:
+        content = self._held[file.id][1]
+        if len(content) != file.size:
+            raise MovedError(f"reading {file.path}: it is {len(content)} bytes long now")
+        return content
 
 
 @pytest.fixture
