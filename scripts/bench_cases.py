@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivesync.testing.costs import QUOTA_UNITS_PER_MINUTE
 from scripts.bench_place import serve
 from scripts.bench_report import Case, Claim, Row, claim_beside, claim_of, gather
-from scripts.bench_tools import RCLONE, RCLONE_TUNED, Product, Tool, interleave
+from scripts.bench_tools import RCLONE, RCLONE_TUNED, Product, Tool, measure
 from scripts.bench_trees import make_files, make_large_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from scripts.bench_place import Place
     from scripts.bench_tools import Run
@@ -62,21 +63,19 @@ class Bench:
         rounds: int = 0,
         timeout_s: float = 300.0,
     ) -> tuple[Row, ...]:
-        """Run the tools in turn on the folder ``remote``, made from ``scratch/remote``."""
-        source = self.scratch / remote
+        """Run the tools in turn on the folder ``remote``, made from ``scratch/remote``.
+
+        Each run has full allowances and a new tree. The trees stay until the end of the bench: ext4 searches long for
+        the inode of a new file where many have just been deleted, and it would be the next run that pays.
+        """
         measured: list[Run] = []
-        for run in interleave(
-            tools,
-            place,
-            remote,
-            source,
-            scratch=self.scratch,
-            costs=costs,
-            rounds=rounds or self.rounds,
-            timeout_s=timeout_s,
-        ):
-            self.report(load, run)
-            measured.append(run)
+        for number in range(rounds or self.rounds):
+            for tool in tools:
+                tree = Path(tempfile.mkdtemp(prefix="tree-", dir=self.scratch))
+                place.set_costs(**costs)
+                run = measure(tool, place, remote, self.scratch / remote, tree, timeout_s)
+                self.report(f"{load}, round {number + 1}", run)
+                measured.append(run)
         return gather(load, measured)
 
     def report(self, load: str, run: Run) -> None:

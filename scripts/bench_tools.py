@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from scripts.bench_place import TOKEN
 from scripts.bench_trees import find_difference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from scripts.bench_place import Place, Usage
@@ -199,6 +198,8 @@ class Child:
 
 def measure(tool: Tool, place: Place, remote: str, source: Path, tree: Path, timeout_s: float) -> Run:
     """Run ``tool`` once, and compare what it brought to ``tree`` with ``source``."""
+    # What earlier runs wrote is not to be written out at this one's cost.
+    os.sync()
     child = Child(tool, place, remote, tree)
     late = threading.Event()
 
@@ -218,23 +219,3 @@ def measure(tool: Tool, place: Place, remote: str, source: Path, tree: Path, tim
         fault = find_difference(source, tree)
     usage = place.usage()
     return Run(tool.name, ended.seconds, ended.cpu_s, ended.memory_bytes, ended.status, usage, fault)
-
-
-def interleave(
-    tools: tuple[Tool, ...],
-    place: Place,
-    remote: str,
-    source: Path,
-    *,
-    scratch: Path,
-    costs: Mapping[str, float],
-    rounds: int,
-    timeout_s: float = 300.0,
-) -> Iterator[Run]:
-    """Run the tools in turn, ``rounds`` times over, each into an empty tree and with full allowances."""
-    tree = scratch / "tree"
-    for _ in range(rounds):
-        for tool in tools:
-            place.set_costs(**costs)
-            yield measure(tool, place, remote, source, tree, timeout_s)
-            shutil.rmtree(tree, ignore_errors=True)
