@@ -214,8 +214,19 @@ class DriveClient:
                 budget.spend(error)
                 raise
 
+        # The policy costs more than all else of a small file, so it is asked only where it has to be.
+        try:
+            return counted()
+        except TransientError as error:
+            failed = [error]
+
+        def again() -> Result:
+            if failed:
+                raise failed.pop()
+            return counted()
+
         retry = retry_policy(budget, self._first_wait_s, self._closing, self._on_wait, self.usage.count_retry)
-        return retry(counted)
+        return retry(again)
 
     def send(
         self,

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 _CREDIT_S = 1.0
 """What a pause leaves unspent may be made up for, up to so many seconds' worth."""
 
-_CUSHION_S = 0.1
-"""Nothing goes out for so long after a limit was met: an empty allowance would refuse again at the first jitter."""
+_CUSHION = 0.1
+"""Times the first pause: so long nothing goes out after a limit was met, for an empty allowance would refuse again at
+the first jitter."""
 
 _BELOW = 0.98
 _CLIMB_PER_S = 0.01
@@ -84,13 +85,14 @@ class Pace:
         taken_at_s: when a request was last taken.
 
     Args:
-        first_pause_s: the first of the pauses that grow while no request is taken at all.
+        first_pause_s: the first of the pauses that grow while no request is taken at all, and the measure of others.
     """
 
     def __init__(self, first_pause_s: float = 1.0) -> None:
         self.epoch = 0
         self.taken_at_s = -math.inf
         self._first_pause_s = first_pause_s
+        self._cushion_s = _CUSHION * first_pause_s
         self._candidates = _documented()
         self._begun_at_s: float | None = None
         self._charged_at_s = -math.inf
@@ -184,9 +186,9 @@ class Pace:
         self._measured_per_s, self._in_units = best.per_s, best.in_units
         if best.distance > _FAR:
             begun_at_s = now_s if self._begun_at_s is None else self._begun_at_s
-            passed_s = max(now_s - begun_at_s, _CUSHION_S)
+            passed_s = max(now_s - begun_at_s, self._cushion_s)
             self._measured_per_s, self._in_units = max(self._taken, 1) / passed_s, False
-        self._start_over(now_s, _CUSHION_S)
+        self._start_over(now_s, self._cushion_s)
 
     def _measure(self, now_s: float, units: int, *, is_certain: bool) -> None:
         """The limit was met, and before it at ``_met_at_s``: what was taken in between is its rate."""
@@ -208,7 +210,7 @@ class Pace:
             # What came by chance after all must not undo much.
             rate_per_s = max(rate_per_s, self._measured_per_s * _BELOW)
         self._measured_per_s = min(rate_per_s, self._per_s)
-        self._start_over(now_s, _CUSHION_S)
+        self._start_over(now_s, self._cushion_s)
 
     def _start_over(self, now_s: float, pause_s: float) -> None:
         """The allowance is used up now: all that wait get new turns, a little below the rate that holds."""

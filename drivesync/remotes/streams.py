@@ -169,6 +169,7 @@ class Answer:
         # Of the chunk, or of the whole body; None: up to the connection's end.
         self._left = 0 if self._more_chunks else int(length) if length.isdigit() else None
         self._is_first_chunk = True
+        self._data: bytes | None = None
         self._is_closed = False
 
     def read(self, most: int) -> bytes:
@@ -198,12 +199,10 @@ class Answer:
 
     @property
     def data(self) -> bytes:
-        """All of the body that is left, up to 64 KiB: messages are shorter."""
-        return self.read(_DRAINED_BYTES)
-
-    def drain_conn(self) -> None:
-        """Read what is left of a short body, so that the connection can be used again."""
-        self.read(_DRAINED_BYTES)
+        """The whole body, up to 64 KiB: messages are shorter. It can be looked at more than once."""
+        if self._data is None:
+            self._data = self.read(_DRAINED_BYTES)
+        return self._data
 
     def close(self) -> None:
         """Done: the connection is kept if the body was read to its end, or nearly so."""
@@ -212,7 +211,7 @@ class Answer:
         self._is_closed = True
         try:
             if self._more_chunks or (self._left is not None and 0 < self._left <= _DRAINED_BYTES):
-                self.drain_conn()
+                self.read(_DRAINED_BYTES)
         except (OSError, HTTPException):
             self._left = None
         is_whole = self._left == 0 and not self._more_chunks
@@ -235,6 +234,8 @@ class Answer:
         try:
             self._left = int(size, 16)
         except ValueError:
+            # Where the next chunk begins cannot be known any more.
+            self._left, self._more_chunks = None, False
             raise HTTPException("a chunk without a size") from None
         if self._left == 0:
             self._more_chunks = False

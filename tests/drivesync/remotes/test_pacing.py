@@ -105,8 +105,8 @@ def test_a_request_is_given_up_when_none_was_taken_for_minutes(pacer: Pacer, clo
         ask()
     assert clock.now_s == pytest.approx(400.0)
     pauses_s = [after - before for before, after in itertools.pairwise(asked_s)]
-    assert sum(pauses_s[:-8]) < 2
-    assert pauses_s[-8:] == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0])
+    assert sum(pauses_s[:-9]) < 2
+    assert pauses_s[-9:] == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0])
     # Later ones ask again: it may have passed.
     assert pacer.wait("reading b", DOWNLOAD, clock.now_s) >= 400.0
 
@@ -126,7 +126,8 @@ def test_turns_are_apart_whatever_thread_takes_them() -> None:
     pacer = Pacer()
     for _ in range(5):
         pacer.refused(1e9, DOWNLOAD)
-    with ThreadPoolExecutor(8) as pool:
-        turns_s = sorted(pool.map(lambda _: pacer.wait("reading a", DOWNLOAD, time.monotonic()), range(8)))
-    # Of the limits that are documented, nothing was spent of any: the first one is believed, 27 a second.
-    assert turns_s[-1] - turns_s[0] >= 7 / 28
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(pacer.wait, "reading a", DOWNLOAD, time.monotonic()) for _ in range(4)]
+        turns_s = sorted(turn.result() for turn in asked)
+    # Nothing is known yet but that none was taken: ten a second is where it begins.
+    assert [after - before for before, after in itertools.pairwise(turns_s)] == pytest.approx([0.1] * 3, rel=0.5)
