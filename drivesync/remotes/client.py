@@ -11,6 +11,7 @@ would use httplib2, so that there is one set of connections, proxies, certificat
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
@@ -19,8 +20,8 @@ import httplib2
 from googleapiclient.discovery import build_from_document
 from googleapiclient.discovery_cache import get_static_doc
 
-from drivesync.errors import RateLimitedError, TransientError
-from drivesync.remotes.auth import find_credentials
+from drivesync.errors import NotAllowedError, RateLimitedError, TransientError
+from drivesync.remotes.auth import advise, locate_credentials
 from drivesync.remotes.authorization import Authorization
 from drivesync.remotes.media import MediaRead
 from drivesync.remotes.pacing import Pacer
@@ -43,6 +44,7 @@ Response = TypeVar("Response", "Answer", "BaseHTTPResponse")
 
 _GOOGLE_URL = "https://www.googleapis.com"
 _MEDIA = "alt=media&acknowledgeAbuse=false&supportsAllDrives=true"
+_KEY = re.compile(r"[\w-]+", re.ASCII)
 _MAY_BE_RATE = frozenset({403, 429})
 
 
@@ -81,13 +83,14 @@ class DriveClient:
             NotAllowedError: there are no credentials.
             SettingsError: the environment names a proxy that cannot be used.
         """
-        credentials = find_credentials(self._settings)
+        found = locate_credentials(self._settings)
         self._closing.clear()
         self._pacer = Pacer(self._first_wait_s)
         self._transport = Transport(
             self._settings.emulator_url or _GOOGLE_URL, by_proxy=not self._settings.emulator_url
         )
-        self._authorization = Authorization(credentials, self._transport)
+        self._authorization = Authorization(found.credentials, self._transport)
+        self._origin = found.origin
         document = json.loads(get_static_doc("drive", "v3"))
         # Patched here and not by client_options, since media uploads would keep Google's address.
         document["rootUrl"] = f"{self._transport.base_url}/"
@@ -206,23 +209,24 @@ class DriveClient:
         """``attempt()``, until it succeeds, fails for good, or the budget is used up."""
 
         def counted() -> Result:
-            if self._closing.is_set():
-                raise TransientError("stopped")
             try:
                 return attempt()
             except TransientError as error:
                 budget.spend(error)
                 raise
+            except NotAllowedError:
+                with advise(self._origin):
+                    raise
 
-        # The policy costs more than all else of a small file, so it is asked only where it has to be.
         try:
+            # The policy costs more than all else of a small file, so it is asked only where it has to be.
             return counted()
         except TransientError as error:
-            failed = [error]
+            first = [error]
 
         def again() -> Result:
-            if failed:
-                raise failed.pop()
+            if first:
+                raise first.pop()
             return counted()
 
         retry = retry_policy(budget, self._first_wait_s, self._closing, self._on_wait, self.usage.count_retry)
@@ -315,9 +319,9 @@ class Line:
 
 
 def resource_keys_header(resource_keys: Mapping[str, str]) -> dict[str, str]:
-    """The header that carries keys by file id: ``id/key,id/key``.
+    """The header that carries keys by file id, ``id/key,id/key``; none where there is no key that it can carry.
 
     https://developers.google.com/workspace/drive/api/guides/resource-keys
     """
-    pairs = ",".join(f"{file_id}/{key}" for file_id, key in resource_keys.items())
-    return {"X-Goog-Drive-Resource-Keys": pairs}
+    pairs = [f"{file_id}/{key}" for file_id, key in resource_keys.items() if _KEY.fullmatch(key)]
+    return {"X-Goog-Drive-Resource-Keys": ",".join(pairs)} if pairs else {}

@@ -83,6 +83,7 @@ class Pace:
     Attributes:
         epoch: grows whenever turns that were given before are void: whoever still waits for one asks again.
         taken_at_s: when a request was last taken.
+        paused_until_s: for so long Drive asked not to be asked.
 
     Args:
         first_pause_s: the first of the pauses that grow while no request is taken at all, and the measure of others.
@@ -91,6 +92,7 @@ class Pace:
     def __init__(self, first_pause_s: float = 1.0) -> None:
         self.epoch = 0
         self.taken_at_s = -math.inf
+        self.paused_until_s = -math.inf
         self._first_pause_s = first_pause_s
         self._cushion_s = _CUSHION * first_pause_s
         self._candidates = _documented()
@@ -102,7 +104,6 @@ class Pace:
         self._in_units = False
         self._next_s = -math.inf
         self._last_turn_s = -math.inf
-        self._paused_until_s = -math.inf
         self._probe_pause_s = 0.0
         # Since the limit was last met:
         self._met_at_s = -math.inf
@@ -117,12 +118,12 @@ class Pace:
     def reserve(self, now_s: float, units: int) -> float:
         """When a request that costs so many quota units may go out: now or later, in the order of asking."""
         if self._per_s == math.inf:
-            self._last_turn_s = max(now_s, self._paused_until_s)
+            self._last_turn_s = max(now_s, self.paused_until_s)
             return self._last_turn_s
         if self._next_s < now_s - _CREDIT_S:
             self._next_s = now_s - _CREDIT_S
             self._is_tight = False
-        turn_s = max(self._next_s, self._paused_until_s)
+        turn_s = max(self._next_s, self.paused_until_s)
         self._next_s = turn_s + max(self._cost(units) / self._per_s, self._probe_pause_s)
         self._last_turn_s = max(turn_s, now_s)
         return self._last_turn_s
@@ -151,7 +152,7 @@ class Pace:
     def refuse(self, sent_s: float, now_s: float, units: int, retry_after_s: float = 0.0) -> None:
         """A request was refused for its rate; those that were on their way with it tell nothing new."""
         if retry_after_s > 0:
-            self._paused_until_s = max(self._paused_until_s, now_s + retry_after_s)
+            self.paused_until_s = max(self.paused_until_s, now_s + retry_after_s)
             self.epoch += 1
         if sent_s < self._met_at_s:
             return

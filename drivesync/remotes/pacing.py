@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATIENCE = 300.0
-"""Times the first pause: after so long without a single request taken, one that was refused is given up."""
+"""Times the first pause: after so long without a single request taken, pauses that Drive asked for not included, one
+that was refused is given up."""
 
 
 class Pacer:
@@ -102,7 +103,7 @@ class Pacer:
                     changed = self._changed
             if now_s >= turn_s:
                 return now_s
-            give_up_s = max(since_s, self._pace.taken_at_s) + self._patience_s
+            give_up_s = max(since_s, self._pace.taken_at_s, self._pace.paused_until_s) + self._patience_s
             if now_s >= give_up_s:
                 raise RateLimitedError(f"{action}: Drive has refused every request for minutes (rate limit)")
             self._wait(changed, min(turn_s, give_up_s) - now_s)

@@ -130,4 +130,6 @@ def test_turns_are_apart_whatever_thread_takes_them() -> None:
         asked = [pool.submit(pacer.wait, "reading a", DOWNLOAD, time.monotonic()) for _ in range(4)]
         turns_s = sorted(turn.result() for turn in asked)
     # Nothing is known yet but that none was taken: ten a second is where it begins.
-    assert [after - before for before, after in itertools.pairwise(turns_s)] == pytest.approx([0.1] * 3, rel=0.5)
+    assert [after - before for before, after in itertools.pairwise(turns_s)] == pytest.approx(
+        [0.1] * 3, rel=0.5
+    )

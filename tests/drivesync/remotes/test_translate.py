@@ -10,6 +10,7 @@ import ssl
 import google.auth.exceptions
 import httplib2
 import pytest
+import urllib3
 from googleapiclient.errors import HttpError, ResumableUploadError, UnknownFileType
 
 from drivesync.errors import (
@@ -145,6 +146,27 @@ def wrong_certificate() -> ssl.SSLCertVerificationError:
         pytest.param(httplib2.error.RelativeURIError(SECRET), TransientError, id="another of httplib2's"),
         pytest.param(ssl.SSLEOFError(8, "EOF occurred"), TransientError, id="TLS cut"),
         pytest.param(wrong_certificate(), RemoteError, id="a wrong certificate"),
+        pytest.param(
+            urllib3.exceptions.SSLError(wrong_certificate()), RemoteError, id="a wrong certificate, wrapped"
+        ),
+        pytest.param(
+            urllib3.exceptions.ProtocolError(SECRET, ConnectionResetError(104, "Connection reset by peer")),
+            TransientError,
+            id="reset, wrapped",
+        ),
+        pytest.param(
+            urllib3.exceptions.ProtocolError(SECRET, socket.gaierror(-3, "Temporary failure")),
+            TransientError,
+            id="no name server, wrapped",
+        ),
+        pytest.param(
+            urllib3.exceptions.ProxyError(SECRET, OSError("Tunnel failed")), TransientError, id="no proxy"
+        ),
+        pytest.param(
+            urllib3.exceptions.ReadTimeoutError(None, SECRET, SECRET),  # type: ignore[arg-type]  # of no interest
+            TransientError,
+            id="time-out, urllib3's own",
+        ),
         pytest.param(json.JSONDecodeError("no", SECRET, 0), TransientError, id="an answer that is no JSON"),
         pytest.param(
             UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), TransientError, id="an answer that is no text"
@@ -164,6 +186,26 @@ def test_what_the_libraries_raise(error: Exception, kind: type[DrivesyncError]) 
     translated = translate(error)
     assert type(translated) is kind
     assert ("authenticate_user" in translated.hint) == (kind is NotAllowedError)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "the connection broke (Connection refused)"),
+        (http.client.RemoteDisconnected(SECRET), "the connection broke (RemoteDisconnected)"),
+        (
+            urllib3.exceptions.ProtocolError(SECRET, ConnectionResetError(104, "reset")),
+            "the connection broke (reset)",
+        ),
+        (
+            urllib3.exceptions.ProxyError(SECRET, ConnectionRefusedError(111, "refused")),
+            "the connection to the proxy broke (refused)",
+        ),
+        (socket.gaierror(-3, SECRET), "no connection to Google Drive (no such address)"),
+    ],
+)
+def test_what_is_said_of_a_connection(error: Exception, said: str) -> None:
+    assert str(translate(error)) == f"reading data/1.png: {said}"
 
 
 @pytest.mark.parametrize("error", [NotFoundError("ours"), KeyError("a bug"), KeyboardInterrupt()])
