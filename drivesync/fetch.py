@@ -50,7 +50,7 @@ class Fetch:
         tree: where the files go.
         parts: of ``tree``.
         reporter: hears how it goes.
-        run_ranges: runs each of the jobs that it is given in some other thread; each raises nothing.
+        run_ranges: runs each of the jobs that it is given in some other thread, whatever they raise.
     """
 
     def __init__(
@@ -81,6 +81,20 @@ class Fetch:
             UnfinishedError: the file was changed here meanwhile, and kept; or is changed on the remote all the time.
             NotFoundError: it was deleted on the remote meanwhile.
         """
+        # The policy of repeats costs more than all else of a small file, so it is asked only where it has to be.
+        try:
+            return self._bring_once(wanted)
+        except (DamagedError, MovedError) as error:
+            trouble: list[DamagedError | MovedError] = [error]
+
+        def bring_once(wanted: Wanted) -> LocalFile:
+            if trouble:
+                raise trouble.pop()
+            return self._bring_once(wanted)
+
+        return self._bring_again(wanted, bring_once)
+
+    def _bring_again(self, wanted: Wanted, bring_once: Callable[[Wanted], LocalFile]) -> LocalFile:
         file = wanted.file
         moving = Retrying(
             retry=retry_if_exception_type(MovedError), stop=stop_after_attempt(_MOVES), reraise=True
@@ -90,7 +104,7 @@ class Fetch:
                 with attempt:
                     if attempt.retry_state.attempt_number > 1:
                         file = self._look_again(file)
-                    return self._bring_content(replace(wanted, file=file))
+                    return self._bring_content(replace(wanted, file=file), bring_once)
         except MovedError as error:
             raise UnfinishedError(
                 f"{file.path} is being changed on the remote all the time",
@@ -104,7 +118,7 @@ class Fetch:
             raise NotFoundError(f"{file.path} was deleted on the remote while it was being pulled")
         return replace(now, path=file.path)
 
-    def _bring_content(self, wanted: Wanted) -> LocalFile:
+    def _bring_content(self, wanted: Wanted, bring_once: Callable[[Wanted], LocalFile]) -> LocalFile:
         """Fetch what ``wanted`` describes; a checksum that fails three times is an error.
 
         Raises:
@@ -116,7 +130,7 @@ class Fetch:
         for attempt in again:
             with attempt:
                 try:
-                    return self._bring_once(wanted)
+                    return bring_once(wanted)
                 except DamagedError as damage:
                     now = self._look_again(wanted.file)
                     if _content_of(now) != _content_of(wanted.file):

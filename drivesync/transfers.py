@@ -84,6 +84,7 @@ class Transfers:
         self._idle = 0
         self._files_busy = self._large_busy = self._ranges_busy = self._readers_busy = 0
         self._fruitless = 0
+        self._wants_room = False
         self._closing = False
         self._fatal: BaseException | None = None
 
@@ -116,7 +117,10 @@ class Transfers:
             DrivesyncError: nothing more can be fetched; see ``finish``.
         """
         with self._work_done:
-            self._work_done.wait_for(lambda: self._fatal or len(self._small) + len(self._large) < _PENDING)
+            if self._is_full():
+                self._wants_room = True
+                self._work_done.wait_for(lambda: self._fatal or not self._is_full())
+                self._wants_room = False
             self._raise_fatal()
             queue = self._large if self._fetch.is_large(wanted.file) else self._small
             heapq.heappush(queue, (start_order(wanted.file), next(self._order), wanted))
@@ -131,10 +135,14 @@ class Transfers:
             NotAllowedError: the credentials do not do.
         """
         with self._work_done:
-            self._work_done.wait_for(
-                lambda: self._fatal or not (self._small or self._large or self._files_busy)
-            )
+            self._work_done.wait_for(self._is_done)
             self._raise_fatal()
+
+    def _is_full(self) -> bool:
+        return len(self._small) + len(self._large) >= _PENDING
+
+    def _is_done(self) -> bool:
+        return self._fatal is not None or not (self._small or self._large or self._files_busy)
 
     def _raise_fatal(self) -> None:
         if self._fatal is not None:
@@ -193,10 +201,16 @@ class Transfers:
         self._readers_busy += 1
 
         def run() -> None:
-            job()
+            fatal: BaseException | None = None
+            try:
+                job()
+            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
+                # The thread that puts the file together hears of it, too, but waits for the other ranges.
+                fatal = error if _concerns_all(error) else None
             with self._work_there:
                 self._ranges_busy -= 1
                 self._readers_busy -= 1
+                self._end(fatal)
 
         return run
 
@@ -204,6 +218,8 @@ class Transfers:
         self._files_busy += 1
         self._large_busy += large
         self._readers_busy += not large
+        if self._wants_room:
+            self._work_done.notify_all()
 
         def run() -> None:
             fatal: BaseException | None = None
@@ -215,14 +231,20 @@ class Transfers:
                 self._files_busy -= 1
                 self._large_busy -= large
                 self._readers_busy -= not large
-                if fatal is not None:
-                    self._fatal = self._fatal or fatal
-                    self._drop_waiting()
-                self._work_done.notify_all()
-                if self._closing:
-                    self._work_there.notify_all()
+                self._end(fatal)
 
         return run
+
+    def _end(self, fatal: BaseException | None) -> None:
+        """A job has come to its end; the lock is held."""
+        if fatal is not None:
+            self._fatal = self._fatal or fatal
+            self._drop_waiting()
+        # Not for each of thousands of files.
+        if self._is_done():
+            self._work_done.notify_all()
+        if self._closing:
+            self._work_there.notify_all()
 
     def _drop_waiting(self) -> None:
         self._small.clear()
@@ -232,17 +254,20 @@ class Transfers:
         """Fetch one file; raised is only what concerns all others as well."""
         try:
             local = self._fetch.bring(wanted)
-        except DiskFullError:
-            raise
-        except TransientError as error:
-            with self._work_there:
-                self._fruitless += 1
-                hopeless = self._fruitless >= _HOPELESS or self._closing
-            if hopeless:
+        except DrivesyncError as error:
+            if _concerns_all(error) or (isinstance(error, TransientError) and self._is_hopeless()):
                 raise
-            self._on_failed(wanted.file.path, error)
-        except _OF_ONE_FILE as error:
             self._on_failed(wanted.file.path, error)
         else:
             self._fruitless = 0
             self._on_done(local)
+
+    def _is_hopeless(self) -> bool:
+        """Count one more file that the remote could not give, and say whether it can give any."""
+        with self._work_there:
+            self._fruitless += 1
+            return self._fruitless >= _HOPELESS or self._closing
+
+
+def _concerns_all(error: BaseException) -> bool:
+    return isinstance(error, DiskFullError) or not isinstance(error, _OF_ONE_FILE)

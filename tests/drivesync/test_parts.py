@@ -160,14 +160,14 @@ class TestCommit:
 class TestOpen:
     def test_what_a_killed_process_left_of_a_small_file_is_overwritten(self, tmp_path: Path) -> None:
         parts = Parts(tmp_path)
-        parts._paths(there())[0].write_bytes(b"much longer than what comes now")
+        Path(parts._paths(there())[0]).write_bytes(b"much longer than what comes now")
         bring(tmp_path)
         assert (tmp_path / "a").read_bytes() == b"new"
 
     def test_a_link_in_the_place_of_a_part_is_not_followed(self, tmp_path: Path) -> None:
         parts = Parts(tmp_path / "tree")
         (tmp_path / "mine").write_bytes(b"mine")
-        parts._paths(there())[0].symlink_to(tmp_path / "mine")
+        Path(parts._paths(there())[0]).symlink_to(tmp_path / "mine")
         with pytest.raises(LocalWriteError):
             bring(tmp_path / "tree")
         assert (tmp_path / "mine").read_bytes() == b"mine"
@@ -251,7 +251,7 @@ class TestResume:
         self, tmp_path: Path, torn_bytes: int
     ) -> None:
         leave(tmp_path, KeyboardInterrupt(), (0, 99), (100, 199))
-        journal = Parts(tmp_path)._paths(LARGE)[1]
+        journal = Path(Parts(tmp_path)._paths(LARGE)[1])
         journal.write_bytes(journal.read_bytes()[:-torn_bytes])
         assert arrived(tmp_path) == [(0, 99)]
         leave(tmp_path, KeyboardInterrupt(), (300, 399))
@@ -260,7 +260,7 @@ class TestResume:
     @pytest.mark.parametrize("pair", [(7, 3), (0, 1000), (2**63, 2**63)])
     def test_a_journal_that_makes_no_sense_is_none(self, tmp_path: Path, pair: tuple[int, int]) -> None:
         leave(tmp_path, KeyboardInterrupt(), (0, 99))
-        journal = Parts(tmp_path)._paths(LARGE)[1]
+        journal = Path(Parts(tmp_path)._paths(LARGE)[1])
         journal.write_bytes(
             journal.read_bytes() + pair[0].to_bytes(8, "little") + pair[1].to_bytes(8, "little")
         )
@@ -276,7 +276,7 @@ class TestResume:
     @pytest.mark.parametrize("which", [0, 1])
     def test_part_or_journal_alone_counts_for_nothing(self, tmp_path: Path, which: int) -> None:
         leave(tmp_path, KeyboardInterrupt(), (0, 99))
-        Parts(tmp_path)._paths(LARGE)[which].unlink()
+        Path(Parts(tmp_path)._paths(LARGE)[which]).unlink()
         assert arrived(tmp_path) == []
         assert arrived(tmp_path) == []
 
@@ -298,7 +298,7 @@ class TestRoom:
     def test_it_is_taken_before_the_first_byte(self, tmp_path: Path) -> None:
         file = replace(LARGE, size=4 << 20)
         leave(tmp_path, KeyboardInterrupt(), file=file)
-        part = Parts(tmp_path)._paths(file)[0].stat()
+        part = Path(Parts(tmp_path)._paths(file)[0]).stat()
         assert (part.st_size, part.st_blocks * 512) == (4 << 20, 4 << 20)
         assert Parts(tmp_path).kept_bytes(file) == 4 << 20
         assert Parts(tmp_path).kept_bytes(LARGE) == 0
@@ -326,7 +326,7 @@ def test_what_stopped_pulls_left_is_cleared_but_for_what_is_wanted(tmp_path: Pat
     for file in (LARGE, other):
         leave(tmp_path, KeyboardInterrupt(), (0, 99), file=file)
     parts = Parts(tmp_path)
-    parts._paths(there("c"))[0].write_bytes(b"half a file")
+    Path(parts._paths(there("c"))[0]).write_bytes(b"half a file")
     parts.clear(but=[LARGE])
     assert left_over(tmp_path) == [".done", ".part"]
     assert arrived(tmp_path) == [(0, 99)]
