@@ -123,12 +123,6 @@ class TerminalReporter:
             with suppress(OSError, ValueError):
                 self._live.stop()
 
-    @property
-    def done(self) -> tuple[int, int]:
-        """Files and bytes that are done of the job that began last."""
-        with self._lock:
-            return self._tally.files_done, self._tally.done_bytes
-
     def begin(self, what: str, slowed_by: Callable[[], str] = str) -> None:
         """Show from now on how far ``what`` is."""
         now_s = self._clock()

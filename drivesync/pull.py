@@ -93,6 +93,7 @@ def pull(
     reporter: Reporter,
     options: PullOptions = DEFAULT_OPTIONS,
     on_plan: Callable[[PullPlan], None] = lambda _plan: None,
+    result: PullResult | None = None,
 ) -> PullResult:
     """Bring what ``remote`` holds to ``tree``; delete nothing, overwrite no local change unless told so.
 
@@ -102,6 +103,7 @@ def pull(
         reporter: hears how it goes.
         options: see ``PullOptions``.
         on_plan: hears what is planned, piece by piece, as the listing comes.
+        result: filled as it goes, and so tells what was done even where an error is raised; a new one unless given.
 
     Returns:
         What was done. A file that cannot be had is in ``failed``, and the others arrive nevertheless.
@@ -113,8 +115,23 @@ def pull(
         UnfinishedError: another pull is at work in this tree.
     """
     started_s = time.monotonic()
+    result = PullResult() if result is None else result
+    try:
+        _pull(remote, tree, reporter, options, on_plan, result)
+    finally:
+        result.close(remote, time.monotonic() - started_s)
+    return result
+
+
+def _pull(
+    remote: Remote,
+    tree: Path,
+    reporter: Reporter,
+    options: PullOptions,
+    on_plan: Callable[[PullPlan], None],
+    result: PullResult,
+) -> None:
     check_tree(tree)
-    result = PullResult()
     with ExitStack() as stack:
         source = Source(remote, stack)
         is_known = (tree / STATE_FOLDER).is_dir()
@@ -138,8 +155,6 @@ def pull(
             work.run(source, pages)
             if not (options.only or result.failed):
                 remember_source(tree, remote.name, _target_of(remote), complete=True)
-    result.close(remote, time.monotonic() - started_s)
-    return result
 
 
 def _target_of(remote: Remote) -> str:

@@ -271,6 +271,15 @@ def read_receipts(tree: Path) -> list[Receipt]:
     return receipts
 
 
+def read_pending(tree: Path) -> tuple[Entry, ...]:
+    """As ``Spool.pending``, for who only looks: nothing is locked or swept away."""
+    places: list[Path] = []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        places += (tree / STATE_FOLDER / _SPOOL).iterdir()
+    entries = filter(None, map(_read_entry, places))
+    return tuple(sorted((entry for entry in entries if not entry.pushed), key=_worth))
+
+
 def _read_entry(place: Path) -> Entry | None:
     try:
         entry = Entry(**json.loads((place / _ENTRY).read_bytes()))

@@ -9,7 +9,7 @@ from drivesync.disk import is_same, look
 from drivesync.files import STATE_FOLDER, LocalFile, Receipt, Verdict
 from drivesync.index import Index
 from drivesync.push import find_files
-from drivesync.spool import read_receipts
+from drivesync.spool import read_pending, read_receipts
 from drivesync.tree import read_tree_state
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.acceptance import Accept
+    from drivesync.spool import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class TreeStatus:
         target: the remote that it goes to.
         complete: all of the remote has arrived once, or the tree was made here.
         unpushed: what a push would look at; sorted by path.
+        pending: what was taken for an earlier push and has not arrived; the most valuable first.
         last: the newest proof that something is safe; None if there is none.
     """
 
@@ -43,6 +45,7 @@ class TreeStatus:
     target: str
     complete: bool
     unpushed: tuple[Unpushed, ...]
+    pending: tuple[Entry, ...]
     last: Receipt | None
 
 
@@ -66,6 +69,7 @@ def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_rem
         target=(state.target if state else "") or source,
         complete=state is None or state.complete,
         unpushed=tuple(_find_unpushed(tree, patterns, accept)),
+        pending=read_pending(tree),
         last=receipts[-1] if receipts else None,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -74,16 +73,18 @@ def pull_command(
 
 def try_pull(source: Remote, pulled: Pulled, reporter: TerminalReporter) -> None:
     """Pull, and keep in ``pulled`` how it went, whatever that was."""
-    began_s = time.monotonic()
     try:
         with source:
-            pulled.result = pull(
-                source, pulled.tree, reporter=reporter, options=pulled.options, on_plan=pulled.add_plan
+            pull(
+                source,
+                pulled.tree,
+                reporter=reporter,
+                options=pulled.options,
+                on_plan=pulled.add_plan,
+                result=pulled.result,
             )
     except (DrivesyncError, KeyboardInterrupt) as error:
         pulled.error = error
-        pulled.result.downloaded_files, pulled.result.downloaded_bytes = reporter.done
-        pulled.result.close(source, time.monotonic() - began_s)
 
 
 def _look_for_labels(pulled: Pulled, *, create: bool) -> None:

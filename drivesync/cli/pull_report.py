@@ -33,7 +33,7 @@ class Pulled:
 
     Attributes:
         tree, remote, options: of the pull.
-        result: of the pull; where an error ended it, what is known all the same.
+        result: of the pull, up to the error if one ended it.
         files: what a dry run would fetch.
         unlabelled: label files that images lack, if that was asked.
         labels_made: how many of them were made; None where none was to be.
@@ -50,14 +50,7 @@ class Pulled:
     error: DrivesyncError | KeyboardInterrupt | None = None
 
     def add_plan(self, plan: PullPlan) -> None:
-        """Another part of what is to be done."""
-        result = self.result
-        result.planned_files += len(plan.download)
-        result.planned_bytes += sum(file.size for file in plan.download)
-        result.kept_files += len(plan.keep)
-        result.conflicts += [file.path for file in plan.conflicts]
-        result.left += [file.path for file in plan.left]
-        result.skipped += plan.skipped
+        """Another part of what is to be done; a real pull may be of more files than should be kept in mind."""
         if self.options.dry_run:
             self.files += plan.download
 

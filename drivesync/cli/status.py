@@ -21,7 +21,7 @@ from drivesync.cli.pull_report import (
     print_left,
 )
 from drivesync.cli.running import interruptible
-from drivesync.cli.words import count, print_skipped
+from drivesync.cli.words import count, print_skipped, print_some
 from drivesync.config import CHECKPOINT_PATTERNS, DEFAULT_REMOTE
 from drivesync.plan import PullOptions
 from drivesync.progress import TerminalReporter, printable
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.files import Receipt
+    from drivesync.spool import Entry
     from drivesync.status import TreeStatus, Unpushed
 
 
@@ -76,6 +77,16 @@ def _print_status(status: TreeStatus, tree: Path) -> None:
     for unpushed in status.unpushed:
         click.echo(f"  {printable(_name_unpushed(unpushed))}")
 
+    print_some(
+        f"{count(len(status.pending), 'snapshot')} of an earlier push would go first",
+        [_name_pending(entry) for entry in status.pending],
+    )
+
+
+def _name_pending(entry: Entry) -> str:
+    which = "" if entry.iteration is None else f", iteration {entry.iteration:,}"
+    return f"{entry.path} ({format_size(entry.size)}{which})"
+
 
 def _name_receipt(receipt: Receipt) -> str:
     which = "" if receipt.iteration is None else f", iteration {receipt.iteration:,}"
@@ -106,5 +117,9 @@ def _describe_status(status: TreeStatus, tree: Path) -> dict[str, Any]:
                 "reason": unpushed.verdict.reason,
             }
             for unpushed in status.unpushed
+        ],
+        "pending": [
+            {"path": entry.path, "bytes": entry.size, "iteration": entry.iteration}
+            for entry in status.pending
         ],
     }

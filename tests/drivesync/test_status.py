@@ -23,7 +23,9 @@ def read(tree: Tree, accept: Accept) -> TreeStatus:
 
 
 def test_a_tree_that_remembers_nothing(tree: Tree, accept: Accept) -> None:
-    assert read(tree, accept) == TreeStatus("darknet", "darknet", complete=True, unpushed=(), last=None)
+    assert read(tree, accept) == TreeStatus(
+        "darknet", "darknet", complete=True, unpushed=(), pending=(), last=None
+    )
     assert not (tree.root / ".drivesync").exists()
 
 
@@ -48,6 +50,19 @@ def test_what_is_pushed_is_no_longer_unpushed(tree: Tree, accept: Accept, pusher
     tree.save("run_last.weights", 200, 0.25)
     (after,) = read(tree, accept).unpushed
     assert after.verdict.iteration == 200
+
+
+def test_what_waits_in_the_spool_is_seen_while_another_one_holds_it(
+    tree: Tree, accept: Accept, pusher: Pusher
+) -> None:
+    tree.save("run_last.weights", 100)
+    with pusher.spool:
+        pusher.offer("backup/run_last.weights")
+        (tree.root / "backup" / "run_last.weights").unlink()
+        (pending,) = read(tree, accept).pending
+        assert (pending.path, pending.iteration) == ("backup/run_last.weights", 100)
+        pusher.push_next()
+        assert read(tree, accept).pending == ()
 
 
 def test_the_judge_is_heard(tree: Tree) -> None:
