@@ -1,9 +1,9 @@
 """GETs whose bodies are streamed, over connections that are kept.
 
 A pull of small files is little else than such GETs, and in each of them http.client and urllib3 spend more time than
-TLS does: measured per 2,000 files of 20 KB over TLS in 32 threads, 0.9 CPU seconds with urllib3, 0.65 with http.client,
-0.5 here. So this speaks just as much of HTTP/1.1 (RFC 9112) as an answer to a GET can need. Everything else goes by
-urllib3 (transport.py), which also opens the connections that are used here.
+TLS does: for 2,000 files of 20 KB over TLS in 32 threads, 1.3 CPU seconds with urllib3, 0.8 with http.client, 0.5 here,
+0.4 for the bare sockets. So this speaks just as much of HTTP/1.1 (RFC 9112) as an answer to a GET can need; all else
+goes by urllib3 (transport.py).
 """
 
 from __future__ import annotations

@@ -61,7 +61,6 @@ class Transport:
             "maxsize": MOST_CONNECTIONS,
             "blocksize": _BLOCK_BYTES,
             "timeout": urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
-            "retries": False,
             "ssl_context": self._tls,
         }
         self._pools: dict[str, HTTPConnectionPool] = {}
