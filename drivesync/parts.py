@@ -173,13 +173,13 @@ class Parts:
             if folder not in self._made:
                 _make_parents(self._tree, Path(target))
                 self._made.add(folder)
-            try:
-                os.replace(part.path, target)  # noqa: PTH105 - strings, see _paths
-            except IsADirectoryError as error:
+            # Also a link to one, which would be replaced without a word.
+            if os.path.isdir(target):  # noqa: PTH112 - strings, see _paths
                 raise LocalWriteError(
                     f"cannot write {target}: a folder is in its place",
                     hint="Move that folder away and run the same command again.",
-                ) from error
+                )
+            os.replace(part.path, target)  # noqa: PTH105
         part.is_in_place = True
         return LocalFile(file.path, status.st_size, status.st_mtime_ns)
 

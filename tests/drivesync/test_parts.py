@@ -104,6 +104,14 @@ class TestCommit:
         assert (tmp_path / "data" / "mine").is_dir()
         assert left_over(tmp_path) == []
 
+    def test_a_link_to_a_folder_where_a_file_should_be(self, tmp_path: Path) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "tree").mkdir()
+        (tmp_path / "tree" / "data").symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(LocalWriteError, match="a folder is in its place"):
+            bring(tmp_path / "tree", "data")
+        assert (tmp_path / "tree" / "data").is_symlink()
+
     def test_a_folder_that_was_refused_once_is_made_when_it_can_be(self, tmp_path: Path) -> None:
         parts = Parts(tmp_path)
         (tmp_path / "data").write_bytes(b"mine")
