@@ -164,7 +164,7 @@ class Assembly:
         """Have all ranges fetched, hash meanwhile, and return what the whole is.
 
         Args:
-            run_ranges: runs each of the jobs that it is given in some other thread; each raises nothing.
+            run_ranges: runs each of the jobs that it is given in some other thread, whatever they raise.
 
         Raises:
             MovedError: the remote holds another content by now.
@@ -194,11 +194,13 @@ class Assembly:
                     self._remote.read(self._file, sink, first, last)
                 finally:
                     notes.note()
-        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
+        except BaseException as error:
             self._give_up(error)
-        with self._changed:
-            self._running -= 1
-            self._changed.notify_all()
+            raise
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
 
     def _give_up(self, error: BaseException) -> None:
         """Let no further range begin."""

@@ -6,6 +6,7 @@ Small files come in one read and are hashed on their way; for large ones see ``a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
@@ -50,7 +51,7 @@ class Fetch:
         tree: where the files go.
         parts: of ``tree``.
         reporter: hears how it goes.
-        run_ranges: runs each of the jobs that it is given in some other thread, whatever they raise.
+        run_ranges: runs each of a file's jobs in some other thread, whatever they raise.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Fetch:
         tree: Path,
         parts: Parts,
         reporter: Reporter,
-        run_ranges: Callable[[list[Callable[[], None]]], None],
+        run_ranges: Callable[[RemoteFile, list[Callable[[], None]]], None],
     ) -> None:
         self._remote = remote
         self._tree = tree
@@ -144,7 +145,7 @@ class Fetch:
         try:
             with self._parts.open(file, resumable=self.is_large(file)) as part:
                 if self.is_large(file):
-                    content = Assembly(self._remote, file, part, count).run(self._run_ranges)
+                    content = Assembly(self._remote, file, part, count).run(partial(self._run_ranges, file))
                 else:
                     content = self._read_whole(file, part, count)
                 _refuse_damage(file, content)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from drivesync.files import LocalFile
+    from drivesync.files import LocalFile, RemoteFile
     from drivesync.parts import Parts
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
@@ -80,10 +79,11 @@ class Transfers:
         self._order = count()
         self._small: list[tuple[tuple[bool, int, str], int, Wanted]] = []
         self._large: list[tuple[tuple[bool, int, str], int, Wanted]] = []
-        self._ranges: deque[Job] = deque()
+        self._ranges: list[tuple[tuple[bool, int, str], int, Job]] = []
         self._idle = 0
         self._files_busy = self._large_busy = self._ranges_busy = self._readers_busy = 0
         self._fruitless = 0
+        self._opening: RemoteFile | None = None
         self._wants_room = False
         self._closing = False
         self._fatal: BaseException | None = None
@@ -148,10 +148,17 @@ class Transfers:
         if self._fatal is not None:
             raise self._fatal
 
-    def _run_ranges(self, jobs: list[Job]) -> None:
+    def _run_ranges(self, file: RemoteFile, jobs: list[Job]) -> None:
         with self._work_there:
-            self._ranges.extend(jobs)
+            for job in jobs:
+                heapq.heappush(self._ranges, (start_order(file), next(self._order), job))
+            self._is_open(file)
             self._wake()
+
+    def _is_open(self, file: RemoteFile) -> None:
+        """The ranges of ``file`` are known, so that another may begin, after them; the lock is held."""
+        if self._opening is file:
+            self._opening = None
 
     def _wake(self) -> None:
         """Let one more thread look for work, if there is some that may begin; the lock is held."""
@@ -171,7 +178,7 @@ class Transfers:
         if self._ranges:
             if has_reader and has_bandwidth:
                 return "range"
-        elif self._large and has_bandwidth and self._large_busy < _RANGES_AT_ONCE:
+        elif self._large and not self._opening and has_bandwidth and self._large_busy < _RANGES_AT_ONCE:
             return "large"
         return "small" if self._small and has_reader else ""
 
@@ -188,7 +195,7 @@ class Transfers:
                 self._work_there.wait()
                 self._idle -= 1
             if kind == "range":
-                job = self._begin_range(self._ranges.popleft())
+                job = self._begin_range(heapq.heappop(self._ranges)[2])
             else:
                 large = kind == "large"
                 job = self._begin_file(heapq.heappop(self._large if large else self._small)[2], large=large)
@@ -218,6 +225,7 @@ class Transfers:
         self._files_busy += 1
         self._large_busy += large
         self._readers_busy += not large
+        self._opening = wanted.file if large else self._opening
         if self._wants_room:
             self._work_done.notify_all()
 
@@ -231,6 +239,7 @@ class Transfers:
                 self._files_busy -= 1
                 self._large_busy -= large
                 self._readers_busy -= not large
+                self._is_open(wanted.file)
                 self._end(fatal)
 
         return run

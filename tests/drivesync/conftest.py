@@ -182,6 +182,8 @@ class Scripted:
 
     def read(self, file: RemoteFile, sink: Sink, first: int = 0, last: int | None = None) -> None:
         end = file.size - 1 if last is None else last
+        if self.cancelled.is_set():
+            raise TransientError("stopped")
         with self._lock:
             self.reads.append((file.path, first, end))
             self._at_once += 1
