@@ -8,7 +8,6 @@ empty, as POSIX paths relative to the tree.
 from __future__ import annotations
 
 import os
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors
@@ -31,6 +30,8 @@ def find_missing(tree: Path) -> tuple[str, ...]:
     Raises:
         SettingsError: a package that would know cannot be loaded.
     """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and seldom needed
+
     return tuple(sorted({path for point in entry_points(group=GROUP) for path in _load(point)(tree)}))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from google.auth.transport.urllib3 import Request
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,7 +21,7 @@ class Authorization:
 
     def __init__(self, credentials: Any, transport: Transport) -> None:
         self._credentials = credentials
-        self._request = Request(transport)
+        self._transport = transport
         self._lock = threading.Lock()
 
     def apply(self, headers: Mapping[str, str]) -> tuple[dict[str, str], str]:
@@ -35,7 +33,7 @@ class Authorization:
         if not self._credentials.valid:
             with self._lock:
                 if not self._credentials.valid:
-                    self._credentials.refresh(self._request)
+                    self._refresh()
         authorized = dict(headers)
         token = self._credentials.token
         self._credentials.apply(authorized, token=token)
@@ -49,4 +47,9 @@ class Authorization:
         """
         with self._lock:
             if self._credentials.token == refused:
-                self._credentials.refresh(self._request)
+                self._refresh()
+
+    def _refresh(self) -> None:
+        from google.auth.transport.urllib3 import Request  # noqa: PLC0415 - slow to import, and seldom needed
+
+        self._credentials.refresh(Request(self._transport))
