@@ -17,6 +17,7 @@ import os
 import shutil
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,8 @@ def main(name: str, template: Path, folder: Path) -> None:
     """See above."""
     # Loads what every process would else load for itself.
     find_accept()
+    for module in ("cli.pull", "cli.push", "remotes.drive", "remotes.folder"):
+        import_module(f"drivesync.{module}")
     job = {"spool": spool, "push": push, "pull": pull}[name]
     for effect in range(1, _LIMIT):
         tree = folder / str(effect)
