@@ -30,7 +30,8 @@ NOTE_EVERY_BYTES = 4 << 20
 _HEAD_BYTES = 4
 _LEAST_RANGE_BYTES = 8 << 20
 _MOST_RANGE_BYTES = 64 << 20
-_RANGES_A_FILE = 8
+_RANGES_A_FILE = 24
+"""More than are read at once: hashing follows from the front, and little is left of it when the last has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,8 @@ class Assembly:
                     self._remote.read(self._file, sink, first, last)
                 finally:
                     notes.note()
+                # While the others still come; at the end there is little left to wait for.
+                self._part.flush()
         except BaseException as error:
             self._give_up(error)
             raise

@@ -77,6 +77,15 @@ class Part:
         with local_errors(self.path, "read"):
             return os.pread(self._descriptor, size_bytes, offset)
 
+    def flush(self) -> None:
+        """Have the disk take what was written so far.
+
+        Raises:
+            LocalWriteError: it cannot.
+        """
+        with local_errors(self.path):
+            os.fdatasync(self._descriptor)
+
     def note_arrived(self, first: int, last: int) -> None:
         """These bytes (both included) were written; a later process need not fetch them again."""
         with self._lock, local_errors(self.path):

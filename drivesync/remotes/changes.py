@@ -71,17 +71,33 @@ def parse_mark(text: str, name: str) -> Mark:
     return mark
 
 
-def take_mark(client: DriveClient, root: Root, name: str) -> str:
+def ask_token(client: DriveClient, drive_id: str = "") -> str:
+    """Drive's name for this moment in the user's log, or in a shared drive's.
+
+    Raises:
+        NotFoundError: the user is no member of the shared drive.
+    """
+    request = client.changes.getStartPageToken(driveId=drive_id or None, **EVERYWHERE)
+    token: str = client.execute(_ACTION, "get", request)["startPageToken"]
+    return token
+
+
+def take_mark(client: DriveClient, root: Root, name: str, token: str = "") -> str:
     """A mark of this moment; empty where the log would not tell what becomes of the tree.
 
     It does so for the user's own tree and for those in shared drives; not for one that a link or a shortcut led to.
+
+    Args:
+        client: opened.
+        root: the tree's own folder.
+        name: of the remote.
+        token: of the user's log, where somebody has asked for it already.
     """
     folder = root.folder
     if not root.direct or folder.resource_key or not (root.mine or folder.drive_id):
         return ""
-    request = client.changes.getStartPageToken(driveId=folder.drive_id or None, **EVERYWHERE)
     try:
-        token = client.execute(_ACTION, "get", request)["startPageToken"]
+        token = (not folder.drive_id and token) or ask_token(client, folder.drive_id)
     except NotFoundError:
         # The user is no member of the shared drive, only of the folder.
         return ""

@@ -15,12 +15,13 @@ update switches revisions in one step, and a create with an id of ours is made o
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from drivesync.errors import NotFoundError
 from drivesync.files import RemoteFile, Skipped
-from drivesync.remotes.changes import parse_mark, read_changes, take_mark
+from drivesync.remotes.changes import ask_token, parse_mark, read_changes, take_mark
 from drivesync.remotes.client import DriveClient
 from drivesync.remotes.entries import (
     EXECUTABLE,
@@ -109,8 +110,11 @@ class DriveRemote:
         self._folders.forget()
 
     def mark(self) -> str:
-        """See ``Remote.mark``."""
-        return take_mark(self._client, self._folders.root(), self.name)
+        """See ``Remote.mark``; what it asks for, it asks for at once, since the first byte waits for it."""
+        with ThreadPoolExecutor(1, thread_name_prefix="mark") as aside:
+            token = aside.submit(ask_token, self._client)
+            root = self._folders.root()
+        return take_mark(self._client, root, self.name, token.result())
 
     def changes(self, mark: str, folders: Mapping[str, str]) -> Changes:
         """See ``Remote.changes``; one request where nothing has changed."""
