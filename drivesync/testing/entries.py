@@ -22,9 +22,9 @@ UPLOAD_STEP_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Bytes with their checksums in hexadecimal; ``data`` is never changed."""
+    """Bytes with their checksums in hexadecimal; ``data`` is never changed, and may be a view of a mapped file."""
 
-    data: bytes | bytearray
+    data: bytes | bytearray | memoryview
     md5: str
     sha1: str
     sha256: str

@@ -68,7 +68,7 @@ def download_file(service: Service, request: Request) -> Answer:
     return answer_media(request, entry.head.content.data, entry.head.mime_type)
 
 
-def answer_media(request: Request, data: bytes | bytearray, mime_type: str) -> Answer:
+def answer_media(request: Request, data: bytes | bytearray | memoryview, mime_type: str) -> Answer:
     """Content, or the one range of it that was asked for.
 
     Raises:
