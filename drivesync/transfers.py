@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import threading
+import time
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _PENDING = 20_000
 """Files that may wait; whoever adds more is held up, so that memory stays bounded."""
 _RANGES_AT_ONCE = 8
+_THREADS_AT_FIRST = 24
+_ONE_MORE_AFTER_S = 0.05
 _CANCEL_EVERY_S = 0.2
 _HOPELESS = 8
 """So many files in a row that the remote could not give, after all repeats, mean that it gives none."""
@@ -81,6 +84,7 @@ class Transfers:
         self._large: list[tuple[tuple[bool, int, str], int, Wanted]] = []
         self._ranges: list[tuple[tuple[bool, int, str], int, Job]] = []
         self._idle = 0
+        self._grown_at_s = 0.0
         self._files_busy = self._large_busy = self._ranges_busy = self._readers_busy = 0
         self._fruitless = 0
         self._opening: RemoteFile | None = None
@@ -166,10 +170,20 @@ class Transfers:
             return
         if self._idle:
             self._work_there.notify()
-        elif len(self._threads) < self._remote.workers + _RANGES_AT_ONCE:
+        elif len(self._threads) < self._remote.workers + _RANGES_AT_ONCE and self._may_grow():
             thread = threading.Thread(target=self._work, name=f"fetch-{len(self._threads)}", daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def _may_grow(self) -> bool:
+        """Whether there may be one more thread: each costs a connection, worth it only while answers are slow."""
+        if len(self._threads) < _THREADS_AT_FIRST:
+            return True
+        now_s = time.monotonic()
+        if now_s < self._grown_at_s + _ONE_MORE_AFTER_S or self._remote.slowed_by:
+            return False
+        self._grown_at_s = now_s
+        return True
 
     def _may_begin(self) -> str:
         """What kind of job may begin now; empty if none. The lock is held."""
