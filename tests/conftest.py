@@ -38,7 +38,7 @@ def case_blind_disk(tmp_path: Path) -> Iterator[Path]:
     image, place = tmp_path / "disk.img", tmp_path / "case-blind disk"
     place.mkdir()
     image.touch()
-    os.truncate(image, 16 << 20)
+    os.truncate(image, 128 << 20)
     subprocess.run(["mkntfs", "-q", "-F", "-f", image], capture_output=True, check=True)
     made = subprocess.run(
         ["lowntfs-3g", "-o", "ignore_case", image, place], capture_output=True, check=False, text=True

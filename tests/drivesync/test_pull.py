@@ -285,24 +285,6 @@ class TestDamage:
         with pytest.raises(LocalWriteError, match=r"3 file\(s\) did not arrive"):
             result.raise_failure()
 
-    def test_it_was_replaced_on_drive_while_it_came(
-        self, bring: Callable[..., PullResult], here: Path, drive_emulator: DriveEmulator
-    ) -> None:
-        size = 40 << 20
-        drive_emulator.put("darknet/big", bytes(size))
-        drive_emulator.inject(Fault(Delay(0.3), "files.get.media", skip=1))
-
-        def replace() -> None:
-            while drive_emulator.counters()["files.get.media"].requests < 2:
-                time.sleep(0.005)
-            drive_emulator.put("darknet/big", b"\1" * size)
-
-        replacing = threading.Thread(target=replace)
-        replacing.start()
-        bring().raise_failure()
-        replacing.join()
-        assert (here / "big").read_bytes() == b"\1" * size
-
 
 class TestStopped:
     def test_a_drive_that_gives_no_file_is_not_asked_for_each(
