@@ -14,7 +14,7 @@ from google.oauth2.credentials import Credentials
 
 from drivesync.errors import NotAllowedError
 from drivesync.remotes.kept import LOGIN_COMMAND, login_path, read_login
-from drivesync.remotes.translate import LOG_IN_HINT
+from drivesync.remotes.translate import COLAB_CELL, LOG_IN_HINT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from drivesync.config import Settings
 
 SCOPES: Final = ("https://www.googleapis.com/auth/drive",)
-COLAB_CELL: Final = "from google.colab import auth; auth.authenticate_user()"
 
 
 @dataclass(frozen=True, slots=True)

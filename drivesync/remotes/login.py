@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from drivesync.errors import NotAllowedError, SettingsError, TransientError, UsageError
-from drivesync.remotes.auth import COLAB_CELL, SCOPES, in_colab
+from drivesync.remotes.auth import SCOPES, in_colab
 from drivesync.remotes.kept import (
     LOGIN_COMMAND,
     client_path,
@@ -27,6 +27,7 @@ from drivesync.remotes.kept import (
     write_private,
 )
 from drivesync.remotes.landing import Landing
+from drivesync.remotes.translate import COLAB_CELL
 from drivesync.remotes.whoami import ask_account
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import json
 import socket
 import ssl
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import google.auth.exceptions
 import httplib2
@@ -26,13 +26,15 @@ from drivesync.errors import (
     RemoteError,
     TransientError,
 )
+from drivesync.remotes.kept import LOGIN_COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-LOG_IN_HINT = (
-    "In Colab run `from google.colab import auth; auth.authenticate_user()` in a cell of its own and try "
-    "again; elsewhere set GOOGLE_OAUTH_ACCESS_TOKEN, or GOOGLE_APPLICATION_CREDENTIALS to a key file."
+COLAB_CELL: Final = "from google.colab import auth; auth.authenticate_user()"
+LOG_IN_HINT: Final = (
+    f"In Colab run `{COLAB_CELL}` in a cell of its own and try again; elsewhere run `{LOGIN_COMMAND}`, or set "
+    "GOOGLE_OAUTH_ACCESS_TOKEN to a token, or GOOGLE_APPLICATION_CREDENTIALS to a key file."
 )
 
 # Reasons as listed in https://developers.google.com/workspace/drive/api/guides/handle-errors

@@ -47,8 +47,8 @@ def test_drive_refuses_for_a_while_for_one_reason_after_the_other(
     assert session.safe_iteration() <= 100
     told = session.run("trainer", "status", str(session.tree))
     assert "waiting to push: " in told
-    assert "auth.authenticate_user()" in told, (
-        "the last refusal is of the token, and status says how to log in"
+    assert "Set GOOGLE_OAUTH_ACCESS_TOKEN to a new token" in told, (
+        "the last refusal is of the token, and status says what to do about just this one"
     )
     drive_emulator.reset()
     status = session.finish()

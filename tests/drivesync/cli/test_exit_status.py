@@ -198,7 +198,8 @@ def test_77_the_token_is_dead(drivesync: Run, full: DriveEmulator, tree: Tree, c
     full.inject(Fault(ExpiredToken()))
     ended = drivesync(*(["pull", "darknet", "t"] if command == "pull" else ["push", tree.root]))
     assert ended.status == 77
-    assert "authenticate_user" in ended.complaint
+    assert "has expired or is not valid; it came from the environment variable GOOGLE" in ended.complaint
+    assert "Set GOOGLE_OAUTH_ACCESS_TOKEN to a new token, or unset it and run `python" in ended.complaint
 
 
 def test_77_nobody_is_logged_in(drivesync: Run, tmp_path: Path) -> None:
@@ -211,6 +212,7 @@ def test_77_nobody_is_logged_in(drivesync: Run, tmp_path: Path) -> None:
     )
     assert ended.status == 77
     assert ended.complaint.startswith("no Google credentials were found. In Colab run ")
+    assert "elsewhere run `python -m drivesync login`" in ended.complaint
 
 
 @pytest.mark.parametrize(

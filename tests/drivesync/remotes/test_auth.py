@@ -75,14 +75,26 @@ def test_what_is_remembered_goes_before_what_gcloud_left(kept: Path, tmp_path: P
     assert str(kept) in found.origin.place
 
 
-@pytest.mark.parametrize(("tag", "kind"), [("", "gcloud"), ("release-colab_20261101", "colab")])
+@pytest.mark.parametrize(
+    ("tag", "kind", "remedy"),
+    [
+        ("", "gcloud", "Run `python -m drivesync login`"),
+        (
+            "release-colab_20261101",
+            "colab",
+            "Run `from google.colab import auth; auth.authenticate_user()` in a cell",
+        ),
+    ],
+)
 def test_what_gcloud_or_a_colab_cell_left(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, kind: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, kind: str, remedy: str
 ) -> None:
     if tag:
         monkeypatch.setenv("COLAB_RELEASE_TAG", tag)
     (tmp_path / "application_default_credentials.json").write_text(json.dumps(_LOGIN))
-    assert locate_credentials(Settings()).origin.kind == kind
+    origin = locate_credentials(Settings()).origin
+    assert origin.kind == kind
+    assert origin.remedy.startswith(remedy)
 
 
 def test_a_virtual_machine_of_google(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +138,8 @@ def test_advice_is_about_the_credentials_that_were_refused() -> None:
 def test_without_any_the_way_to_one_is_said() -> None:
     with pytest.raises(NotAllowedError, match="no Google credentials were found") as caught:
         find_credentials(Settings())
-    assert "authenticate_user" in caught.value.hint
+    assert "In Colab run `from google.colab import auth; auth.authenticate_user()`" in caught.value.hint
+    assert "elsewhere run `python -m drivesync login`" in caught.value.hint
 
 
 @pytest.mark.parametrize(
