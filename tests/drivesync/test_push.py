@@ -18,6 +18,7 @@ from drivesync.files import Receipt, Verdict
 from drivesync.push import Pusher, PushResult, Unchanged, find_files, push
 from drivesync.spool import Entry, Refused, read_receipts
 from drivesync.testing import CorruptUpload, ErrorAnswer, Fault, LostAnswer
+from drivesync.testing.metadata import Metadata
 from drivesync.testing.trees import find
 
 if TYPE_CHECKING:
@@ -177,19 +178,39 @@ class TestPush:
         assert on_drive(drive_emulator) == {LAST: content}
         assert [receipt.iteration for receipt in read_receipts(tree.root)] == [100]
 
-    def test_the_folder_was_deleted_on_drive(
-        self, pusher: Pusher, tree: Tree, drive_emulator: DriveEmulator
+    @pytest.mark.parametrize("gone", ["darknet/backup", "darknet"])
+    def test_a_folder_that_was_deleted_on_drive_is_made_anew(
+        self, pusher: Pusher, tree: Tree, drive_emulator: DriveEmulator, gone: str
+    ) -> None:
+        kept = {f"backup/{name}": tree.save(name, 100) for name in ("run_100.weights", "run_last.weights")}
+        do_push(pusher, tree)
+        with drive_emulator.locked() as store:
+            folder = find(store, gone)
+            assert folder is not None
+            store.delete(folder.id)
+        kept[LAST] = tree.save("run_last.weights", 200)
+        result = do_push(pusher, tree)
+        assert on_drive(drive_emulator) == kept
+        assert [pushed.uploaded for pushed in result.pushed] == [True, True]
+
+    @pytest.mark.parametrize("gone", ["darknet/backup", "darknet"])
+    def test_nothing_is_safe_in_a_folder_that_was_thrown_away(
+        self, pusher: Pusher, tree: Tree, drive_emulator: DriveEmulator, gone: str
     ) -> None:
         tree.save("run_last.weights", 100)
         do_push(pusher, tree)
         with drive_emulator.locked() as store:
-            folder = find(store, "darknet/backup")
+            folder = find(store, gone)
             assert folder is not None
-            store.delete(folder.id)
-        with pytest.raises(NotFoundError):
+            store.update(folder.id, Metadata(trashed=True))
+        content = tree.save("run_last.weights", 200)
+        with pytest.raises(NotFoundError, match="was thrown into Drive's trash"):
             do_push(pusher, tree)
+        assert [receipt.iteration for receipt in read_receipts(tree.root)] == [100]
+        assert [entry.path for entry in pusher.spool.pending()] == [LAST]
         do_push(pusher, tree)
-        assert list(on_drive(drive_emulator)) == [LAST]
+        assert on_drive(drive_emulator) == {LAST: content}
+        assert [receipt.iteration for receipt in read_receipts(tree.root)] == [100, 200]
 
 
 class TestRefused:
