@@ -67,7 +67,11 @@ def cli() -> None:
     "--weights", help=f"Pretrained weights to start from.  [default: {DEFAULT_WEIGHTS} where it exists]"
 )
 @click.option("--darknet", help="The darknet program.  [default: TREE/darknet if executable, else on PATH]")
-@click.option("--remote", help="The folder in My Drive.  [default: what TREE remembers, else darknet]")
+@click.option(
+    "--remote",
+    help="Where the tree comes from and its checkpoints go, as for `drivesync pull`.  "
+    "[default: what TREE remembers, else darknet]",
+)
 @click.option("--no-push", is_flag=True, help="Use no Drive: everything stays on this disk.")
 @click.option(
     "--grace", "grace_s", default=20.0, show_default=True, help="Seconds to go on pushing after a stop."
