@@ -37,10 +37,15 @@ class Pace:
 
 
 class Connection:
-    """One client's connection, for as many requests as it carries."""
+    """One client's connection, for as many requests as it carries.
+
+    Attributes:
+        is_lost: the client has gone, and gets nothing any more.
+    """
 
     def __init__(self, transport: asyncio.Transport, clock: Callable[[], float]) -> None:
         self._transport = transport
+        self.is_lost = False
         self.up = Pace(clock)
         self.down = Pace(clock)
 
@@ -64,6 +69,11 @@ class ConnectionProtocol(HttpToolsProtocol):
         """A client has connected."""
         super().connection_made(transport)
         self._connection = Connection(transport, self.loop.time)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended, whoever ended it."""
+        self._connection.is_lost = True
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """A request begins: uvicorn has just made its scope."""

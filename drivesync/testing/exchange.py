@@ -169,6 +169,9 @@ class Exchange:
                 await self._connection.down.wait(len(piece), self._bandwidth_bytes_per_s)
             more = at < size or not is_last
             await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+            if self._connection.is_lost:
+                # uvicorn takes what is sent to nobody, and says nothing.
+                return
             self.count.bytes_down += len(piece)
             if at >= size:
                 return

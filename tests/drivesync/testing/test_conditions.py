@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -208,6 +209,24 @@ def test_counters_count_bodies(drive_emulator: DriveEmulator, call: Call, media:
     assert counted["files.get.media"]["units"] == 400
     assert counted["files.create.media"]["bytes_up"] == 5
     assert counted["total"]["requests"] == 3
+
+
+def test_what_a_client_that_is_gone_did_not_take_does_not_count(
+    drive_emulator: DriveEmulator, call: Call
+) -> None:
+    size_bytes = 32 << 20
+    file_id = drive_emulator.put("large", bytes(size_bytes))
+    host = urlsplit(drive_emulator.url)
+    ask = f"GET /drive/v3/files/{file_id}?alt=media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n\r\n"
+    with socket.create_connection((host.hostname, host.port or 0)) as killed:
+        killed.sendall(ask.encode())
+        assert killed.recv(1)
+        # As the system ends the connections of a process that is killed with bytes unread.
+        killed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # One piece goes out for each turn of the server's loop, and a request takes several turns.
+    for _ in range(100):
+        call("GET", "/drive/v3/about?fields=user")
+    assert 0 < drive_emulator.counters()["files.get.media"].bytes_down < size_bytes / 2
 
 
 def test_control_endpoint(drive_emulator: DriveEmulator, call: Call) -> None:
