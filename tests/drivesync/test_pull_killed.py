@@ -1,0 +1,136 @@
+"""A pull that is killed at any moment is gone on with: nothing that it noted as there is fetched again."""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drivesync.assembly import NOTE_EVERY_BYTES
+from drivesync.testing import Costs, file_calls
+from drivesync.tree import TreeState, read_tree_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from drivesync.testing import DriveEmulator
+    from drivesync.testing.service import Request
+    from drivesync.testing.wire import Answer
+
+RANDOM = random.Random(20)
+KILLS = 20
+LARGE_BYTES = 100_000_000
+SMALL_BYTES = 20_000
+SMALL_FILES = 40
+RANGES_AT_ONCE = 8
+PIECE_BYTES = 256 << 10
+"""Goes over the wire at once; what is in a pipe when a process dies was fetched, too."""
+LONGEST_LIFE_S = 0.8
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return tmp_path / "tree"
+
+
+@pytest.fixture
+def pull(environment: dict[str, str], tree: Path) -> Iterator[Callable[..., int]]:
+    """``pull(0.5)`` pulls in a process that is killed after so many seconds, and returns its exit status."""
+    program = Path(__file__).with_name("pulls.py")
+    with subprocess.Popen(
+        [sys.executable, program, "darknet", tree],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as pulling:
+        to, back = pulling.stdin, pulling.stdout
+        assert to is not None
+        assert back is not None
+
+        def run(life_s: float = math.inf) -> int:
+            to.write(f"{life_s}\n")
+            to.flush()
+            return int(back.readline())
+
+        yield run
+        to.close()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """First and last byte of each range of the large file that Drive was asked for."""
+    spans: list[tuple[int, int]] = []
+    answer_media = file_calls.answer_media
+
+    def answer(request: Request, data: Any, mime_type: str) -> Answer:
+        if len(data) == LARGE_BYTES:
+            first, last = request.headers["range"].removeprefix("bytes=").split("-")
+            spans.append((int(first), int(last)))
+        return answer_media(request, data, mime_type)
+
+    monkeypatch.setattr(file_calls, "answer_media", answer)
+    return spans
+
+
+def noted(tree: Path) -> list[tuple[int, int]]:
+    """What the journal says of the large file."""
+    for journal in (tree / ".drivesync" / "partial").glob("*.done"):
+        if journal.with_suffix(".part").exists():
+            return list(struct.iter_unpack("<QQ", journal.read_bytes()))
+    return []
+
+
+def assert_whole(tree: Path, files: dict[str, bytes]) -> None:
+    assert {path: (tree / path).read_bytes() for path in files} == files
+    assert list((tree / ".drivesync" / "partial").iterdir()) == []
+    assert read_tree_state(tree) == TreeState("darknet", complete=True)
+
+
+def size_of(spans: list[tuple[int, int]]) -> int:
+    return sum(last - first + 1 for first, last in spans)
+
+
+def test_killed_at_random_moments_it_goes_on_where_it_was(
+    drive_emulator: DriveEmulator,
+    pull: Callable[..., int],
+    tree: Path,
+    asked: list[tuple[int, int]],
+) -> None:
+    files = {"large.bin": RANDOM.randbytes(LARGE_BYTES)}
+    files |= {f"data/{number}": RANDOM.randbytes(SMALL_BYTES) for number in range(SMALL_FILES)}
+    for path, content in files.items():
+        drive_emulator.put(f"darknet/{path}", content)
+    drive_emulator.set_costs(Costs(latency_s=0.005, bandwidth_bytes_per_s=25e6))
+    counted = drive_emulator.counters()["files.get.media"]
+    kills = begun = 0
+    while kills < KILLS:
+        before, served_before = noted(tree), counted.bytes_down
+        asked.clear()
+        status = pull(RANDOM.uniform(0, LONGEST_LIFE_S))
+        served = counted.bytes_down - served_before
+        twice = [
+            span for span in asked if any(span[0] <= last and first <= span[1] for first, last in before)
+        ]
+        assert twice == [], "what was noted as there is not asked for"
+        kills += status == -signal.SIGKILL
+        begun += bool(asked)
+        whole = (tree / "large.bin").exists()
+        newly = (LARGE_BYTES if whole else size_of(noted(tree))) - size_of(before)
+        lost = served - newly - SMALL_FILES * SMALL_BYTES
+        assert lost <= RANGES_AT_ONCE * (NOTE_EVERY_BYTES + 2 * PIECE_BYTES), (status, served, newly)
+        if status == 0:
+            assert_whole(tree, files)
+            # All over again.
+            shutil.rmtree(tree)
+    assert begun > KILLS / 2, "most of them had begun to fetch"
+    assert pull() == 0
+    assert_whole(tree, files)
