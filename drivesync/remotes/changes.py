@@ -8,6 +8,7 @@ a folder of the tree, or above it, that is not where it was can be told only by 
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class Mark:
 
     Attributes:
         name: of the remote.
+        account: whose log it is in: another's says nothing of this tree, and Drive takes the token all the same.
         token: Drive's name for the moment.
         drive_id: of the shared drive that the tree lies in; empty for My Drive.
         above: the ids of the tree's own folder and of those above it, each with the name that leads on from it to
@@ -47,6 +49,7 @@ class Mark:
     """
 
     name: str
+    account: str
     token: str
     drive_id: str
     above: dict[str, str]
@@ -82,7 +85,13 @@ def ask_token(client: DriveClient, drive_id: str = "") -> str:
     return token
 
 
-def take_mark(client: DriveClient, root: Root, name: str, token: str = "") -> str:
+def ask_whose(client: DriveClient) -> str:
+    """The id of the account that the credentials speak for, the same with whatever token."""
+    answer = client.execute(_ACTION, "other", client.about.get(fields="user/permissionId"))
+    return str(answer["user"]["permissionId"])
+
+
+def take_mark(client: DriveClient, root: Root, name: str, account: str, token: str) -> str:
     """A mark of this moment; empty where the log would not tell what becomes of the tree.
 
     It does so for the user's own tree and for those in shared drives; not for one that a link or a shortcut led to.
@@ -91,28 +100,38 @@ def take_mark(client: DriveClient, root: Root, name: str, token: str = "") -> st
         client: opened.
         root: the tree's own folder.
         name: of the remote.
-        token: of the user's log, where somebody has asked for it already.
+        account: whose log it is; see ``ask_whose``.
+        token: of the user's log; in a shared drive's another one is asked for.
     """
     folder = root.folder
     if not root.direct or folder.resource_key or not (root.mine or folder.drive_id):
         return ""
     try:
-        token = (not folder.drive_id and token) or ask_token(client, folder.drive_id)
+        token = ask_token(client, folder.drive_id) if folder.drive_id else token
     except NotFoundError:
         # The user is no member of the shared drive, only of the folder.
         return ""
     above = dict(_climb(client, root)) | {folder.id: ""}
-    return Mark(name, token, folder.drive_id, above).to_text()
+    return Mark(name, account, token, folder.drive_id, above).to_text()
 
 
 def read_changes(client: DriveClient, mark: Mark, folders: Mapping[str, str]) -> Changes:
-    """As ``Remote.changes``.
+    """As ``Remote.changes``; whose account it is by now is asked at the same time.
 
     Raises:
         StaleMarkError: only a new listing can tell.
     """
     if any(folder_id.startswith(SHORTCUT_MARK) for folder_id in folders):
         raise StaleMarkError("there are shortcuts in the tree, and what becomes of their targets is not told")
+    with ThreadPoolExecutor(1, thread_name_prefix="whose") as aside:
+        account = aside.submit(ask_whose, client)
+        changes = _read_log(client, mark, folders)
+    if account.result() != mark.account:
+        raise StaleMarkError("the last listing was another account's")
+    return changes
+
+
+def _read_log(client: DriveClient, mark: Mark, folders: Mapping[str, str]) -> Changes:
     log = _Log(mark, folders)
     token = mark.token
     for _ in range(_MOST_PAGES):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivesync.errors import NotFoundError
 from drivesync.files import RemoteFile, Skipped
-from drivesync.remotes.changes import ask_token, parse_mark, read_changes, take_mark
+from drivesync.remotes.changes import ask_token, ask_whose, parse_mark, read_changes, take_mark
 from drivesync.remotes.client import DriveClient
 from drivesync.remotes.entries import (
     EXECUTABLE,
@@ -111,13 +111,13 @@ class DriveRemote:
 
     def mark(self) -> str:
         """See ``Remote.mark``; what it asks for, it asks for at once, since the first byte waits for it."""
-        with ThreadPoolExecutor(1, thread_name_prefix="mark") as aside:
-            token = aside.submit(ask_token, self._client)
+        with ThreadPoolExecutor(2, thread_name_prefix="mark") as aside:
+            account, token = aside.submit(ask_whose, self._client), aside.submit(ask_token, self._client)
             root = self._folders.root()
-        return take_mark(self._client, root, self.name, token.result())
+        return take_mark(self._client, root, self.name, account.result(), token.result())
 
     def changes(self, mark: str, folders: Mapping[str, str]) -> Changes:
-        """See ``Remote.changes``; one request where nothing has changed."""
+        """See ``Remote.changes``; two requests at once where nothing has changed."""
         return read_changes(self._client, parse_mark(mark, self.name), folders)
 
     def most_bytes(self) -> int | None:

@@ -13,6 +13,7 @@ from drivesync.remotes.entries import SHORTCUT
 from drivesync.testing import ErrorAnswer, Fault
 from drivesync.testing.entries import Content
 from drivesync.testing.metadata import Metadata
+from drivesync.testing.resources import USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,26 +193,37 @@ def test_a_folder_above_the_tree_is_changed(
             kept.check()
 
 
-def test_nothing_changed_costs_one_request_and_it_is_the_first(
-    enter: Enter, tree: Drive, list_all: ListAll
-) -> None:
+def test_nothing_changed_costs_two_requests(enter: Enter, tree: Drive, list_all: ListAll) -> None:
     kept = Kept(enter("darknet"), list_all)
     second = enter("darknet")
     tree.emulator.counters().reset()
     changes = second.changes(kept.mark, kept.folders)
     assert (changes.gone, changes.entries) == (frozenset(), ())
-    assert tree.emulator.counters().total().requests == 1
+    assert tree.requests("changes.list") == tree.requests("about.get") == 1
+    assert tree.emulator.counters().total().requests == 2
     assert second.usage.by_kind["list"].requests == 1
 
 
-def test_a_first_pull_costs_two_requests_beyond_the_listing(
+def test_a_first_pull_costs_three_requests_beyond_the_listing(
     remote: DriveRemote, tree: Drive, list_all: ListAll
 ) -> None:
     Kept(remote, list_all)
     assert tree.requests("changes.getStartPageToken") == 1
     # The folder itself once for both; what is in it; what is in its two folders.
     assert tree.requests("files.list") == 3
-    assert tree.emulator.counters().total().requests == 4
+    assert tree.requests("about.get") == 1
+    assert tree.emulator.counters().total().requests == 5
+
+
+@pytest.mark.usefixtures("tree")
+def test_somebody_else_logs_in(
+    remote: DriveRemote, list_all: ListAll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a folder of the same name, and a log in which every token is good and this tree does not occur."""
+    kept = Kept(remote, list_all)
+    monkeypatch.setitem(USER, "permissionId", "98765432109876543210")
+    with pytest.raises(StaleMarkError, match="another account's"):
+        kept.follow()
 
 
 def test_more_than_a_page(remote: DriveRemote, tree: Drive, list_all: ListAll) -> None:
