@@ -20,7 +20,7 @@ class TreeState:
     Attributes:
         remote: where it came from, as the user named it.
         complete: every file of the remote has arrived at least once; False while a first pull is unfinished.
-        target: where it goes; empty for where it came from.
+        target: where it goes: what it was pushed to last; empty, before it ever was, for where it came from.
     """
 
     remote: str
@@ -50,7 +50,7 @@ def write_tree_state(tree: Path, state: TreeState) -> None:
 
 
 def remember_source(tree: Path, remote: str, target: str, *, complete: bool = False) -> None:
-    """The tree comes from ``remote`` from now on.
+    """The tree comes from ``remote`` from now on; where it goes stays as it is.
 
     Args:
         tree: the local tree.
@@ -62,10 +62,9 @@ def remember_source(tree: Path, remote: str, target: str, *, complete: bool = Fa
         LocalWriteError: the disk cannot take it.
     """
     before = read_tree_state(tree)
-    if before is not None and before.remote == remote:
-        state = TreeState(remote, complete or before.complete, before.target or target)
-    else:
-        state = TreeState(remote, complete, target)
+    known = before or TreeState(remote)
+    was_complete = known.remote == remote and known.complete
+    state = TreeState(remote, complete or was_complete, known.target or target)
     if state != before:
         write_tree_state(tree, state)
 
@@ -77,11 +76,8 @@ def remember_target(tree: Path, given: str | None, default: str) -> str:
         LocalWriteError: the disk cannot take it.
     """
     before = read_tree_state(tree)
-    if before is None:
-        state = TreeState(given or default, complete=True)
-    else:
-        name = given or before.target or before.remote
-        state = replace(before, target="" if name == before.remote else name)
+    known = before or TreeState(given or default, complete=True)
+    state = replace(known, target=given or known.target or known.remote)
     if state != before:
         write_tree_state(tree, state)
-    return state.target or state.remote
+    return state.target

@@ -50,10 +50,22 @@ def test_a_folder_in_its_place(tmp_path: Path) -> None:
     ("before", "given", "name", "after"),
     [
         pytest.param(
-            None, None, "darknet", TreeState("darknet", complete=True), id="the default, from now on"
+            None,
+            None,
+            "darknet",
+            TreeState("darknet", complete=True, target="darknet"),
+            id="the default, from now on",
         ),
-        pytest.param(None, "mine", "mine", TreeState("mine", complete=True), id="the given, from now on"),
-        pytest.param(TreeState("mine"), None, "mine", TreeState("mine"), id="where it came from"),
+        pytest.param(
+            None,
+            "mine",
+            "mine",
+            TreeState("mine", complete=True, target="mine"),
+            id="the given, from now on",
+        ),
+        pytest.param(
+            TreeState("mine"), None, "mine", TreeState("mine", target="mine"), id="where it came from"
+        ),
         pytest.param(
             TreeState("git", complete=True, target="darknet"),
             None,
@@ -75,7 +87,7 @@ def test_a_folder_in_its_place(tmp_path: Path) -> None:
             TreeState("mine", target="other"),
             "mine",
             "mine",
-            TreeState("mine"),
+            TreeState("mine", target="mine"),
             id="back to where it came from",
         ),
     ],
@@ -115,8 +127,15 @@ def test_remember_target(
             TreeState("else", complete=True, target="other"),
             "",
             False,
+            TreeState("mine", target="other"),
+            id="it comes from elsewhere now, and goes where it went",
+        ),
+        pytest.param(
+            TreeState("else", complete=True),
+            "",
+            False,
             TreeState("mine"),
-            id="it comes from elsewhere now",
+            id="it comes from elsewhere now, and went nowhere yet",
         ),
     ],
 )
@@ -135,6 +154,7 @@ def test_remember_source(
 
 def test_what_is_remembered_already_is_not_written_again(tmp_path: Path) -> None:
     remember_source(tmp_path, "mine", "")
+    remember_target(tmp_path, None, "darknet")
     before = (tmp_path / ".drivesync" / "remote.json").stat()
     remember_source(tmp_path, "mine", "")
     remember_target(tmp_path, None, "darknet")

@@ -56,6 +56,22 @@ class TestPush:
         assert drive_emulator.read_tree("mine") == {LAST: content}
         assert drive_emulator.read_tree("darknet") == {}
 
+    @pytest.mark.parametrize("named", [["mine"], []], ids=["where it was told to", "where it came from"])
+    def test_a_tree_goes_where_it_went_wherever_it_comes_from_now(
+        self, drivesync: Run, tree: Tree, drive_emulator: DriveEmulator, named: list[str]
+    ) -> None:
+        drive_emulator.put("mine/data/a", b"a")
+        drive_emulator.put("darknet/data/b", b"b")
+        assert drivesync("pull", "mine", tree.root).status == 0
+        tree.save("run_last.weights", 100)
+        assert drivesync("push", tree.root, *named).status == 0
+        assert drivesync("pull", "darknet", tree.root).status == 0
+        content = tree.save("run_last.weights", 200)
+        assert drivesync("push", tree.root).status == 0
+        assert drive_emulator.read_tree("mine") == {"data/a": b"a", LAST: content}
+        assert drive_emulator.read_tree("darknet") == {"data/b": b"b"}
+        assert "remote: darknet to pull from, mine to push to\n" in drivesync("status", tree.root).out
+
 
 class TestWatch:
     @pytest.fixture
