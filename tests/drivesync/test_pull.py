@@ -105,11 +105,15 @@ def test_a_second_pull_brings_and_reads_nothing(
     }
 
 
-def test_a_second_pull_asks_once(bring: Callable[..., PullResult], full: DriveEmulator) -> None:
+def test_a_second_pull_asks_what_has_changed_and_whose_it_is(
+    bring: Callable[..., PullResult], full: DriveEmulator
+) -> None:
     bring()
     full.counters().reset()
     bring()
-    assert full.counters()["changes.list"].requests == full.counters().total().requests == 1
+    counted = full.counters()
+    assert counted["changes.list"].requests == counted["about.get"].requests == 1, "at the same time"
+    assert counted.total().requests == 2
 
 
 def test_what_it_costs_is_told(bring: Callable[..., PullResult], full: DriveEmulator) -> None:
@@ -465,7 +469,8 @@ class TestTwoRemotes:
         assert read_tree_state(here) == TreeState("darknet", complete=True)
         full.counters().reset()
         bring()
-        assert full.counters()["changes.list"].requests == full.counters().total().requests == 1
+        assert full.counters()["changes.list"].requests == 1
+        assert full.counters()["files.list"].requests == 0
 
     def test_each_is_listed_for_itself(
         self,
