@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, make_state_folder
 from drivesync.errors import LocalWriteError
+from drivesync.files import STATE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
+_NAME = "index.sqlite"
 _VERSION = 2
 """Of the tables. Another one's are thrown away, which costs hashing and a listing, never a file."""
 
@@ -40,11 +42,14 @@ class Database:
     """``TREE/.drivesync/index.sqlite``; a context manager, safe to use from several threads and processes.
 
     Args:
-        tree: the local tree; None for a database in memory, which leaves no trace.
+        tree: the local tree.
+        leaves_traces: False for a copy in memory of what is there, if anything is: what is written goes with it, and
+            whoever uses the file at the same time does not notice.
     """
 
-    def __init__(self, tree: Path | None) -> None:
+    def __init__(self, tree: Path, *, leaves_traces: bool = True) -> None:
         self._tree = tree
+        self._leaves_traces = leaves_traces
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -54,10 +59,10 @@ class Database:
         Raises:
             LocalWriteError: it cannot be written.
         """
-        if self._tree is None:
-            self._connection = _open(":memory:")
+        if not self._leaves_traces:
+            self._connection = _open_copy(self._tree / STATE_FOLDER / _NAME)
             return self
-        path = make_state_folder(self._tree) / "index.sqlite"
+        path = make_state_folder(self._tree) / _NAME
         with local_errors(path):
             try:
                 self._connection = _open_sound(path)
@@ -103,10 +108,22 @@ def _open_sound(path: Path) -> sqlite3.Connection:
         return _open(path)
 
 
-def _open(path: Path | str) -> sqlite3.Connection:
+def _open_copy(path: Path) -> sqlite3.Connection:
+    try:
+        # Where there is no file, this makes none.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as kept:
+            return _open(":memory:", kept)
+    except sqlite3.Error:
+        # It is not there, or torn, or of a disk that cannot be written to: to know nothing costs hashing and a listing.
+        return _open(":memory:")
+
+
+def _open(path: Path | str, copied: sqlite3.Connection | None = None) -> sqlite3.Connection:
     # The lock above serialises the threads.
     connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
     try:
+        if copied is not None:
+            copied.backup(connection)
         # Losing the last rows to a crash of the machine costs hashing only, so no fsync for each.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

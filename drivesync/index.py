@@ -25,11 +25,12 @@ class Index:
     """The index of one tree; a context manager, safe to use from several threads and processes.
 
     Args:
-        tree: the local tree; None for an index that leaves no trace.
+        tree: the local tree.
+        leaves_traces: see ``Database``.
     """
 
-    def __init__(self, tree: Path | None) -> None:
-        self.database = Database(tree)
+    def __init__(self, tree: Path, *, leaves_traces: bool = True) -> None:
+        self.database = Database(tree, leaves_traces=leaves_traces)
 
     def __enter__(self) -> Index:
         """Open the database, making it anew if it is damaged.

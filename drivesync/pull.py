@@ -138,13 +138,12 @@ def _pull(
         if not is_known:
             # Begun before anything is made, so that a mistyped remote leaves no trace.
             source.list_anew()
-        leaves_traces = is_known or not options.dry_run
-        if leaves_traces:
-            # A dry run, too, keeps what it lists.
+        if not options.dry_run:
             stack.enter_context(lock_state(tree, "pull"))
-        index = stack.enter_context(Index(tree if leaves_traces else None))
+        # A dry run keeps out of the way of a pull that is at work, and of one that begins meanwhile.
+        index = stack.enter_context(Index(tree, leaves_traces=not options.dry_run))
         reporter.begin("pull", lambda: remote.slowed_by)
-        pages = source.open(Listings(index.database) if leaves_traces else None)
+        pages = source.open(Listings(index.database) if is_known or not options.dry_run else None)
         work = _Work(remote, tree, index, reporter, options, on_plan, result)
         if options.dry_run:
             work.plan(pages)

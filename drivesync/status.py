@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivesync.disk import is_same, look
-from drivesync.files import STATE_FOLDER, LocalFile, Receipt, Verdict
 from drivesync.index import Index
 from drivesync.push import find_files
 from drivesync.spool import read_pending, read_receipts
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.acceptance import Accept
+    from drivesync.files import LocalFile, Receipt, Verdict
     from drivesync.spool import Entry
 
 
@@ -57,9 +57,6 @@ def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_rem
         patterns: of what a push sends.
         accept: judges each file as it is now; one that is being written is not whole.
         default_remote: where a tree comes from and goes to that remembers nothing.
-
-    Raises:
-        LocalWriteError: what it remembers cannot be read.
     """
     state = read_tree_state(tree)
     receipts = read_receipts(tree)
@@ -75,7 +72,7 @@ def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_rem
 
 
 def _find_unpushed(tree: Path, patterns: Sequence[str], accept: Accept) -> Iterator[Unpushed]:
-    with Index(tree if (tree / STATE_FOLDER).is_dir() else None) as index:
+    with Index(tree, leaves_traces=False) as index:
         for path in find_files(tree, patterns):
             here = look(tree, path)
             if here is not None and not is_same(here, index.find(path)):

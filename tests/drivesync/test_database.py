@@ -155,12 +155,40 @@ def test_many_threads_use_one(tmp_path: Path) -> None:
         assert len(index.read()) == 200
 
 
-def test_in_memory_it_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with Index(None) as index:
-        index.record(*MANY)
-        assert len(index.read()) == len(MANY)
-    assert list(tmp_path.iterdir()) == []
+class TestWithoutTraces:
+    def test_where_there_is_nothing_nothing_is_made(self, tmp_path: Path) -> None:
+        with Index(tmp_path, leaves_traces=False) as index:
+            index.record(*MANY)
+            assert len(index.read()) == len(MANY)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_is_there_is_seen_and_stays_as_it_is(self, tmp_path: Path) -> None:
+        path = fill(tmp_path)
+        before = path.read_bytes()
+        with Index(tmp_path, leaves_traces=False) as index:
+            index.record(LocalFile("more", 1, 1, "md5"))
+            assert len(index.read()) == len(MANY) + 1
+        assert path.read_bytes() == before
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_beside_one_who_writes(self, tmp_path: Path) -> None:
+        with Index(tmp_path) as writing:
+            writing.record(*MANY)
+            with writing.database.use() as connection:
+                insert(connection)
+                with Index(tmp_path, leaves_traces=False) as index:
+                    index.record(LocalFile("more", 1, 1, "md5"))
+                    assert len(index.read()) == len(MANY) + 1, "all that was written whole, and its own"
+            assert len(writing.read()) == len(MANY) + 1
+
+    @pytest.mark.parametrize("tear", [tear_header, tear_middle, tear_end, tear_off_half_a_page])
+    def test_of_a_torn_file_it_sees_nothing(self, tmp_path: Path, tear: Callable[[Path], None]) -> None:
+        path = fill(tmp_path)
+        tear(path)
+        before = path.read_bytes()
+        with Index(tmp_path, leaves_traces=False) as index:
+            assert index.read() == {}
+        assert path.read_bytes() == before
 
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:

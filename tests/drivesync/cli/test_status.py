@@ -6,6 +6,8 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from drivesync.disk import lock_state
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -53,6 +55,20 @@ def test_what_is_safe_and_what_will_not_be_sent(drivesync: Run, full: DriveEmula
     assert not unpushed["accepted"]
     assert answer["pull"]["dry_run"]
     assert answer["pull"]["planned"]["files"] == 0
+
+
+def test_beside_a_pull_that_is_at_work(drivesync: Run, full: DriveEmulator, tmp_path: Path) -> None:
+    tree = tmp_path / "t"
+    assert drivesync("pull", "darknet", tree).status == 0
+    full.put("darknet/new", b"new")
+    state = tree / ".drivesync"
+    with lock_state(tree, "pull"):
+        before = {path: path.read_bytes() for path in state.iterdir() if path.is_file()}
+        ended = drivesync("status", tree)
+        assert {path: path.read_bytes() for path in before} == before
+        assert {path for path in state.iterdir() if path.is_file()} == before.keys()
+    assert ended.status == 0
+    assert ended.out.splitlines()[-1].startswith("pull would bring 1 file (3 bytes) to ")
 
 
 def test_69_what_the_tree_knows_is_told_without_drive(drivesync: Run, tree: Tree, tmp_path: Path) -> None:
