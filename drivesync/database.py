@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _NAME = "index.sqlite"
+_NAMELESS = ""
+"""A file among the temporary ones that goes with its connection; in memory, a large tree would be too large."""
 _VERSION = 2
 """Of the tables. Another one's are thrown away, which costs hashing and a listing, never a file."""
 
@@ -43,8 +45,8 @@ class Database:
 
     Args:
         tree: the local tree.
-        leaves_traces: False for a copy in memory of what is there, if anything is: what is written goes with it, and
-            whoever uses the file at the same time does not notice.
+        leaves_traces: False for a copy of what is there, if anything is: what is written goes with it, and whoever
+            uses the file at the same time does not notice.
     """
 
     def __init__(self, tree: Path, *, leaves_traces: bool = True) -> None:
@@ -112,10 +114,10 @@ def _open_copy(path: Path) -> sqlite3.Connection:
     try:
         # Where there is no file, this makes none.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as kept:
-            return _open(":memory:", kept)
+            return _open(_NAMELESS, kept)
     except sqlite3.Error:
         # It is not there, or torn, or of a disk that cannot be written to: to know nothing costs hashing and a listing.
-        return _open(":memory:")
+        return _open(_NAMELESS)
 
 
 def _open(path: Path | str, copied: sqlite3.Connection | None = None) -> sqlite3.Connection:
