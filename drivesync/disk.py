@@ -57,10 +57,15 @@ def local_errors(path: Path | str, verb: str = "write") -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         said = f"cannot {verb} {error.filename or path}: {reason}"
-        if error.errno in _FULL:
+        if is_full(error):
             hint = "Free some space on this disk and run the same command again."
             raise DiskFullError(said, hint=hint) from error
         raise LocalWriteError(said) from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there is no room on the disk that was written to."""
+    return error.errno in _FULL
 
 
 def look(tree: Path, path: str) -> LocalFile | None:

@@ -64,11 +64,14 @@ def pull_command(
         try_pull(source, pulled, reporter)
         if pulled.error is None and not dry_run and (empty_labels or source.pull_only):
             _look_for_labels(pulled, create=empty_labels)
-    if as_json:
-        click.echo(json.dumps(describe_pulled(pulled)))
-    elif pulled.error is None:
-        print_pulled(pulled)
-    pulled.raise_failure()
+    try:
+        if as_json:
+            click.echo(json.dumps(describe_pulled(pulled)))
+        elif pulled.error is None:
+            print_pulled(pulled)
+    finally:
+        # Also where nobody reads what is printed.
+        pulled.raise_failure()
 
 
 def try_pull(source: Remote, pulled: Pulled, reporter: TerminalReporter) -> None:

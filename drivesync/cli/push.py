@@ -47,14 +47,17 @@ def push_command(tree: Path | None, remote: str | None, *, as_json: bool) -> Non
     ):
         pusher = Pusher(tree, target, index, find_accept(), reporter)
         result = push(pusher, tree, CHECKPOINT_PATTERNS)
-    if as_json:
-        click.echo(json.dumps(_describe_push(result)))
-    else:
-        sent = sum(pushed.uploaded for pushed in result.pushed)
-        click.echo(
-            f"push: {sent} sent, {len(result.pushed) - sent} on Drive already, {len(result.refused)} not sent"
-        )
-    result.raise_failure()
+    try:
+        if as_json:
+            click.echo(json.dumps(_describe_push(result)))
+        else:
+            sent = sum(pushed.uploaded for pushed in result.pushed)
+            click.echo(
+                f"push: {sent} sent, {len(result.pushed) - sent} on Drive already, {len(result.refused)} not sent"
+            )
+    finally:
+        # Also where nobody reads what is printed.
+        result.raise_failure()
 
 
 @click.command("watch", short_help="Push checkpoints as they are written.", epilog=REMOTE_NAMES)

@@ -54,14 +54,17 @@ def status_command(tree: Path | None, *, as_json: bool) -> None:
         source = open_remote(status.source, settings(), reporter.note)
         pulled = Pulled(tree, source.name, PullOptions(dry_run=True))
         try_pull(source, pulled, reporter)
-    if as_json:
-        click.echo(json.dumps({**_describe_status(status, tree), "pull": describe_pulled(pulled)}))
-    elif pulled.error is None:
-        print_expected(pulled)
-        print_conflicts(pulled.result)
-        print_left(pulled.result, pulled.remote)
-        print_skipped(pulled.result.skipped)
-    pulled.raise_failure()
+    try:
+        if as_json:
+            click.echo(json.dumps({**_describe_status(status, tree), "pull": describe_pulled(pulled)}))
+        elif pulled.error is None:
+            print_expected(pulled)
+            print_conflicts(pulled.result)
+            print_left(pulled.result, pulled.remote)
+            print_skipped(pulled.result.skipped)
+    finally:
+        # Also where nobody reads what is printed.
+        pulled.raise_failure()
 
 
 def _print_status(status: TreeStatus, tree: Path) -> None:

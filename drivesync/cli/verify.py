@@ -50,11 +50,14 @@ def verify_command(remote: str | None, tree: Path | None, *, as_json: bool) -> N
         open_remote(source_of(tree, remote), settings(), reporter.note) as source,
     ):
         result = verify(source, tree, reporter=reporter)
-    if as_json:
-        click.echo(json.dumps({"tree": str(tree), "remote": source.name, **_describe(result)}))
-    else:
-        _print(result)
-    result.raise_failure()
+    try:
+        if as_json:
+            click.echo(json.dumps({"tree": str(tree), "remote": source.name, **_describe(result)}))
+        else:
+            _print(result)
+    finally:
+        # Also where nobody reads what is printed.
+        result.raise_failure()
 
 
 def _describe(result: VerifyResult) -> dict[str, Any]:
