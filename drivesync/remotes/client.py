@@ -25,7 +25,7 @@ from drivesync.remotes.auth import advise, locate_credentials
 from drivesync.remotes.authorization import Authorization
 from drivesync.remotes.media import MediaRead
 from drivesync.remotes.pacing import Pacer
-from drivesync.remotes.retrying import Budget, retry_policy
+from drivesync.remotes.retrying import Budget, Spokesman, retry_policy
 from drivesync.remotes.translate import translate_answer, translate_errors
 from drivesync.remotes.transport import Transport
 from drivesync.remotes.usage import Usage, units_of
@@ -71,7 +71,7 @@ class DriveClient:
     ) -> None:
         self.usage = Usage()
         self._settings = settings
-        self._on_wait = on_wait
+        self._on_wait = Spokesman(on_wait)
         self._first_wait_s = first_wait_s
         self._closing = threading.Event()
         self._pacer = Pacer(first_wait_s)

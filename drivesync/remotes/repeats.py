@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from drivesync.errors import TransientError
-from drivesync.remotes.retrying import Budget, retry_policy
+from drivesync.remotes.retrying import Budget, Spokesman, retry_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ class Repeats:
     def __init__(self, settings: Settings, usage: Usage, on_wait: Callable[[str], None]) -> None:
         self._settings = settings
         self._usage = usage
-        self._on_wait = on_wait
+        self._on_wait = Spokesman(on_wait)
         self._trouble = ""
         self.closing = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +13,6 @@ from tenacity.wait import wait_random
 from drivesync.errors import RateLimitedError, TransientError
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     from tenacity import RetryCallState
@@ -23,6 +23,8 @@ _REFUSALS_A_RETRY = 8
 _FIRST_AFTER_REFUSAL = 0.1
 _LONGEST_AFTER_REFUSAL = 2.0
 _LONGEST_S = 64.0
+_TOLD_S = 3.0
+_QUIET_S = 5.0
 
 
 class Budget:
@@ -65,6 +67,32 @@ class Budget:
         return is_over or self._is_ended
 
 
+class Spokesman:
+    """Hands on one line every few seconds; safe to use from several threads.
+
+    An outage strikes all of dozens of requests, and what one has to say of it is what all would say.
+
+    Args:
+        tell: is given the lines.
+        clock: seconds that never decrease.
+    """
+
+    def __init__(self, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._quiet_until_s = clock()
+
+    def __call__(self, line: str) -> None:
+        """Tell ``line``, unless another was told just now."""
+        with self._lock:
+            now_s = self._clock()
+            if now_s < self._quiet_until_s:
+                return
+            self._quiet_until_s = now_s + _QUIET_S
+        self._tell(line)
+
+
 def retry_policy(
     budget: Budget,
     first_wait_s: float,
@@ -97,7 +125,7 @@ def retry_policy(
     def tell(state: RetryCallState) -> None:
         on_retry()
         wait_s = state.next_action.sleep if state.next_action else 0.0
-        if wait_s > 3 and state.outcome is not None:
+        if wait_s > _TOLD_S and state.outcome is not None:
             on_wait(f"{state.outcome.exception()}; trying again in {wait_s:.0f} s")
 
     return Retrying(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.errors import NotAllowedError, RateLimitedError, RemoteError, TransientError
-from drivesync.remotes.retrying import Budget, retry_policy
+from drivesync.remotes.retrying import Budget, Spokesman, retry_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,3 +128,12 @@ def test_long_pauses_are_told_and_the_end_cuts_them_short() -> None:
     assert time.monotonic() - before_s < 5
     (line,) = told
     assert line.startswith("reading a: lost; trying again in ")
+
+
+def test_of_an_outage_one_line_is_told_every_few_seconds() -> None:
+    told: list[str] = []
+    moments_s = iter([0.0, 0.0, 0.1, 4.9, 5.0, 5.1, 60.0])
+    tell = Spokesman(told.append, lambda: next(moments_s))
+    for line in "abcdef":
+        tell(line)
+    assert told == ["a", "d", "f"]
