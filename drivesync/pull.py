@@ -36,6 +36,9 @@ _BLOCK_ON_DISK_BYTES = 4096
 _SPARE_BYTES = 64 << 20
 """Left free on the disk."""
 
+NAMED_FAILURES = 10
+"""So many files that cannot be had are named as it goes; where one thing keeps thousands away, that is enough."""
+
 
 @dataclass(slots=True)
 class PullResult:
@@ -202,8 +205,12 @@ class _Work:
                     for file in planned.download:
                         transfers.add(Wanted(file, local.get(file.path)))
                 transfers.finish()
-        finally:
-            self._record()
+        except BaseException:
+            # What ended it is what matters, also where it keeps this from being recorded: a full disk, say.
+            with suppress(LocalWriteError):
+                self._record()
+            raise
+        self._record()
         if not (self._options.only or self._result.failed):
             parts.clear()
 
@@ -227,11 +234,11 @@ class _Work:
                 need += max(file.size - kept_bytes, 0) + _BLOCK_ON_DISK_BYTES
         if not self._options.only:
             parts.clear(but=begun)
-        room = free_bytes(self._tree) - _SPARE_BYTES
-        if need > room:
+        free = free_bytes(self._tree)
+        if need > free - _SPARE_BYTES:
             raise DiskFullError(
-                f"{format_size(need)} are to come, and the disk of {self._tree} has {format_size(max(room, 0))} "
-                "to spare",
+                f"{format_size(need)} are to come, and the disk of {self._tree} has {format_size(free)} free, of "
+                f"which {format_size(_SPARE_BYTES)} are to stay so",
                 hint="Free some space, or name a TREE on a larger disk; nothing has been fetched.",
             )
         return source.reopen()
@@ -305,4 +312,6 @@ class _Work:
     def _failed(self, path: str, error: DrivesyncError) -> None:
         with self._lock:
             self._result.failed.append((path, error))
-        self._reporter.note(str(error))
+            failed = len(self._result.failed)
+        if failed <= NAMED_FAILURES:
+            self._reporter.note(str(error))

@@ -12,7 +12,7 @@ from drivesync.cli.arguments import is_drive
 from drivesync.cli.running import INTERRUPTED, STOPPED
 from drivesync.cli.words import count, describe_skipped, describe_usage, print_skipped, print_some
 from drivesync.errors import DrivesyncError
-from drivesync.pull import PullResult
+from drivesync.pull import NAMED_FAILURES, PullResult
 from drivesync.remotes.usage import units_of
 from drivesync.tally import format_duration
 
@@ -117,6 +117,8 @@ def print_pulled(pulled: Pulled) -> None:
     print_conflicts(result)
     print_left(result, pulled.remote)
     print_skipped(result.skipped)
+    if (unnamed := len(result.failed) - NAMED_FAILURES) > 0:
+        click.echo(f"{count(unnamed, 'file')} more did not arrive (--json lists all)")
     _print_labels(pulled)
 
 

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.testing import CorruptDownload, Delay, ErrorAnswer, Fault
+from drivesync.errors import LocalWriteError
+from drivesync.index import Index
+from drivesync.testing import CorruptDownload, Delay, ErrorAnswer, ExpiredToken, Fault
 from drivesync.testing.repository import Blob, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from drivesync.files import LocalFile
     from drivesync.testing import DriveEmulator
     from tests.drivesync.conftest import Ended, Tree
 
@@ -249,3 +252,31 @@ class TestLabels:
         assert drivesync("push", "t").status == 0
         assert drive_emulator.read_tree("darknet") == {LAST: tree.weights(100)}
         assert drivesync("pull", repository.url, "t").status == 0
+
+
+def test_what_keeps_all_files_away_is_not_told_for_each(
+    drivesync: Run, drive_emulator: DriveEmulator, tmp_path: Path
+) -> None:
+    for number in range(40):
+        drive_emulator.put(f"darknet/data/{number}.txt", b"x")
+    (tmp_path / "darknet").mkdir()
+    (tmp_path / "darknet" / "data").write_text("in the way")
+    ended = drivesync("pull")
+    assert ended.status == 73
+    assert ended.err.count("\n") == 11
+    assert ended.complaint.startswith("40 file(s) did not arrive; the first is data/0.txt: cannot write ")
+    assert ended.out.splitlines()[-1] == "30 files more did not arrive (--json lists all)"
+    assert len(json.loads(drivesync("pull", "--json").out)["failed"]) == 40
+
+
+def test_what_ended_it_is_told_and_not_what_that_kept_from_being_recorded(
+    drivesync: Run, full: DriveEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_index: Index, *_files: LocalFile) -> None:
+        raise LocalWriteError("the index's disk is full")
+
+    full.inject(Fault(ExpiredToken(), "files.get.media"))
+    monkeypatch.setattr(Index, "record", fail)
+    ended = drivesync("pull")
+    assert ended.status == 77
+    assert "the access token has expired" in ended.complaint
