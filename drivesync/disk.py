@@ -114,11 +114,17 @@ def make_state_folder(tree: Path, name: str = "") -> Path:
     """Make ``TREE/.drivesync/NAME`` and return it.
 
     Raises:
-        LocalWriteError: it cannot be made.
+        LocalWriteError: it cannot be made, or a link in its place leads out of the tree.
     """
     folder = tree / STATE_FOLDER / name
     with local_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        leads_out = not folder.resolve().is_relative_to(tree.resolve())
+    if leads_out:
+        raise LocalWriteError(
+            f"cannot write {folder}: it leads out of {tree}",
+            hint="Remove that symbolic link; a folder is made in its place.",
+        )
     return folder
 
 
@@ -186,9 +192,14 @@ def check_tree(tree: Path) -> None:
     Raises:
         LocalWriteError: something else is there.
     """
-    if tree.exists() and not tree.is_dir():
+    if tree.is_dir():
+        return
+    if tree.exists():
         hint = "Name another TREE, or move the file away."
         raise LocalWriteError(f"{tree} is a file, not a folder", hint=hint)
+    if tree.is_symlink():
+        hint = "Name another TREE, or make the folder that the link leads to."
+        raise LocalWriteError(f"{tree} is a link that leads to nothing", hint=hint)
 
 
 def is_case_blind(tree: Path) -> bool:

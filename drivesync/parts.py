@@ -269,7 +269,8 @@ def _make_parents(tree: Path, target: Path) -> None:
     root = tree.resolve()
     parent = target.parent
     existing = parent
-    while not existing.exists():
+    # Above the tree there is nothing to find out, not even where somebody has deleted it meanwhile.
+    while existing != tree and not existing.exists():
         existing = existing.parent
     if not existing.resolve().is_relative_to(root):
         raise LocalWriteError(
@@ -279,7 +280,8 @@ def _make_parents(tree: Path, target: Path) -> None:
     try:
         parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
+        blocked = next(folder for folder in (parent, *parent.parents) if os.path.lexists(folder))
         raise LocalWriteError(
-            f"cannot write {target}: a file is where the folder {parent} should be",
+            f"cannot write {target}: a file is where the folder {blocked} should be",
             hint="Move that file away and run the same command again.",
         ) from error

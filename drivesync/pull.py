@@ -235,10 +235,11 @@ class _Work:
         if not self._options.only:
             parts.clear(but=begun)
         free = free_bytes(self._tree)
-        if need > free - _SPARE_BYTES:
+        room = max(free - _SPARE_BYTES, 0)
+        if need > room:
             raise DiskFullError(
-                f"{format_size(need)} are to come, and the disk of {self._tree} has {format_size(free)} free, of "
-                f"which {format_size(_SPARE_BYTES)} are to stay so",
+                f"{format_size(need)} are to come, and the disk of {self._tree} has {format_size(room)} to spare "
+                f"({format_size(free)} free, of which {format_size(_SPARE_BYTES)} stay so)",
                 hint="Free some space, or name a TREE on a larger disk; nothing has been fetched.",
             )
         return source.reopen()

@@ -26,6 +26,7 @@ from drivesync.disk import (
     lock_state,
     look,
     looks_executable,
+    make_state_folder,
     write_atomically,
 )
 from drivesync.errors import DiskFullError, LocalWriteError, UnfinishedError
@@ -144,6 +145,28 @@ def test_check_tree(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(LocalWriteError, match="is a file, not a folder"):
         check_tree(tmp_path / "file")
+    (tmp_path / "link").symlink_to("nothing")
+    with pytest.raises(LocalWriteError, match="is a link that leads to nothing"):
+        check_tree(tmp_path / "link")
+
+
+@pytest.mark.parametrize("link", [".drivesync", ".drivesync/partial"])
+def test_no_state_is_kept_outside_the_tree(tmp_path: Path, link: str) -> None:
+    tree, outside = tmp_path / "tree", tmp_path / "outside"
+    outside.mkdir()
+    (tree / link).parent.mkdir(parents=True)
+    (tree / link).symlink_to(outside)
+    with pytest.raises(LocalWriteError, match="leads out of") as caught:
+        make_state_folder(tree, "partial")
+    assert "Remove that symbolic link" in caught.value.hint
+    assert not list(outside.glob("*/*"))
+
+
+def test_a_tree_that_is_a_link_keeps_its_state(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    make_state_folder(tmp_path / "link")
+    assert (tmp_path / "real" / ".drivesync").is_dir()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -91,7 +92,7 @@ class TestCommit:
 
     def test_a_file_where_a_folder_should_be(self, tmp_path: Path) -> None:
         (tmp_path / "data").write_bytes(b"mine")
-        with pytest.raises(LocalWriteError, match="a file is where the folder") as caught:
+        with pytest.raises(LocalWriteError, match=r"a file is where the folder .*data should be") as caught:
             bring(tmp_path, "data/obj/1.txt")
         assert "Move that file away" in caught.value.hint
         assert (tmp_path / "data").read_bytes() == b"mine"
@@ -140,7 +141,7 @@ class TestCommit:
         tree = tmp_path / "tree"
         tree.mkdir()
         (tree / "out").symlink_to(tmp_path / "outside")
-        with pytest.raises(LocalWriteError):
+        with pytest.raises(LocalWriteError, match=r"a file is where the folder .*tree/out should be"):
             bring(tree, "out/deep/a")
         assert not (tmp_path / "outside").exists()
 
@@ -185,6 +186,15 @@ class TestOpen:
             bring(tmp_path, "a", bytes(2000))
         assert not (tmp_path / "a").exists()
         assert left_over(tmp_path) == []
+
+    def test_a_tree_that_is_deleted_meanwhile(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        tree = Path("tree")
+        parts = Parts(tree)
+        with parts.open(there(), resumable=False) as part:
+            shutil.rmtree(tree)
+            with pytest.raises(LocalWriteError, match=r"tree/.*: No such file or directory"):
+                parts.commit(there(), part, executable=False)
 
     def test_a_file_is_where_the_state_should_be(self, tmp_path: Path) -> None:
         (tmp_path / ".drivesync").write_bytes(b"")

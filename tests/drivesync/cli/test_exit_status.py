@@ -153,7 +153,8 @@ def test_73_the_disk_cannot_hold_the_tree_until_it_is_freed(
     first, second = done.stdout.split("pull: 1 file ")
     assert first.split() == ["73"]
     assert second.splitlines()[1:] == ["0", "large", "3000000"]
-    assert "3.0 MB are to come, and the disk of t has " in done.stderr
+    assert "3.0 MB are to come, and the disk of t has 0 bytes to spare (2." in done.stderr
+    assert " MB free, of which 67.1 MB stay so)" in done.stderr
     assert "Traceback" not in done.stderr
 
 

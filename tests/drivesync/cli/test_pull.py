@@ -272,10 +272,13 @@ def test_what_keeps_all_files_away_is_not_told_for_each(
 def test_what_ended_it_is_told_and_not_what_that_kept_from_being_recorded(
     drivesync: Run, full: DriveEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_index: Index, *_files: LocalFile) -> None:
-        raise LocalWriteError("the index's disk is full")
+    def fail(_index: Index, *files: LocalFile) -> None:
+        if files:
+            raise LocalWriteError("the index's disk is full")
 
-    full.inject(Fault(ExpiredToken(), "files.get.media"))
+    for number in range(40):
+        full.put(f"darknet/data/{number}.txt", b"x")
+    full.inject(Fault(ExpiredToken(), "files.get.media", skip=30))
     monkeypatch.setattr(Index, "record", fail)
     ended = drivesync("pull")
     assert ended.status == 77
