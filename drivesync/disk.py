@@ -119,7 +119,7 @@ def make_state_folder(tree: Path, name: str = "") -> Path:
     folder = tree / STATE_FOLDER / name
     with local_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        leads_out = not folder.resolve().is_relative_to(tree.resolve())
+        leads_out = not is_within(folder, tree)
     if leads_out:
         raise LocalWriteError(
             f"cannot write {folder}: it leads out of {tree}",
@@ -200,6 +200,11 @@ def check_tree(tree: Path) -> None:
     if tree.is_symlink():
         hint = "Name another TREE, or make the folder that the link leads to."
         raise LocalWriteError(f"{tree} is a link that leads to nothing", hint=hint)
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether ``path`` is ``folder``, or somewhere in it, whatever links lead there."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def is_case_blind(tree: Path) -> bool:

@@ -8,6 +8,9 @@ from rich.filesize import decimal as format_size
 
 _WINDOW_S = 10.0
 """Speeds are those of the last seconds."""
+_FILE_BYTES = 100_000
+"""What a file costs besides its bytes, in bytes. Without it the first few labels, of some bytes each, would say that
+the images behind them take days."""
 _GROWING_S = 3.0
 """Totals that grew so lately are taken to grow on: the next page of a listing is on its way."""
 
@@ -98,7 +101,9 @@ class Tally:
 
     def _left_s(self, files_per_s: float, bytes_per_s: float) -> float | None:
         """As long as the slower of two needs: small files use up requests, large ones bandwidth."""
-        left = (self.files - self.files_done, files_per_s), (self.size_bytes - self.done_bytes, bytes_per_s)
+        files = self.files - self.files_done
+        size_bytes = self.size_bytes - self.done_bytes + files * _FILE_BYTES
+        left = (files, files_per_s), (size_bytes, bytes_per_s + files_per_s * _FILE_BYTES)
         needed_s = [amount / speed for amount, speed in left if amount > 0 and speed > 0]
         return max(needed_s, default=None)
 

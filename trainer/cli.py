@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from drivesync.cli import interruptible, run_command
+from drivesync.cli.arguments import TREE
 from drivesync.config import Settings, default_tree
 from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
 from drivesync.progress import TerminalReporter
@@ -33,7 +34,6 @@ _START_WAIT_S = 15.0
 _FIRST_ITERATION_WAIT_S = 2.0
 _STOP_WAIT_S = 60.0
 _LOOK_EVERY_S = 0.1
-_TREE = click.argument("tree", required=False, type=click.Path(path_type=Path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def cli() -> None:
 
 
 @cli.command("supervise")
-@_TREE
+@TREE
 @click.option("--data", help=f"The .data file, relative to TREE.  [default: {DEFAULT_DATA}]")
 @click.option("--cfg", help=f"The .cfg file, relative to TREE.  [default: {DEFAULT_CFG}]")
 @click.option(
@@ -180,7 +180,7 @@ def _is_alive(pid: int) -> bool:
 
 
 @cli.command("status")
-@_TREE
+@TREE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status_command(tree: Path | None, *, as_json: bool) -> None:
     """Say how the training in TREE stands: what is safe first.
@@ -197,7 +197,7 @@ def status_command(tree: Path | None, *, as_json: bool) -> None:
 
 
 @cli.command("stop")
-@_TREE
+@TREE
 def stop_command(tree: Path | None) -> None:
     """Stop the training in TREE: darknet first, then what is queued is pushed.
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from drivesync.config import DEFAULT_REMOTE, Settings, default_tree
+from drivesync.disk import is_within
 from drivesync.errors import NotFoundError, UsageError
-from drivesync.remotes import is_pull_only, open_remote
-from drivesync.remotes.places import DriveId, DrivePath, parse_place
+from drivesync.remotes import open_remote
+from drivesync.remotes.places import DriveId, DrivePath, LocalFolder, parse_place
 from drivesync.tree import read_tree_state, remember_target
 
 if TYPE_CHECKING:
@@ -21,8 +22,20 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-REMOTE = click.argument("remote", required=False)
-TREE = click.argument("tree", required=False, type=click.Path(path_type=Path))
+
+def _refuse_empty(_context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    """A variable that is not set must not stand for the default, nor for the working directory."""
+    if given == "":
+        raise click.BadParameter("it is empty", param=parameter)
+    return given
+
+
+def _to_tree(context: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
+    return Path(path) if (path := _refuse_empty(context, parameter, given)) is not None else None
+
+
+REMOTE = click.argument("remote", required=False, callback=_refuse_empty)
+TREE = click.argument("tree", required=False, callback=_to_tree)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 
 REMOTE_NAMES = """\b
@@ -62,11 +75,29 @@ def open_target(tree: Path, given: str | None, on_wait: Callable[[str], None]) -
     Raises:
         UsageError: ``given`` names nothing, or a place that takes nothing.
     """
-    if given is not None and is_pull_only(given):
-        # Its own name, since an address may hold a password.
-        name = open_remote(given, settings(), on_wait).name
-        raise UsageError(f"nothing can be pushed to {name}", hint="Name a folder in Drive or a directory.")
+    if given is not None:
+        target = open_remote(given, settings(), on_wait)
+        if target.pull_only:
+            hint = "Name a folder in Drive or a directory."
+            raise UsageError(f"nothing can be pushed to {target.name}", hint=hint)
+        # Its own name is good from any working directory.
+        given = target.name
     return open_remote(remember_target(tree, given, DEFAULT_REMOTE), settings(), on_wait)
+
+
+def open_source(tree: Path, given: str | None, on_wait: Callable[[str], None]) -> Remote:
+    """The remote to pull to ``tree`` from; enter it to use it.
+
+    Raises:
+        UsageError: it names nothing, or ``tree`` lies in it.
+    """
+    source = open_remote(source_of(tree, given), settings(), on_wait)
+    if isinstance(parse_place(source.name), LocalFolder) and is_within(tree, Path(source.name)):
+        raise UsageError(
+            f"{tree} lies in {source.name}, and would come into itself",
+            hint="Name another TREE, or another REMOTE.",
+        )
+    return source
 
 
 def existing_tree(tree: Path | None) -> Path:

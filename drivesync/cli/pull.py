@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from drivesync.cli.arguments import AS_JSON, REMOTE, REMOTE_NAMES, TREE, settings, source_of
+from drivesync.cli.arguments import AS_JSON, REMOTE, REMOTE_NAMES, TREE, open_source
 from drivesync.cli.pull_report import Pulled, describe_pulled, print_pulled
 from drivesync.cli.running import interruptible
 from drivesync.config import default_tree
@@ -16,7 +16,6 @@ from drivesync.errors import DrivesyncError
 from drivesync.plan import PullOptions
 from drivesync.progress import TerminalReporter
 from drivesync.pull import pull
-from drivesync.remotes import open_remote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +58,7 @@ def pull_command(
     tree = tree or default_tree()
     options = PullOptions(theirs=theirs, all_checkpoints=all_checkpoints, dry_run=dry_run)
     with TerminalReporter() as reporter, interruptible():
-        source = open_remote(source_of(tree, remote), settings(), reporter.note)
+        source = open_source(tree, remote, reporter.note)
         pulled = Pulled(tree, source.name, options)
         try_pull(source, pulled, reporter)
         if pulled.error is None and not dry_run and (empty_labels or source.pull_only):

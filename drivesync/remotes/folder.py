@@ -26,6 +26,7 @@ from drivesync.errors import (
     RemoteError,
     StaleMarkError,
     TransientError,
+    UsageError,
 )
 from drivesync.files import STATE_FOLDER, Page, RemoteFile, RemoteFolder, Skipped, refuse_name
 from drivesync.remotes.hashing import HashSink
@@ -83,6 +84,9 @@ class FolderRemote:
         on_wait: told a line when a call has to be repeated after a long pause.
         system: what is asked for files.
         colab_mount: a folder below it is on a Drive that has to be mounted.
+
+    Raises:
+        UsageError: ``name`` is in the home of a user who does not exist.
     """
 
     # A mount fetches files by the block from far away, and has several on their way at once.
@@ -100,7 +104,10 @@ class FolderRemote:
         system: FileSystem | None = None,
         colab_mount: Path = COLAB_MOUNT,
     ) -> None:
-        self._root = Path(name).expanduser().absolute()
+        try:
+            self._root = Path(name).expanduser().absolute()
+        except RuntimeError as error:
+            raise UsageError(f"{name!r} names no folder: this machine has no such user") from error
         self.name = str(self._root)
         self.usage = Usage()
         self._repeats = Repeats(settings, self.usage, on_wait)

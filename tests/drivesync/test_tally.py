@@ -66,6 +66,13 @@ def test_large_files_and_small_ones_take_as_long_as_the_slower() -> None:
     assert say(job, 10.0, "").endswith("0.1 files/s, 10.0 MB/s, 1:30 left")
 
 
+def test_the_first_small_file_does_not_say_that_all_others_take_days() -> None:
+    job = tally(files=300, size_bytes=MEGABYTE)
+    job.advance(1, 6)
+    job.sample(1.0)
+    assert say(job, 3.0, "").endswith("1.0 files/s, 6 bytes/s, 5:09 left")
+
+
 def test_a_resumed_download_is_not_counted_as_speed_for_long() -> None:
     job = tally(files=1, size_bytes=1_000 * MEGABYTE)
     job.advance(0, 900 * MEGABYTE)

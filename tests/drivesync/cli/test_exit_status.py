@@ -51,6 +51,39 @@ def test_64_a_remote_that_names_no_place(drivesync: Run, tmp_path: Path) -> None
     assert list(tmp_path.glob("t")) == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["pull", ""], ["pull", "darknet", ""], ["push", ""], ["verify", ""], ["status", ""], ["ls", ""]],
+)
+def test_64_a_variable_that_is_not_set(
+    drivesync: Run, full: DriveEmulator, tmp_path: Path, arguments: list[str]
+) -> None:
+    before = set(tmp_path.iterdir())
+    ended = drivesync(*arguments)
+    assert ended.status == 64
+    assert "it is empty. See `" in ended.complaint
+    assert set(tmp_path.iterdir()) == before
+    assert full.counters().total().requests == 0
+
+
+def test_64_a_home_that_nobody_has(drivesync: Run, tmp_path: Path) -> None:
+    ended = drivesync("pull", "~no-such-user/darknet", "t")
+    assert ended.status == 64
+    assert "'~no-such-user/darknet' names no folder: this machine has no such user" in ended.complaint
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("place", ["remote", "remote/in/it", "link"])
+def test_64_a_tree_that_would_come_into_itself(drivesync: Run, tmp_path: Path, place: str) -> None:
+    (tmp_path / "remote").mkdir()
+    (tmp_path / "remote" / "a").write_text("a")
+    (tmp_path / "link").symlink_to("remote")
+    ended = drivesync("pull", "./remote", place)
+    assert ended.status == 64
+    assert f"{place} lies in {tmp_path}/remote, and would come into itself" in ended.complaint
+    assert [entry.name for entry in (tmp_path / "remote").iterdir()] == ["a"]
+
+
 @pytest.mark.parametrize("command", ["push", "watch"])
 def test_64_nothing_can_be_pushed_to_a_repository(drivesync: Run, tree: Tree, command: str) -> None:
     ended = drivesync(command, tree.root, "github:someone/darknet")

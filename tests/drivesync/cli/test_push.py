@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.testing import Delay, Fault
+from drivesync.tree import read_tree_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from drivesync.testing import DriveEmulator
     from tests.drivesync.conftest import Ended, Tree
@@ -32,6 +34,16 @@ class TestPush:
         assert (ended.status, ended.out) == (0, "push: 1 sent, 0 on Drive already, 0 not sent\n")
         assert drive_emulator.read_tree("darknet") == {LAST: content}
         assert drivesync("push", tree.root).out == "push: 0 sent, 1 on Drive already, 0 not sent\n"
+
+    def test_a_relative_folder_is_remembered_so_that_it_is_found_from_anywhere(
+        self, drivesync: Run, tree: Tree, tmp_path: Path
+    ) -> None:
+        content = tree.save("run_last.weights", 100)
+        assert drivesync("push", tree.root, "./kept").status == 0
+        assert (tmp_path / "kept" / LAST).read_bytes() == content
+        state = read_tree_state(tree.root)
+        assert state is not None
+        assert state.target == str(tmp_path / "kept")
 
     def test_json(self, drivesync: Run, tree: Tree) -> None:
         content = tree.save("run_last.weights", 100)
