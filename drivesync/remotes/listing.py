@@ -30,7 +30,7 @@ from drivesync.remotes.entries import (
     order_of,
     to_value,
 )
-from drivesync.remotes.search import PARENTS_A_QUERY, Answer, Search, ask, ask_on, for_queries
+from drivesync.remotes.search import PARENTS_A_QUERY, Answer, Search, ask, ask_on, for_queries, look_up
 from drivesync.remotes.shortcuts import follow, target_id
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def list_tree(client: DriveClient, root: Folder) -> Iterator[Page]:
     SHORTCUT_MARK: whoever keeps the listing so keeps what ``changes`` has to know of it.
 
     Raises:
-        NotFoundError: ``root`` is gone.
+        NotFoundError: ``root`` is gone, perhaps while it was listed.
     """
     with ThreadPoolExecutor(_QUERIES_AT_ONCE, thread_name_prefix="list") as pool:
         yield from _Lister(client, root, pool).pages()
@@ -106,10 +106,13 @@ class _Lister:
     def pages(self) -> Iterator[Page]:
         yield Page((RemoteFolder("", self._root.id),), ends=False)
         level: _Level = {"": {self._root.id: self._root}}
+        found = True
         while level:
             self._below = {}
+            found = False
             for group, search, answer in self._ask_ahead(_plan_searches(level)):
                 for entries in self._read_on(search, answer):
+                    found |= bool(entries)
                     if group.merged:
                         group.held.extend(entries)
                     else:
@@ -119,6 +122,17 @@ class _Lister:
                     held = self._place(group, group.held)
                     yield Page((*held, *self._place_shortcuts(group)), ends=True)
             level = self._below
+        if not found:
+            self._refuse_trashed()
+
+    def _refuse_trashed(self) -> None:
+        """See that the last folders are empty, and not in the trash: of what lies there no answer tells."""
+        root = look_up(self._client, _ACTION, self._root.id, self._root.resource_key, fields="trashed")
+        if root["trashed"]:
+            raise NotFoundError(
+                "the folder was thrown into Drive's trash while it was listed",
+                hint="Restore it, or name another, and run the same command again.",
+            )
 
     # Asking
 

@@ -324,6 +324,17 @@ class TestWhatChangesMeanwhile:
         with pytest.raises(NotFoundError):
             list(pages)
 
+    @pytest.mark.parametrize("below", ["", "/data/obj"])
+    def test_one_that_is_thrown_away_while_it_is_listed_is_not_empty(
+        self, remote: DriveRemote, drive: Drive, below: str
+    ) -> None:
+        drive.add(f"darknet{below}", "a")
+        pages = remote.list()
+        next(pages)
+        drive.trash("darknet")
+        with pytest.raises(NotFoundError, match="thrown into Drive's trash while it was listed"):
+            list(pages)
+
     @pytest.mark.parametrize("trash_only", [True, False])
     def test_another_folder_has_its_name_the_next_time(
         self, remote: DriveRemote, drive: Drive, list_all: ListAll, *, trash_only: bool
