@@ -430,7 +430,7 @@ class TestTooSmallADisk:
     ) -> None:
         for number in range(9):
             put(f"{number}", MIB)
-        said = r"9\.5 MB are to come, and the disk of .* has 8\.\d MB to spare"
+        said = r"9\.5 MB are to come, and the disk of .* has 8\.\d MB "
         with pytest.raises(DiskFullError, match=said):
             bring(remote, small_disk / "tree")
         assert drive_emulator.counters()["files.get.media"].requests == 0
