@@ -69,7 +69,7 @@ class Database:
             try:
                 self._connection = _open_sound(path)
             except sqlite3.Error as error:
-                raise _translate(error) from error
+                raise self._translate(error) from error
         return self
 
     def __exit__(
@@ -95,7 +95,13 @@ class Database:
             with self._lock, self._connection:
                 yield self._connection
         except sqlite3.Error as error:
-            raise _translate(error) from error
+            raise self._translate(error) from error
+
+    def _translate(self, error: sqlite3.Error) -> LocalWriteError:
+        hint = "Is the disk full or read-only?"
+        return LocalWriteError(
+            f"cannot use the index {self._tree / STATE_FOLDER / _NAME}: {error}", hint=hint
+        )
 
 
 def _open_sound(path: Path) -> sqlite3.Connection:
@@ -161,8 +167,3 @@ def _refuse_torn(connection: sqlite3.Connection) -> None:
     (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(found)
-
-
-def _translate(error: sqlite3.Error) -> LocalWriteError:
-    hint = "Is the disk full or read-only?"
-    return LocalWriteError(f"cannot use the index in .drivesync: {error}", hint=hint)

@@ -128,7 +128,9 @@ def _bring_tree(
         source = stack.enter_context(open_remote(name, settings, reporter.note))
         status.update(state="pulling")
         _pull(source, tree, reporter, DEFAULT_OPTIONS)
-    target = remember_target(tree, None if remote and is_pull_only(remote) else remote, DEFAULT_REMOTE)
+    # By its own name, which is good from any working directory.
+    given = open_remote(remote, settings, reporter.note).name if remote and not is_pull_only(remote) else None
+    target = remember_target(tree, given, DEFAULT_REMOTE)
     if source is not None and source.name == target:
         return source
     place = stack.enter_context(open_remote(target, settings, reporter.note))

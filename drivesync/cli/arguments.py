@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 
 from drivesync.config import DEFAULT_REMOTE, Settings, default_tree
 from drivesync.disk import is_within
-from drivesync.errors import NotFoundError, UsageError
+from drivesync.errors import NotFoundError, SettingsError, UsageError
 from drivesync.remotes import open_remote
 from drivesync.remotes.places import DriveId, DrivePath, LocalFolder, parse_place
 from drivesync.tree import read_tree_state, remember_target
@@ -45,12 +46,23 @@ REMOTE is one of
   Shareddrives/NAME/darknet                  a folder of a shared drive
   https://drive.google.com/drive/folders/ID  a folder by its address, or by its ID alone
   /content/drive/MyDrive/darknet, ./x, ~/x   a directory of this machine
-  github:USER/REPO[@REF]                     a repository, to pull from; as any address that git takes
+  github:USER/REPO[@REF]                     a repository, to pull from
+  https://host/repo.git[#REF], git@host:...  the same; REF is a branch, a tag or a whole commit id
 """
 
 
 def settings() -> Settings:
-    """What the environment says."""
+    """What the environment says.
+
+    Raises:
+        SettingsError: it cannot be what it says, or keeps files from being called what they are called in Drive.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        raise SettingsError(
+            f"file names are {encoding} here, by the locale, and cannot be those in Drive",
+            hint="Set PYTHONUTF8=1, or LC_ALL=C.UTF-8.",
+        )
     return Settings.from_environment(os.environ)
 
 

@@ -13,6 +13,7 @@ from drivesync.config import Settings
 from drivesync.errors import DrivesyncError, NotFoundError
 from drivesync.progress import Silence
 from drivesync.testing import TOKEN, DriveEmulator
+from drivesync.tree import read_tree_state
 from trainer import session
 from trainer.background import RunLock
 from trainer.config import Wishes
@@ -98,6 +99,17 @@ def test_a_tree_that_was_made_here_goes_to_drive_and_nothing_comes(
     begin(Wishes(tree), drive_emulator)
     assert not (tree / "cfg/other.cfg").exists()
     assert "backup/remote_final.weights" in drive_emulator.read_tree("darknet")
+
+
+def test_a_relative_folder_is_remembered_so_that_it_is_found_from_anywhere(
+    tree: Path, tmp_path: Path, drive_emulator: DriveEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begin(Wishes(tree), drive_emulator, remote="./kept")
+    state = read_tree_state(tree)
+    assert state is not None
+    assert state.target == str(tmp_path / "kept")
+    assert (tmp_path / "kept/backup/remote_final.weights").is_file()
 
 
 def test_what_was_pulled_in_part_is_pulled_to_its_end(

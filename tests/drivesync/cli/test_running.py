@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         pytest.param("drivesync pull 2>&-", 0, id="no standard error"),
         pytest.param("drivesync pull absent 2>&-", 66, id="no standard error to complain on"),
         pytest.param("drivesync pull >&-", 0, id="no standard output"),
+        pytest.param("LANG=C drivesync pull", 0, id="no locale"),
     ],
 )
 def test_the_status_tells_what_was_done(
@@ -68,3 +69,19 @@ def test_75_stopped_while_the_program_is_loaded(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("drivesync", run_name="__main__")
     assert ended.value.code == 75
+
+
+def test_78_names_that_cannot_be_written_here(environment: dict[str, str], tmp_path: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "drivesync", "pull"],
+        env=environment | ascii_only,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 78
+    assert "by the locale, and cannot be those in Drive. Set PYTHONUTF8=1" in done.stderr
+    assert list(tmp_path.iterdir()) == []
