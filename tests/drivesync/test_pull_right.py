@@ -24,10 +24,9 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -42,10 +41,10 @@ from drivesync.plan import PullOptions
 from drivesync.pull import PullResult, pull
 from drivesync.push import Pusher, push
 from drivesync.remotes.drive import DriveRemote
-from drivesync.testing import Delay, Fault
+from drivesync.testing import file_calls
 from drivesync.testing.entries import FOLDER_TYPE, SHORTCUT_TYPE, Content
 from drivesync.testing.metadata import Metadata
-from drivesync.testing.trees import find, make_folders
+from drivesync.testing.trees import find, make_folders, put_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +53,9 @@ if TYPE_CHECKING:
     from drivesync.config import Settings
     from drivesync.testing import DriveEmulator
     from drivesync.testing.entries import Entry
+    from drivesync.testing.service import Request
     from drivesync.testing.store import Store
+    from drivesync.testing.wire import Answer
     from tests.drivesync.conftest import Ended, Notes
 
 DOCUMENT = "application/vnd.google-apps.document"
@@ -301,27 +302,28 @@ class TestItsRevisionMoves:
     )
     def test_it_is_fetched_again(
         self,
-        drive_emulator: DriveEmulator,
+        store: Store,
         bring: Callable[..., PullResult],
         tree: Path,
         notes: Notes,
+        monkeypatch: pytest.MonkeyPatch,
         before: bytes,
         after: bytes,
     ) -> None:
-        drive_emulator.put("darknet/a", before)
-        # One range of a large file comes before the change, the others after it.
-        drive_emulator.inject(Fault(Delay(0.2), "files.get.media", skip=len(before) > MIB, times=2))
+        put_file(store, "darknet/a", before)
+        answer_media, answers = file_calls.answer_media, count()
 
-        def change() -> None:
-            while not drive_emulator.counters()["files.get.media"].requests:
-                time.sleep(0.005)
-            time.sleep(0.05)
-            drive_emulator.put("darknet/a", after)
+        def answer(request: Request, _data: object, mime_type: str) -> Answer:
+            # One range of a large file comes before the change, the others after it.
+            if next(answers) == (len(before) > 5 * MIB):
+                put_file(store, "darknet/a", after)
+            entry = find(store, "darknet/a")
+            assert entry is not None
+            assert entry.head is not None
+            return answer_media(request, entry.head.content.data, mime_type)
 
-        changing = threading.Thread(target=change)
-        changing.start()
+        monkeypatch.setattr(file_calls, "answer_media", answer)
         bring().raise_failure()
-        changing.join()
         assert contents(tree) == {"a": after}
         assert notes.size_bytes == len(after)
 
