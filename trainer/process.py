@@ -21,6 +21,8 @@ import os
 import selectors
 import signal
 import subprocess
+import sys
+import termios
 import threading
 import time
 from collections import deque
@@ -45,7 +47,10 @@ LAST_LINES = 50
 """Lines kept of each stream to say what a child said before it ended."""
 
 HELD_PIPE_S = 1.0
-"""How long after the child's end its pipes are still read where a grandchild holds them open."""
+"""How long after the child's end its pipes are still read where a grandchild holds them open.
+
+What the child itself has left in them is read to its end in any case.
+"""
 
 _READ_BYTES = 256 << 10
 _PIPE_BYTES = 1 << 20
@@ -252,7 +257,7 @@ class Process:
         return child
 
     def _drain(self, child: subprocess.Popen[bytes]) -> None:
-        """Read both pipes to their ends, or until the child is gone and :data:`HELD_PIPE_S` have passed."""
+        """Read both pipes to their ends; where these do not come, all that the child left, and :data:`HELD_PIPE_S`."""
         streams: tuple[Stream, ...] = ("stdout", "stderr")
         with RotatedLog(self._log) as log, selectors.DefaultSelector() as selector:
             backlog_bytes = _READ_BYTES
@@ -261,12 +266,16 @@ class Process:
                     backlog_bytes = min(backlog_bytes, _widen(pipe.fileno()) // 4)
                     selector.register(pipe, selectors.EVENT_READ, (stream, LineSplitter()))
             give_up_at: float | None = None
-            while selector.get_map() and (give_up_at is None or time.monotonic() < give_up_at):
+            left_bytes: dict[int, int] = {}
+            while selector.get_map() and (
+                give_up_at is None or any(left_bytes.values()) or time.monotonic() < give_up_at
+            ):
                 largest = 0
                 for key, _ in selector.select(_POLL_S):
                     stream, splitter = key.data
                     data = os.read(key.fd, _READ_BYTES)
                     largest = max(largest, len(data))
+                    left_bytes[key.fd] = max(0, left_bytes.get(key.fd, 0) - len(data))
                     if data:
                         self.last_byte_at = self._clock()
                         log.write(data)
@@ -275,6 +284,7 @@ class Process:
                     self._publish(stream, splitter.feed(data) if data else splitter.end())
                 if give_up_at is None and _has_exited(child.pid):
                     give_up_at = time.monotonic() + HELD_PIPE_S
+                    left_bytes = {key.fd: _waiting_bytes(key.fd) for key in selector.get_map().values()}
                 if give_up_at is None and 0 < largest < backlog_bytes:
                     time.sleep(_GATHER_S)
             for key in selector.get_map().values():
@@ -312,6 +322,11 @@ def _widen(descriptor: int) -> int:
     with contextlib.suppress(OSError):  # the user's share of pipe memory is used up
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+
+
+def _waiting_bytes(descriptor: int) -> int:
+    """How much is in a pipe."""
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _has_exited(pid: int) -> bool:

@@ -234,6 +234,22 @@ def test_an_escaped_grandchild_that_floods_the_pipe_does_not_hold_exited_back(
         wait_for(lambda: not is_alive(grandchild))  # of SIGPIPE
 
 
+def test_what_the_child_wrote_is_read_to_its_end_however_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a busy machine, where the drain is behind when the child ends."""
+    monkeypatch.setattr(process, "HELD_PIPE_S", 0.0)
+
+    def dawdle(text: str) -> bool:
+        if text.startswith("pid "):
+            wait_for(lambda: not is_alive(int(text.removeprefix("pid "))))
+        return True
+
+    with shell("echo pid $$; exec seq 10000 >&2", tmp_path, wanted=dawdle) as child:
+        events = list(child.events())
+    assert texts(events, "stderr") == [str(number) for number in range(1, 10_001)]
+
+
 def test_the_child_outlives_the_thread_that_entered(go: FileIO, tmp_path: Path) -> None:
     child = shell("echo ready; read line <go; echo alive", tmp_path)
     thread = threading.Thread(target=child.__enter__)
