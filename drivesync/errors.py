@@ -7,6 +7,7 @@
     ├── RemoteError           69  the remote answered with something a retry will not help
     │   ├── TransientError    69  a retry may help; raised to the user only after all retries
     │   │   └── RateLimitedError  the remote asks to be asked more slowly
+    │   ├── UsedUpError       69  nothing more is to be had today
     │   ├── MovedError        69  the content has changed since it was listed
     │   └── StaleMarkError    69  what has changed can be told only by a new listing
     ├── LocalWriteError       73  the local disk cannot take the file (read-only, not allowed, in the way)
@@ -73,6 +74,10 @@ class TransientError(RemoteError):
 
 class RateLimitedError(TransientError):
     """The remote asks to be asked more slowly; this concerns all workers, not only the one that heard it."""
+
+
+class UsedUpError(RemoteError):
+    """The remote has given all that it gives in a day; this concerns whatever else is asked of it, too."""
 
 
 class MovedError(RemoteError):

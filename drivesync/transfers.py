@@ -22,6 +22,7 @@ from drivesync.errors import (
     RemoteError,
     TransientError,
     UnfinishedError,
+    UsedUpError,
 )
 from drivesync.fetch import Fetch, Wanted
 from drivesync.plan import start_order
@@ -293,4 +294,4 @@ class Transfers:
 
 
 def _concerns_all(error: BaseException) -> bool:
-    return isinstance(error, DiskFullError) or not isinstance(error, _OF_ONE_FILE)
+    return isinstance(error, (DiskFullError, UsedUpError)) or not isinstance(error, _OF_ONE_FILE)

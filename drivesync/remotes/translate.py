@@ -25,6 +25,7 @@ from drivesync.errors import (
     RateLimitedError,
     RemoteError,
     TransientError,
+    UsedUpError,
 )
 from drivesync.remotes.kept import LOGIN_COMMAND
 
@@ -95,7 +96,8 @@ def translate_answer(action: str, status: int, headers: Mapping[str, str], conte
         return NotAllowedError(said, hint=hint or LOG_IN_HINT)
     if status == 404:
         return NotFoundError(said)
-    return RemoteError(f"{said} ({message})" if reason and message else said, hint=hint)
+    kind = UsedUpError if reason == "dailyLimitExceeded" else RemoteError
+    return kind(f"{said} ({message})" if reason and message else said, hint=hint)
 
 
 def _translate_break(error: Exception, action: str) -> DrivesyncError:

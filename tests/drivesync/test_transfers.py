@@ -18,6 +18,7 @@ from drivesync.errors import (
     NotAllowedError,
     RemoteError,
     TransientError,
+    UsedUpError,
 )
 from drivesync.fetch import Wanted
 from drivesync.parts import Parts
@@ -281,7 +282,13 @@ class TestFailures:
         assert (len(bench.done), len(bench.failed)) == (20, 80)
 
     @pytest.mark.parametrize(
-        "error", [NotAllowedError("the token is dead"), DiskFullError("no room"), ZeroDivisionError("a bug")]
+        "error",
+        [
+            NotAllowedError("the token is dead"),
+            UsedUpError("no more today"),
+            DiskFullError("no room"),
+            ZeroDivisionError("a bug"),
+        ],
     )
     @pytest.mark.parametrize("size", [10, LARGE_BYTES], ids=["small", "large"])
     def test_what_concerns_all_ends_all_at_once(

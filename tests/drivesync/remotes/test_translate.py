@@ -20,6 +20,7 @@ from drivesync.errors import (
     RateLimitedError,
     RemoteError,
     TransientError,
+    UsedUpError,
 )
 from drivesync.remotes.translate import translate_errors
 
@@ -66,7 +67,7 @@ def answer(status: int, content: bytes, **headers: str) -> HttpError:
         (403, "appNotAuthorizedToFile", NotAllowedError, "authenticate_user"),
         (403, "accessNotConfigured", NotAllowedError, "not enabled"),
         (403, "domainPolicy", NotAllowedError, "authenticate_user"),
-        (403, "dailyLimitExceeded", RemoteError, "midnight"),
+        (403, "dailyLimitExceeded", UsedUpError, "midnight"),
         (403, "downloadQuotaExceeded", RemoteError, "about a day"),
         (403, "storageQuotaExceeded", RemoteError, "free some space"),
         (403, "cannotDownloadAbusiveFile", RemoteError, "harmful"),
