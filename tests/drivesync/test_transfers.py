@@ -305,7 +305,7 @@ class TestFailures:
         files = [scripted.put("cfg/urgent", bytes(size)), *(scripted.put(f"{at}", b"x") for at in range(3))]
         began_s = time.monotonic()
         with pytest.raises(type(error), match=str(error)):
-            bench.bring(*files, *(scripted.put(f"more{at}", b"x") for at in range(50)))
+            bench.bring(*files, *(scripted.put(f"more{at}", b"x") for at in range(10)))
         assert time.monotonic() - began_s < 5
         assert (bench.done, bench.failed) == ([], {})
 
