@@ -57,12 +57,18 @@ class ReadAhead(Generic[Item]):
         return self
 
     def __next__(self) -> Item:
-        told = self._told.get()
+        told = self._take()
         if isinstance(told, BaseException):
             # It stays the answer, should somebody ask again.
             self._told.put(told)
             raise StopIteration if isinstance(told, _End) else told
         return told
+
+    def _take(self) -> Item | BaseException:
+        while True:
+            # A signal that came just before the wait began is heard only when it ends.
+            with suppress(queue.Empty):
+                return self._told.get(timeout=_LOOK_EVERY_S)
 
     def _read(self) -> None:
         told: BaseException = _End()

@@ -45,6 +45,7 @@ _RANGES_AT_ONCE = 8
 _THREADS_AT_FIRST = 24
 _ONE_MORE_AFTER_S = 0.05
 _CANCEL_EVERY_S = 0.2
+_LOOK_EVERY_S = 0.2
 _HOPELESS = 8
 """So many files in a row that the remote could not give, after all repeats, mean that it gives none."""
 
@@ -76,9 +77,11 @@ class Transfers:
         self._fetch = Fetch(remote, tree, parts, reporter, self._run_ranges)
         self._on_done = on_done
         self._on_failed = on_failed
-        lock = threading.Lock()
-        self._work_there = threading.Condition(lock)
-        self._work_done = threading.Condition(lock)
+        # The thread that uses this takes the lock itself: a condition's ``__enter__`` is Python, in the midst of which
+        # a signal may raise, and would leave it locked.
+        self._lock = threading.Lock()
+        self._work_there = threading.Condition(self._lock)
+        self._work_done = threading.Condition(self._lock)
         self._threads: list[threading.Thread] = []
         self._order = count()
         self._small: list[tuple[tuple[bool, int, str], int, Wanted]] = []
@@ -103,7 +106,7 @@ class Transfers:
         traceback: TracebackType | None,
     ) -> None:
         """End all threads; after an error what is under way is cut off."""
-        with self._work_there:
+        with self._lock:
             self._closing = True
             if error is not None:
                 self._drop_waiting()
@@ -121,10 +124,10 @@ class Transfers:
         Raises:
             DrivesyncError: nothing more can be fetched; see ``finish``.
         """
-        with self._work_done:
+        with self._lock:
             if self._is_full():
                 self._wants_room = True
-                self._work_done.wait_for(lambda: self._fatal or not self._is_full())
+                self._wait_for(lambda: self._fatal is not None or not self._is_full())
                 self._wants_room = False
             self._raise_fatal()
             queue = self._large if self._fetch.is_large(wanted.file) else self._small
@@ -139,9 +142,15 @@ class Transfers:
             DiskFullError: there is no room.
             NotAllowedError: the credentials do not do.
         """
-        with self._work_done:
-            self._work_done.wait_for(self._is_done)
+        with self._lock:
+            self._wait_for(self._is_done)
             self._raise_fatal()
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until ``condition`` holds, and let signals through; the lock is held."""
+        # One that came just before the wait began is heard only when it ends.
+        while not self._work_done.wait_for(condition, _LOOK_EVERY_S):
+            pass
 
     def _is_full(self) -> bool:
         return len(self._small) + len(self._large) >= _PENDING

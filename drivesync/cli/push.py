@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from drivesync.push import PushResult
 
+_LOOK_EVERY_S = 1.0
+
 
 @click.command("push", short_help="Send checkpoints, and verify them.", epilog=REMOTE_NAMES)
 @TREE
@@ -87,7 +89,9 @@ def watch_command(tree: Path | None, remote: str | None, *, grace_s: float) -> N
             tree, target, CHECKPOINT_PATTERNS, accept, reporter=reporter, on_safe=lambda _receipt: None
         ) as background:
             reporter.note(f"watching {tree}/backup, pushing to {target.name}; Ctrl-C stops")
-            stop.wait()
+            # A signal that came just before the wait began is heard only when it ends.
+            while not stop.wait(_LOOK_EVERY_S):
+                pass
             # What was closed in the last moments may not have been noticed yet.
             for path in find_files(tree, CHECKPOINT_PATTERNS):
                 background.offer(path)
