@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import hashlib
 import io
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -325,6 +327,19 @@ def wait_for() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture
+def interrupt_soon() -> Iterator[Callable[[], None]]:
+    """``interrupt_soon()`` has KeyboardInterrupt raised here a moment later, by a signal that ends no wait.
+
+    So it is with one that comes just before the wait begins.
+    """
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    timer = threading.Timer(0.05, _thread.interrupt_main, [signal.SIGUSR1])
+    yield timer.start
+    timer.join()
+    signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.fixture(autouse=True)

@@ -81,3 +81,15 @@ def test_who_waits_for_room_gives_up_soon(wait_for: Callable[[Callable[[], objec
     with ReadAhead(items(), lambda: None):
         wait_for(lambda: len(seen) == 9)
     assert len(seen) == 9
+
+
+def test_a_signal_that_comes_just_before_the_wait_is_heard(interrupt_soon: Callable[[], None]) -> None:
+    stop = threading.Event()
+
+    def items() -> Generator[int, None, None]:
+        yield int(stop.wait(20))
+
+    interrupt_soon()
+    with pytest.raises(KeyboardInterrupt), ReadAhead(items(), stop.set) as ahead:
+        next(ahead)
+    assert stop.is_set()

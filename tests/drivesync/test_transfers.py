@@ -353,3 +353,13 @@ class TestFailures:
         assert time.monotonic() - began_s < 5
         assert (bench.done, bench.failed) == ([], {})
         assert len(scripted.reads) < 8
+
+    def test_a_signal_that_comes_just_before_the_wait_is_heard(
+        self, bench: Bench, scripted: Scripted, interrupt_soon: Callable[[], None]
+    ) -> None:
+        scripted.on_read = after(lambda: scripted.cancelled.wait(20))
+        interrupt_soon()
+        began_s = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            bench.bring(scripted.put("a", b"a"))
+        assert time.monotonic() - began_s < 5
