@@ -80,6 +80,11 @@ def run_command(command: click.Command, argv: list[str], context: object = None)
 
 def _explain(error: BaseException) -> int:
     """Say what ended a command, and what to do; returned is the exit status for it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What could not be printed is still held, and must not become the status at the end.
+        sys.stdout = _nowhere()
     match error:
         case DrivesyncError():
             again = "Run the same command again; what is done stays done."
@@ -94,7 +99,6 @@ def _explain(error: BaseException) -> int:
             return USAGE
         case OSError(filename=None) if is_full(error):
             # All other files' errors are translated, and so name them.
-            sys.stdout = _nowhere()
             _complain("no space left for what should be printed", "What was asked for is done.")
             return DiskFullError.exit_code
     _write_error(traceback.format_exc())
