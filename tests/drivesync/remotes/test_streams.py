@@ -10,6 +10,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import pytest
+from urllib3.util.wait import wait_for_read
 
 from drivesync.remotes.streams import Answer, Streams
 
@@ -209,6 +210,8 @@ def test_a_connection_that_was_closed_meanwhile_is_not_used(
     server.answers = [SMALL, SMALL]
     server.closes_after = 1
     streams.get("/a", {}).close()
+    # The other side closes in a thread of its own.
+    assert wait_for_read(streams._idle[0].socket, timeout=5)
     later_s = time.monotonic() + 5
     monkeypatch.setattr(time, "monotonic", lambda: later_s)
     streams.get("/b", {}).close()
