@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from drivesync.errors import (
 from drivesync.files import STATE_FOLDER, Page, RemoteFile, RemoteFolder, Skipped, refuse_name
 from drivesync.remotes.hashing import HashSink
 from drivesync.remotes.mount import FileSystem, translate_os_errors
+from drivesync.remotes.open_file import OpenFile
 from drivesync.remotes.placing import Content, is_part, place
 from drivesync.remotes.repeats import Repeats
 from drivesync.remotes.seen import ROOT_ID, revision_of, see, see_file, to_file
@@ -188,7 +188,7 @@ class FolderRemote:
         self.usage.count("read")
         action = f"reading {file.path}"
         end = file.size if last is None else min(last + 1, file.size)
-        source = _Source(self._system, partial(self._check, file))
+        source = OpenFile(self._system, partial(self._check, file))
         try:
             while first < end:
                 block = self._call(action, partial(source.read, first, min(BLOCK_BYTES, end - first)))
@@ -320,41 +320,6 @@ class FolderRemote:
                 return work()
 
         return self._repeats.call(action, attempt)
-
-
-class _Source:
-    """A file that is being read; opened when the first byte is wanted, and again after an error.
-
-    Args:
-        system: what is asked for files.
-        find: says where the file is, and raises where it is no longer what it was.
-    """
-
-    def __init__(self, system: FileSystem, find: Callable[[], Path]) -> None:
-        self._system = system
-        self._find = find
-        self._descriptor: int | None = None
-
-    def read(self, first: int, size: int) -> bytes:
-        """Up to ``size`` bytes from ``first``; one at least."""
-        if self._descriptor is None:
-            self._descriptor = self._system.open(self._find(), os.O_RDONLY)
-        try:
-            block = self._system.read(self._descriptor, size, first)
-        except OSError:
-            # A descriptor of a mount that broke down stays broken.
-            self.close()
-            raise
-        if not block:
-            raise MovedError("a file became shorter while it was read")
-        return block
-
-    def close(self) -> None:
-        """Close it if it is open."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            with suppress(OSError):
-                self._system.close(descriptor)
 
 
 def _to_entry(folder: _Folder, path: str, seen: Seen) -> Entry:

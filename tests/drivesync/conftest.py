@@ -202,7 +202,7 @@ class Scripted:
                 self._at_once -= 1
 
     def write(self, path: str, source: BinaryIO, **more: object) -> RemoteFile:
-        raise NotImplementedError
+        raise AssertionError(f"a pull writes nothing to its remote: {path}, {source}, {more}")
 
     def _content(self, file: RemoteFile) -> bytes:
         content = self._held[file.id][1]
