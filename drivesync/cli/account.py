@@ -14,7 +14,7 @@ from drivesync.cli.running import interruptible
 from drivesync.progress import TerminalReporter, printable
 
 if TYPE_CHECKING:
-    from drivesync.remotes.account import Account
+    from drivesync.remotes.drive.account import Account
 
 # What speaks to Google is imported where it is used, since it costs every other command most of a second.
 # ruff: noqa: PLC0415
@@ -38,7 +38,7 @@ def login_command(client_file: Path | None, *, no_browser: bool) -> None:
     python -m drivesync login client_secret.json
     python -m drivesync login                        again, with the same client
     """
-    from drivesync.remotes.login import find_browser, find_terminal, login
+    from drivesync.remotes.login.login import find_browser, find_terminal, login
 
     with interruptible():
         done = login(
@@ -58,7 +58,7 @@ def logout_command() -> None:
     \b
     python -m drivesync logout
     """
-    from drivesync.remotes.login import logout
+    from drivesync.remotes.login.login import logout
 
     click.echo(logout(settings()))
 
@@ -71,7 +71,7 @@ def whoami_command(*, as_json: bool) -> None:
     \b
     python -m drivesync whoami
     """
-    from drivesync.remotes.whoami import identify
+    from drivesync.remotes.login.whoami import identify
 
     with TerminalReporter() as reporter, interruptible():
         identity = identify(settings(), reporter.note)

@@ -30,17 +30,17 @@ def open_remote(name: str, settings: Settings, on_wait: Callable[[str], None]) -
     """
     place = parse_place(name)
     if isinstance(place, LocalFolder):
-        from drivesync.remotes.folder import FolderRemote
+        from drivesync.remotes.folder.remote import FolderRemote
 
         return FolderRemote(name, settings, on_wait)
     if isinstance(place, GitRepository):
-        from drivesync.remotes.git import GitRemote
+        from drivesync.remotes.git.remote import GitRemote
 
         return GitRemote(name, settings, on_wait)
     with warnings.catch_warnings():
         # Google's packages complain of the age of Python, to people who did not choose it: it came with their Debian.
         warnings.filterwarnings("ignore", message="You are using a .*Python version", category=FutureWarning)
-        from drivesync.remotes.drive import DriveRemote
+        from drivesync.remotes.drive.remote import DriveRemote
     return DriveRemote(name, settings, on_wait, first_wait_s=settings.retry_wait_s)
 
 

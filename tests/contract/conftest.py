@@ -12,7 +12,7 @@ import pytest
 from drivesync.config import Settings
 from drivesync.errors import NotAllowedError
 from drivesync.remotes import open_remote
-from drivesync.remotes.auth import find_credentials
+from drivesync.remotes.drive.auth import find_credentials
 from drivesync.testing import TOKEN
 from drivesync.testing.repository import COMMITTED_S, Blob, Repository
 

@@ -27,7 +27,7 @@ from drivesync.files import RemoteFile, Verdict
 from drivesync.index import Index
 from drivesync.progress import Silence
 from drivesync.push import Pusher
-from drivesync.remotes.drive import DriveRemote
+from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.remotes.usage import Usage
 from drivesync.testing import TOKEN
 

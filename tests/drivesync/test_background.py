@@ -18,7 +18,7 @@ from drivesync.errors import (
 )
 from drivesync.files import Receipt, Verdict
 from drivesync.push import Pusher
-from drivesync.remotes.drive import DriveRemote
+from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.spool import Entry, Refused
 from drivesync.testing import Delay, ErrorAnswer, ExpiredToken, Fault
 

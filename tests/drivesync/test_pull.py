@@ -23,7 +23,7 @@ from drivesync.errors import (
 from drivesync.index import Index
 from drivesync.plan import PullOptions, PullPlan
 from drivesync.pull import PullResult, pull
-from drivesync.remotes.drive import DriveRemote
+from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.testing import CorruptDownload, Delay, ErrorAnswer, ExpiredToken, Fault
 from drivesync.testing.trees import find
 from drivesync.tree import TreeState, read_tree_state

@@ -40,7 +40,7 @@ from drivesync.parts import Parts
 from drivesync.plan import PullOptions
 from drivesync.pull import PullResult, pull
 from drivesync.push import Pusher, push
-from drivesync.remotes.drive import DriveRemote
+from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.testing import file_calls
 from drivesync.testing.entries import FOLDER_TYPE, SHORTCUT_TYPE, Content
 from drivesync.testing.metadata import Metadata

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.index import Index
-    from drivesync.remotes.drive import DriveRemote
+    from drivesync.remotes.drive.remote import DriveRemote
     from drivesync.testing import DriveEmulator
     from tests.drivesync.conftest import Ended, Notes, Tree
 

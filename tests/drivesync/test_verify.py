@@ -11,13 +11,13 @@ from drivesync.config import Settings
 from drivesync.errors import DamagedError, NotFoundError
 from drivesync.index import Index
 from drivesync.pull import pull
-from drivesync.remotes.folder import FolderRemote
+from drivesync.remotes.folder.remote import FolderRemote
 from drivesync.verify import VerifyResult, verify
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drivesync.remotes.drive import DriveRemote
+    from drivesync.remotes.drive.remote import DriveRemote
     from drivesync.testing import DriveEmulator
     from tests.drivesync.conftest import Notes
 

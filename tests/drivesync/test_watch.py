@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drivesync.acceptance import Accept
     from drivesync.files import Receipt
-    from drivesync.remotes.drive import DriveRemote
+    from drivesync.remotes.drive.remote import DriveRemote
     from drivesync.testing import DriveEmulator
     from tests.drivesync.conftest import Notes, Tree
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.files import RemoteFile, RemoteFolder, Skipped
-from drivesync.remotes.drive import DriveRemote
+from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.testing.entries import FOLDER_TYPE, SHORTCUT_TYPE, Content, Entry
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.trees import find, make_folders

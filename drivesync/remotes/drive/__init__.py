@@ -1,0 +1,1 @@
+"""Google Drive: ``remote`` is what the rest of drivesync sees of it."""

@@ -1,0 +1,55 @@
+"""The token that requests carry, renewed once however many threads find that it has expired."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drivesync.remotes.drive.transport import Transport
+
+
+class Authorization:
+    """Puts tokens on requests; safe to use from several threads.
+
+    Args:
+        credentials: google-auth's.
+        transport: by which new tokens are asked for.
+    """
+
+    def __init__(self, credentials: Any, transport: Transport) -> None:
+        self._credentials = credentials
+        self._transport = transport
+        self._lock = threading.Lock()
+
+    def apply(self, headers: Mapping[str, str]) -> tuple[dict[str, str], str]:
+        """``headers`` with authorization, and the token that is in it.
+
+        Raises:
+            google.auth.exceptions.GoogleAuthError: there is no token to be had.
+        """
+        if not self._credentials.valid:
+            with self._lock:
+                if not self._credentials.valid:
+                    self._refresh()
+        authorized = dict(headers)
+        token = self._credentials.token
+        self._credentials.apply(authorized, token=token)
+        return authorized, token
+
+    def renew(self, refused: str) -> None:
+        """Get another token than ``refused``, unless another thread has done so by now.
+
+        Raises:
+            google.auth.exceptions.GoogleAuthError: there is none to be had.
+        """
+        with self._lock:
+            if self._credentials.token == refused:
+                self._refresh()
+
+    def _refresh(self) -> None:
+        from google.auth.transport.urllib3 import Request  # noqa: PLC0415 - slow to import, and seldom needed
+
+        self._credentials.refresh(Request(self._transport))

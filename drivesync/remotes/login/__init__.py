@@ -1,0 +1,1 @@
+"""How a user gets credentials outside Colab, and is told whose they are."""
