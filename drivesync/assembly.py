@@ -77,9 +77,10 @@ class Count:
             self._size_bytes += size_bytes
         self._reporter.advance(size_bytes=size_bytes)
 
-    def take_back(self) -> None:
-        """None have come."""
-        self.add(-self._size_bytes)
+    def take_back_after(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """None have come, if there was an error; for an ``ExitStack``."""
+        if error is not None:
+            self.add(-self._size_bytes)
 
 
 class PartSink:

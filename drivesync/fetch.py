@@ -5,6 +5,7 @@ Small files come in one read and are hashed on their way; for large ones see ``a
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -43,6 +44,23 @@ class Wanted:
     here: LocalFile | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A file that is here, whole and verified, and not yet in its place.
+
+    Attributes:
+        wanted: what it is.
+        md5: of its content.
+        part: what holds it.
+        stack: closed when it is in its place, or cannot be.
+    """
+
+    wanted: Wanted
+    md5: str
+    part: Part
+    stack: ExitStack
+
+
 class Fetch:
     """Brings single files; safe to use from several threads.
 
@@ -74,12 +92,12 @@ class Fetch:
         # with what came in pieces.
         return file.size > NOTE_EVERY_BYTES and self._remote.reads_ranges and bool(file.md5)
 
-    def bring(self, wanted: Wanted) -> LocalFile:
-        """Fetch a file, again if its bytes are not what the remote's checksum says, and put it in place.
+    def bring(self, wanted: Wanted) -> Ready:
+        """Fetch a file, again if its bytes are not what the remote's checksum says; it is to be given to ``commit``.
 
         Raises:
             DamagedError: the bytes were wrong every time.
-            UnfinishedError: the file was changed here meanwhile, and kept; or is changed on the remote all the time.
+            UnfinishedError: it is changed on the remote all the time.
             NotFoundError: it was deleted on the remote meanwhile.
         """
         # The policy of repeats costs more than all else of a small file, so it is asked only where it has to be.
@@ -88,14 +106,14 @@ class Fetch:
         except (DamagedError, MovedError) as error:
             trouble: list[DamagedError | MovedError] = [error]
 
-        def bring_once(wanted: Wanted) -> LocalFile:
+        def bring_once(wanted: Wanted) -> Ready:
             if trouble:
                 raise trouble.pop()
             return self._bring_once(wanted)
 
         return self._bring_again(wanted, bring_once)
 
-    def _bring_again(self, wanted: Wanted, bring_once: Callable[[Wanted], LocalFile]) -> LocalFile:
+    def _bring_again(self, wanted: Wanted, bring_once: Callable[[Wanted], Ready]) -> Ready:
         file = wanted.file
         moving = Retrying(
             retry=retry_if_exception_type(MovedError), stop=stop_after_attempt(_MOVES), reraise=True
@@ -119,7 +137,7 @@ class Fetch:
             raise NotFoundError(f"{file.path} was deleted on the remote while it was being pulled")
         return replace(now, path=file.path)
 
-    def _bring_content(self, wanted: Wanted, bring_once: Callable[[Wanted], LocalFile]) -> LocalFile:
+    def _bring_content(self, wanted: Wanted, bring_once: Callable[[Wanted], Ready]) -> Ready:
         """Fetch what ``wanted`` describes; a checksum that fails three times is an error.
 
         Raises:
@@ -139,23 +157,33 @@ class Fetch:
                     raise
         raise AssertionError("tenacity ends with a result or an error")
 
-    def _bring_once(self, wanted: Wanted) -> LocalFile:
+    def _bring_once(self, wanted: Wanted) -> Ready:
         file = wanted.file
         count = Count(self._reporter)
-        try:
-            with self._parts.open(file, resumable=self.is_large(file)) as part:
-                if self.is_large(file):
-                    content = Assembly(self._remote, file, part, count).run(partial(self._run_ranges, file))
-                else:
-                    content = self._read_whole(file, part, count)
-                _refuse_damage(file, content)
-                self._refuse_change(wanted)
-                run_bit = looks_executable(content.head) if file.executable is None else file.executable
-                written = self._parts.commit(file, part, executable=run_bit)
-        except BaseException:
-            count.take_back()
-            raise
-        return replace(written, md5=content.md5, revision_id=file.revision_id)
+        with ExitStack() as stack:
+            stack.push(count.take_back_after)
+            part = stack.enter_context(self._parts.open(file, resumable=self.is_large(file)))
+            if self.is_large(file):
+                content = Assembly(self._remote, file, part, count).run(partial(self._run_ranges, file))
+            else:
+                content = self._read_whole(file, part, count)
+            _refuse_damage(file, content)
+            run_bit = looks_executable(content.head) if file.executable is None else file.executable
+            part.settle(file.modified_s, executable=run_bit)
+            return Ready(wanted, content.md5, part, stack.pop_all())
+
+    def commit(self, ready: Ready) -> LocalFile:
+        """Put a file that was brought in its place.
+
+        Raises:
+            UnfinishedError: the file was changed here meanwhile, and kept.
+            LocalWriteError: the disk cannot take it.
+        """
+        file = ready.wanted.file
+        with ready.stack:
+            self._refuse_change(ready.wanted)
+            written = self._parts.commit(file, ready.part)
+        return replace(written, md5=ready.md5, revision_id=file.revision_id)
 
     def _read_whole(self, file: RemoteFile, part: Part, count: Count) -> Content:
         """One read, from the first byte to the last."""

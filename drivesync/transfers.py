@@ -13,6 +13,7 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
+from drivesync.commits import Commits
 from drivesync.errors import (
     DamagedError,
     DiskFullError,
@@ -24,7 +25,7 @@ from drivesync.errors import (
     UnfinishedError,
     UsedUpError,
 )
-from drivesync.fetch import Fetch, Wanted
+from drivesync.fetch import Fetch, Ready, Wanted
 from drivesync.plan import start_order
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Transfers:
         on_failed: Callable[[str, DrivesyncError], None],
     ) -> None:
         self._remote = remote
+        self._commits = Commits(self._commit)
         self._fetch = Fetch(remote, tree, parts, reporter, self._run_ranges)
         self._on_done = on_done
         self._on_failed = on_failed
@@ -89,7 +91,7 @@ class Transfers:
         self._ranges: list[tuple[tuple[bool, int, str], int, Job]] = []
         self._idle = 0
         self._grown_at_s = 0.0
-        self._files_busy = self._large_busy = self._ranges_busy = self._readers_busy = 0
+        self._files_busy = self._large_busy = self._ranges_busy = self._readers_busy = self._committing = 0
         self._fruitless = 0
         self._opening: RemoteFile | None = None
         self._wants_room = False
@@ -117,6 +119,8 @@ class Transfers:
                 if error is not None:
                     self._remote.cancel()
                 thread.join(_CANCEL_EVERY_S)
+        # What has come is put in its place, whatever ended the rest.
+        self._commits.close()
 
     def add(self, wanted: Wanted) -> None:
         """Have ``wanted`` fetched; waits where too much is waiting already.
@@ -254,17 +258,21 @@ class Transfers:
             self._work_done.notify_all()
 
         def run() -> None:
+            ready: Ready | None = None
             fatal: BaseException | None = None
             try:
-                self._bring(wanted)
+                ready = self._bring(wanted)
             except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
                 fatal = error
             with self._work_there:
-                self._files_busy -= 1
+                self._files_busy -= ready is None
+                self._committing += ready is not None
                 self._large_busy -= large
                 self._readers_busy -= not large
                 self._is_open(wanted.file)
                 self._end(fatal)
+            if ready is not None:
+                self._commits.add(ready)
 
         return run
 
@@ -274,6 +282,8 @@ class Transfers:
             self._fatal = self._fatal or fatal
             self._drop_waiting()
         # Not for each of thousands of files.
+        if not (self._small or self._large) and self._files_busy == self._committing:
+            self._commits.hurry()
         if self._is_done():
             self._work_done.notify_all()
         if self._closing:
@@ -283,16 +293,38 @@ class Transfers:
         self._small.clear()
         self._large.clear()
 
-    def _bring(self, wanted: Wanted) -> None:
-        """Fetch one file; raised is only what concerns all others as well."""
+    def _bring(self, wanted: Wanted) -> Ready | None:
+        """Fetch one file, None if it cannot be had; raised is only what concerns all others as well."""
         try:
-            local = self._fetch.bring(wanted)
+            ready = self._fetch.bring(wanted)
         except DrivesyncError as error:
             if _concerns_all(error) or (isinstance(error, TransientError) and self._is_hopeless()):
                 raise
             self._on_failed(wanted.file.path, error)
+            return None
+        self._fruitless = 0
+        return ready
+
+    def _commit(self, ready: Ready) -> None:
+        fatal: BaseException | None = None
+        try:
+            self._put_in_place(ready)
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
+            fatal = error
+        with self._lock:
+            self._files_busy -= 1
+            self._committing -= 1
+            self._end(fatal)
+
+    def _put_in_place(self, ready: Ready) -> None:
+        """Give one file its name; raised is only what concerns all others as well."""
+        try:
+            local = self._fetch.commit(ready)
+        except DrivesyncError as error:
+            if _concerns_all(error):
+                raise
+            self._on_failed(ready.wanted.file.path, error)
         else:
-            self._fruitless = 0
             self._on_done(local)
 
     def _is_hopeless(self) -> bool:

@@ -39,7 +39,8 @@ def assemble(tree: Path) -> None:
             if (first, last) not in part.arrived:
                 part.write_at(first, CONTENT[first : last + 1].encode())
                 part.note_arrived(first, last)
-        opened.commit(file, part, executable=True)
+        part.settle(file.modified_s, executable=True)
+        opened.commit(file, part)
 
 
 def run(tree: Path, line: int = 0) -> int:

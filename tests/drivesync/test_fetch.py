@@ -73,7 +73,7 @@ class Bench:
         self._fetch = Fetch(remote, tree, Parts(tree), notes, run_in_threads)
 
     def bring(self, file: RemoteFile, here: LocalFile | None = None) -> LocalFile:
-        return self._fetch.bring(Wanted(file, here))
+        return self._fetch.commit(self._fetch.bring(Wanted(file, here)))
 
     @property
     def parts(self) -> list[str]:

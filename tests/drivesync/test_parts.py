@@ -36,7 +36,8 @@ def bring(tree: Path, path: str = "a", content: bytes = b"new", *, executable: b
     file = there(path, len(content))
     with parts.open(file, resumable=False) as part:
         part.write_at(0, content)
-        return parts.commit(file, part, executable=executable)
+        part.settle(file.modified_s, executable=executable)
+        return parts.commit(file, part)
 
 
 def left_over(tree: Path) -> list[str]:
@@ -118,11 +119,12 @@ class TestCommit:
         (tmp_path / "data").write_bytes(b"mine")
         file = there("data/a")
         with pytest.raises(LocalWriteError), parts.open(file, resumable=False) as part:
-            parts.commit(file, part, executable=False)
+            parts.commit(file, part)
         (tmp_path / "data").unlink()
         for path in ("data/a", "data/b"):
             with parts.open(there(path), resumable=False) as part:
-                parts.commit(there(path), part, executable=False)
+                part.settle(there(path).modified_s, executable=False)
+                parts.commit(there(path), part)
         assert sorted(os.listdir(tmp_path / "data")) == ["a", "b"]  # noqa: PTH208 - names alone
 
     @pytest.mark.parametrize("path", ["out/a", "out/deep/er/a", "in/up/a"])
@@ -194,7 +196,7 @@ class TestOpen:
         with parts.open(there(), resumable=False) as part:
             shutil.rmtree(tree)
             with pytest.raises(LocalWriteError, match=r"tree/.*: No such file or directory"):
-                parts.commit(there(), part, executable=False)
+                parts.commit(there(), part)
 
     def test_a_file_is_where_the_state_should_be(self, tmp_path: Path) -> None:
         (tmp_path / ".drivesync").write_bytes(b"")
@@ -240,7 +242,8 @@ class TestResume:
         parts = Parts(tmp_path)
         with parts.open(LARGE, resumable=True) as part:
             assert part.read_at(500, 1000) == bytes([500 % 256]) * 100 + bytes(400)
-            parts.commit(LARGE, part, executable=False)
+            part.settle(LARGE.modified_s, executable=False)
+            parts.commit(LARGE, part)
         assert (tmp_path / LARGE.path).stat().st_size == 1000
         assert left_over(tmp_path) == []
 
