@@ -13,11 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from drivesync.disk import BLOCK_BYTES
-from drivesync.errors import DamagedError, MovedError, TransientError
+from drivesync.errors import LocalWriteError, MovedError, TransientError
 from drivesync.plan import missing_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from drivesync.files import RemoteFile
     from drivesync.parts import Part
@@ -58,6 +58,22 @@ class Digest:
             self._head = (self._head + block)[:_HEAD_BYTES]
         self.size += len(block)
 
+    def read(self, part: Part, first: int, last: int) -> None:
+        """Go on with what ``part`` holds from ``first`` to ``last`` (included).
+
+        Raises:
+            LocalWriteError: the disk cannot read it, or somebody cut it short.
+        """
+        at = first
+        while at <= last:
+            block = part.read_at(at, min(BLOCK_BYTES, last + 1 - at))
+            if not block:
+                raise LocalWriteError(
+                    f"{part.path} is shorter than it was", hint="Run the same command again."
+                )
+            self.update(block)
+            at += len(block)
+
     def content(self) -> Content:
         """All that was given so far."""
         return Content(self.size, self._md5.hexdigest(), self._head)
@@ -77,10 +93,14 @@ class Count:
             self._size_bytes += size_bytes
         self._reporter.advance(size_bytes=size_bytes)
 
+    def take_back(self) -> None:
+        """None have come."""
+        self.add(-self._size_bytes)
+
     def take_back_after(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         """None have come, if there was an error; for an ``ExitStack``."""
         if error is not None:
-            self.add(-self._size_bytes)
+            self.take_back()
 
 
 class PartSink:
@@ -142,6 +162,12 @@ class _Notes:
             self._noted = self._at
 
 
+def ranges_of(file: RemoteFile, arrived: Iterable[tuple[int, int]] = ()) -> tuple[tuple[int, int], ...]:
+    """In which ranges ``file`` is fetched, but for what has ``arrived``: first and last byte of each, in order."""
+    chunk_bytes = min(max(-(-file.size // _RANGES_A_FILE), _LEAST_RANGE_BYTES), _MOST_RANGE_BYTES)
+    return missing_ranges(file.size, arrived, chunk_bytes)
+
+
 class Assembly:
     """A large file that is put together from ranges, by several threads.
 
@@ -173,8 +199,7 @@ class Assembly:
             TransientError: a range cannot be had after all repeats; what has arrived is noted in the part.
             LocalWriteError: the disk cannot take it.
         """
-        chunk_bytes = min(max(-(-self._file.size // _RANGES_A_FILE), _LEAST_RANGE_BYTES), _MOST_RANGE_BYTES)
-        missing = missing_ranges(self._file.size, self._part.arrived, chunk_bytes)
+        missing = ranges_of(self._file, self._part.arrived)
         self._count.add(self._file.size - sum(last - first + 1 for first, last in missing))
         self._running = len(missing)
         run_ranges([partial(self._fetch, first, last) for first, last in missing])
@@ -222,11 +247,7 @@ class Assembly:
         digest = Digest()
         while digest.size < self._file.size:
             front = self._wait_beyond(digest.size)
-            while digest.size < front:
-                block = self._part.read_at(digest.size, min(BLOCK_BYTES, front - digest.size))
-                if not block:
-                    raise DamagedError(f"{self._file.path}: its part is shorter than it was")
-                digest.update(block)
+            digest.read(self._part, digest.size, front - 1)
         return digest.content()
 
     def _wait_beyond(self, at: int) -> int:

@@ -1,6 +1,7 @@
 """Fetch: brings one file, whole and verified, or says why not.
 
-Small files come in one read and are hashed on their way; for large ones see ``assembly``.
+Small files come in one read and are hashed on their way; for large ones see ``assembly``, and
+``mending`` for what becomes of those that came damaged.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from drivesync.errors import (
     NotFoundError,
     UnfinishedError,
 )
+from drivesync.mending import mend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,23 +139,27 @@ class Fetch:
             raise NotFoundError(f"{file.path} was deleted on the remote while it was being pulled")
         return replace(now, path=file.path)
 
+    def _refuse_move(self, file: RemoteFile) -> None:
+        if _content_of(self._look_again(file)) != _content_of(file):
+            raise MovedError(f"{file.path} was changed while it was read")
+
     def _bring_content(self, wanted: Wanted, bring_once: Callable[[Wanted], Ready]) -> Ready:
         """Fetch what ``wanted`` describes; a checksum that fails three times is an error.
 
         Raises:
             MovedError: the remote holds another content by now.
         """
+        # What came in ranges was fetched again where that could help.
+        tries = 1 if self.is_large(wanted.file) else _TRIES
         again = Retrying(
-            retry=retry_if_exception_type(DamagedError), stop=stop_after_attempt(_TRIES), reraise=True
+            retry=retry_if_exception_type(DamagedError), stop=stop_after_attempt(tries), reraise=True
         )
         for attempt in again:
             with attempt:
                 try:
                     return bring_once(wanted)
-                except DamagedError as damage:
-                    now = self._look_again(wanted.file)
-                    if _content_of(now) != _content_of(wanted.file):
-                        raise MovedError(f"{wanted.file.path} was changed while it was read") from damage
+                except DamagedError:
+                    self._refuse_move(wanted.file)
                     raise
         raise AssertionError("tenacity ends with a result or an error")
 
@@ -164,7 +170,7 @@ class Fetch:
             stack.push(count.take_back_after)
             part = stack.enter_context(self._parts.open(file, resumable=self.is_large(file)))
             if self.is_large(file):
-                content = Assembly(self._remote, file, part, count).run(partial(self._run_ranges, file))
+                content = self._read_ranges(file, part, count)
             else:
                 content = self._read_whole(file, part, count)
             _refuse_damage(file, content)
@@ -194,6 +200,19 @@ class Fetch:
         if not file.md5 and _read_back(part).md5 != content.md5:
             raise LocalWriteError(f"cannot write {file.path}: this disk does not give back what it was given")
         return content
+
+    def _read_ranges(self, file: RemoteFile, part: Part, count: Count) -> Content:
+        """Fetch what is missing in ``part``, and again what came damaged."""
+
+        def fetch_missing() -> Content:
+            return Assembly(self._remote, file, part, count).run(partial(self._run_ranges, file))
+
+        def fetch_again() -> Content:
+            self._refuse_move(file)
+            count.take_back()
+            return fetch_missing()
+
+        return mend(file, part, fetch_missing(), fetch_again)
 
     def _refuse_change(self, wanted: Wanted) -> None:
         path = wanted.file.path

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, make_state_folder
-from drivesync.errors import DamagedError, LocalWriteError, MovedError
+from drivesync.errors import DamagedError, LocalWriteError, MovedError, NotFoundError
 from drivesync.files import LocalFile
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Parts:
         keep = False
         try:
             yield part
-        except (DamagedError, MovedError):
+        except (DamagedError, MovedError, NotFoundError):
             # What has arrived is of no use to anybody.
             raise
         except BaseException:

@@ -56,6 +56,21 @@ def run_quietly(job: Callable[[], None]) -> None:
         job()
 
 
+def run_one_by_one(_file: RemoteFile, jobs: list[Callable[[], None]]) -> None:
+    for job in jobs:
+        run_quietly(job)
+
+
+def flip(content: bytes, chance: random.Random) -> bytes:
+    """``content`` with another byte somewhere."""
+    at = chance.randrange(len(content))
+    return content[:at] + bytes([content[at] ^ chance.randrange(1, 256)]) + content[at + 1 :]
+
+
+def size_of_reads(scripted: Scripted) -> int:
+    return sum(last + 1 - first for _, first, last in scripted.reads)
+
+
 def after(act: Callable[[], object]) -> Callable[..., None]:
     """What is there comes, but only after ``act``."""
 
@@ -191,10 +206,6 @@ class TestRanges:
         def fail(*_: object) -> None:
             raise TransientError("the line is dead")
 
-        def run_one_by_one(_file: RemoteFile, jobs: list[Callable[[], None]]) -> None:
-            for job in jobs:
-                run_quietly(job)
-
         scripted.on_read = fail
         fetch = Fetch(scripted, tmp_path, Parts(tmp_path), notes, run_one_by_one)
         with pytest.raises(TransientError, match="the line is dead"):
@@ -270,6 +281,153 @@ class TestDamage:
         with pytest.raises(LocalWriteError, match="does not give back"):
             bench.bring(RemoteFile("a", file.id, file.size, "", 1.5))
         assert not (bench.tree / "a").exists()
+
+
+class TestMending:
+    """Of a large file that came damaged only what differs is fetched more than twice."""
+
+    @pytest.fixture
+    def damage(self, scripted: Scripted) -> dict[int, int]:
+        """How often the range that begins at a byte still comes damaged, each time in another way."""
+        left: dict[int, int] = {}
+
+        def on_read(_file: RemoteFile, first: int, last: int) -> bytes | None:
+            if not left.get(first):
+                return None
+            left[first] -= 1
+            return flip(LARGE[first : last + 1], RANDOM)
+
+        scripted.on_read = on_read
+        return left
+
+    @pytest.mark.parametrize(
+        ("damaged", "bytes_more"),
+        [
+            pytest.param({4000: 1}, 0, id="one range, once"),
+            pytest.param({4000: 1, 8000: 1}, 0, id="two ranges, once"),
+            pytest.param({4000: 2}, 2000, id="one range, twice"),
+            pytest.param({4000: 2, 8000: 1}, 4000, id="two ranges, one of them twice"),
+            pytest.param({4000: 5}, 8000, id="one range, five times"),
+        ],
+    )
+    def test_one_more_whole_fetch_and_of_what_differs_some_more(
+        self,
+        bench: Bench,
+        scripted: Scripted,
+        notes: Notes,
+        damage: dict[int, int],
+        damaged: dict[int, int],
+        bytes_more: int,
+    ) -> None:
+        damage.update(damaged)
+        bench.bring(scripted.put("a", LARGE))
+        assert (bench.tree / "a").read_bytes() == LARGE
+        assert size_of_reads(scripted) == 2 * len(LARGE) + bytes_more
+        assert notes.size_bytes == len(LARGE)
+        assert bench.parts == []
+
+    def test_where_all_comes_damaged_three_fetches_are_enough(
+        self, bench: Bench, scripted: Scripted, notes: Notes, damage: dict[int, int]
+    ) -> None:
+        damage.update(dict.fromkeys(range(0, len(LARGE), 2000), 1000))
+        with pytest.raises(DamagedError, match=r"a came damaged: expected 10000 bytes with md5"):
+            bench.bring(scripted.put("a", LARGE))
+        assert size_of_reads(scripted) == 3 * len(LARGE)
+        assert (bench.parts, notes.size_bytes) == ([], 0)
+
+    def test_a_range_that_never_comes_the_same_twice_is_given_up(
+        self, bench: Bench, scripted: Scripted, damage: dict[int, int]
+    ) -> None:
+        damage[4000] = 1000
+        with pytest.raises(DamagedError):
+            bench.bring(scripted.put("a", LARGE))
+        assert size_of_reads(scripted) == 2 * len(LARGE) + 8 * 2000
+
+    def test_cut_off_in_its_midst_it_goes_on_the_next_time(
+        self, bench: Bench, scripted: Scripted, notes: Notes, damage: dict[int, int]
+    ) -> None:
+        file = scripted.put("a", LARGE)
+        damage[4000] = 1
+        on_read = scripted.on_read
+
+        def fail(file: RemoteFile, first: int, last: int) -> bytes | None:
+            if first == 6000 and len(scripted.reads) > 5:
+                raise TransientError("the line is dead")
+            return on_read(file, first, last)
+
+        scripted.on_read = fail
+        with pytest.raises(TransientError, match="the line is dead"):
+            bench.bring(file)
+        assert bench.parts == [".done", ".part"]
+        assert notes.size_bytes == 0
+        came = {first for _, first, _ in scripted.reads[5:]} - {6000}
+        scripted.reads.clear()
+        scripted.on_read = on_read
+        bench.bring(file)
+        assert (bench.tree / "a").read_bytes() == LARGE
+        assert {first for _, first, _ in scripted.reads}.isdisjoint(came)
+        assert notes.size_bytes == len(LARGE)
+
+    def test_what_is_noted_as_there_and_is_not(
+        self, bench: Bench, scripted: Scripted, notes: Notes, damage: dict[int, int]
+    ) -> None:
+        file = scripted.put("a", LARGE)
+        on_read = scripted.on_read
+        scripted.on_read = lambda _file, first, _last: b"" if first == 4000 else None
+        with pytest.raises(TransientError):
+            bench.bring(file)
+        (part,) = (bench.tree / ".drivesync" / "partial").glob("*.part")
+        with part.open("r+b") as opened:
+            # As a crash of the machine leaves it.
+            opened.write(bytes(1500))
+        scripted.reads.clear()
+        # And the first time that it would help, the line fails it.
+        damage[2000] = 1
+        scripted.on_read = on_read
+        bench.bring(file)
+        assert (bench.tree / "a").read_bytes() == LARGE
+        assert size_of_reads(scripted) == 2000 + len(LARGE) + 2 * 2000
+        assert notes.size_bytes == len(LARGE)
+
+    @pytest.mark.parametrize(
+        ("change_at", "wasted_bytes"),
+        [
+            pytest.param(5, 10_000, id="before it: nothing of it is fetched twice"),
+            pytest.param(6, 20_000, id="as it begins"),
+        ],
+    )
+    def test_the_file_changes_on_the_remote(
+        self,
+        scripted: Scripted,
+        tmp_path: Path,
+        notes: Notes,
+        damage: dict[int, int],
+        change_at: int,
+        wasted_bytes: int,
+    ) -> None:
+        now = RANDOM.randbytes(len(LARGE))
+        old = scripted.put("a", LARGE)
+        damage[0] = 1
+        on_read = scripted.on_read
+
+        def change(file: RemoteFile, first: int, last: int) -> bytes | None:
+            if len(scripted.reads) == change_at:
+                scripted.put("a", now)
+            return on_read(file, first, last)
+
+        scripted.on_read = change
+        Fetch(scripted, tmp_path, Parts(tmp_path), notes, run_one_by_one).bring(Wanted(old, None))
+        assert (tmp_path / "a").read_bytes() == now
+        assert size_of_reads(scripted) == wasted_bytes + len(now)
+        assert notes.size_bytes == len(now)
+
+    def test_the_file_is_deleted_on_the_remote(self, bench: Bench, scripted: Scripted, notes: Notes) -> None:
+        gone = RemoteFile("a", "dropped", len(LARGE), "of what it was", 1.5)
+        scripted.on_read = lambda _file, first, last: LARGE[first : last + 1]
+        with pytest.raises(NotFoundError, match="a was deleted on the remote while it was being pulled"):
+            bench.bring(gone)
+        assert size_of_reads(scripted) == len(LARGE)
+        assert (bench.parts, notes.size_bytes) == ([], 0)
 
 
 class TestItMoves:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drivesync.assembly import NOTE_EVERY_BYTES
-from drivesync.testing import Costs, file_calls
+from drivesync.testing import CorruptDownload, Costs, Fault, file_calls
 from drivesync.tree import TreeState, read_tree_state
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ KILLS = 20
 LARGE_BYTES = 100_000_000
 SMALL_BYTES = 20_000
 SMALL_FILES = 40
+DAMAGED_BYTES = 20_000_000
+DAMAGED_RANGES = 3
 RANGES_AT_ONCE = 8
 PIECE_BYTES = 256 << 10
 """Goes over the wire at once; what is in a pipe when a process dies was fetched, too."""
@@ -140,3 +142,49 @@ def test_killed_at_random_moments_it_goes_on_where_it_was(
     assert begun >= KILLS / 4, "many of them had begun to fetch"
     assert pull() == 0
     assert_whole(tree, files)
+
+
+@pytest.mark.parametrize(
+    "request_of_mending",
+    [
+        pytest.param(1, id="as it begins"),
+        pytest.param(DAMAGED_RANGES, id="in its midst"),
+    ],
+)
+def test_killed_while_what_came_damaged_is_fetched_again(
+    drive_emulator: DriveEmulator,
+    environment: dict[str, str],
+    pull: Callable[..., int],
+    tree: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request_of_mending: int,
+) -> None:
+    files = {"large.bin": RANDOM.randbytes(DAMAGED_BYTES)}
+    drive_emulator.put("darknet/large.bin", files["large.bin"])
+    drive_emulator.inject(Fault(CorruptDownload(), "files.get.media", times=1))
+    requests: list[str] = []
+    answer_media = file_calls.answer_media
+
+    def kill_in_time(request: Request, data: Any, mime_type: str) -> Answer:
+        requests.append(request.headers["range"])
+        if len(requests) == DAMAGED_RANGES + request_of_mending:
+            pulling.kill()
+            pulling.wait()
+        return answer_media(request, data, mime_type)
+
+    monkeypatch.setattr(file_calls, "answer_media", kill_in_time)
+    with subprocess.Popen(
+        [sys.executable, "-m", "drivesync", "pull", "darknet", str(tree)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as pulling:
+        assert pulling.wait(60) == -signal.SIGKILL
+    # No longer all of it, as before mending.
+    before = size_of(noted(tree))
+    assert before < DAMAGED_BYTES
+    counted = drive_emulator.counters()["files.get.media"]
+    served_before = counted.bytes_down
+    assert pull() == 0
+    assert_whole(tree, files)
+    assert counted.bytes_down - served_before == DAMAGED_BYTES - before
