@@ -416,7 +416,8 @@ class TestMending:
             return on_read(file, first, last)
 
         scripted.on_read = change
-        Fetch(scripted, tmp_path, Parts(tmp_path), notes, run_one_by_one).bring(Wanted(old, None))
+        fetch = Fetch(scripted, tmp_path, Parts(tmp_path), notes, run_one_by_one)
+        fetch.commit(fetch.bring(Wanted(old, None)))
         assert (tmp_path / "a").read_bytes() == now
         assert size_of_reads(scripted) == wasted_bytes + len(now)
         assert notes.size_bytes == len(now)
