@@ -8,11 +8,13 @@
     │   ├── TransientError    69  a retry may help; raised to the user only after all retries
     │   │   └── RateLimitedError  the remote asks to be asked more slowly
     │   ├── UsedUpError       69  nothing more is to be had today
+    │   ├── RemoteFullError   69  the remote has no room for the file
     │   ├── MovedError        69  the content has changed since it was listed
     │   └── StaleMarkError    69  what has changed can be told only by a new listing
     ├── LocalWriteError       73  the local disk cannot take the file (read-only, not allowed, in the way)
     │   └── DiskFullError     73  there is no room, for this file or any other
     ├── UnfinishedError       75  stopped before the end; run the same command again to go on
+    ├── LeaseError            76  another session has the run
     ├── NotAllowedError       77  no credentials, an expired token, a missing scope
     └── SettingsError         78  a setting, or the tree itself, is wrong
 
@@ -80,6 +82,10 @@ class UsedUpError(RemoteError):
     """The remote has given all that it gives in a day; this concerns whatever else is asked of it, too."""
 
 
+class RemoteFullError(RemoteError):
+    """The remote has no room for the file; what is smaller may still fit."""
+
+
 class MovedError(RemoteError):
     """What a remote file holds has changed since it was listed: look at it again, and fetch it again."""
 
@@ -102,6 +108,12 @@ class UnfinishedError(DrivesyncError):
     """Stopped before the end; run the same command again to go on."""
 
     exit_code = 75
+
+
+class LeaseError(DrivesyncError):
+    """Another session has the run: it is the one that may push, and train."""
+
+    exit_code = 76
 
 
 class NotAllowedError(DrivesyncError):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 STATE_FOLDER = ".drivesync"
 """What drivesync keeps in a tree for itself; never pushed, never pulled."""
@@ -25,6 +29,7 @@ class RemoteFile:
         revision_id: names this content; empty where the remote keeps no revisions.
         executable: the run bit as a push recorded it; None where nobody has.
         resource_key: opens a file that is shared by a link with a key; a secret of sorts.
+        properties: what a push recorded with it, by name; a listing may leave it empty.
     """
 
     path: str
@@ -36,6 +41,7 @@ class RemoteFile:
     revision_id: str = ""
     executable: bool | None = None
     resource_key: str = field(default="", repr=False)
+    properties: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,21 @@ class LocalFile:
     revision_id: str = ""
 
 
+class Role(Enum):
+    """What a checkpoint is to its run."""
+
+    FINAL = "final"
+    """The training's result."""
+    LAST = "last"
+    """The newest state, written over by each newer one."""
+    BEST = "best"
+    """The best state by its score, written over by each better one."""
+    NUMBERED = "numbered"
+    """The state at one iteration, kept beside the others."""
+    OTHER = "other"
+    """No checkpoint of a run, as far as anybody knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the owner of a format says of a file: whether it is whole, and how far the training in it is.
@@ -114,18 +135,26 @@ class Verdict:
         accepted: False keeps the file from ever being pushed.
         reason: why it was refused, as a clause ("12 bytes shorter than cfg/remote.cfg implies").
         iteration: of a checkpoint; None for other files.
+        run: which run a checkpoint belongs to; one session at a time may push those of a run. Empty for other files.
+        role: what it is to that run.
+        score: of ``Role.BEST``, higher is better; None where nobody knows it.
     """
 
     accepted: bool
     reason: str = ""
     iteration: int | None = None
+    run: str = ""
+    role: Role = Role.OTHER
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Proof that a revision on the remote carries our checksum.
 
-    ``at_s`` is Unix time; ``iteration`` is None for files that are no checkpoints.
+    ``at_s`` is Unix time; ``iteration`` is None for files that are no checkpoints, ``run`` and ``role`` (a ``Role``'s
+    value) are as in ``Verdict``. ``proven`` is False where the remote cannot prove that what it took will stay: a
+    mounted Drive, which syncs later.
     """
 
     path: str
@@ -136,6 +165,49 @@ class Receipt:
     revision_id: str
     at_s: float
     iteration: int | None = None
+    run: str = ""
+    role: str = Role.OTHER.value
+    proven: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """One session's turn as the only writer of a run, as the remote keeps it.
+
+    Attributes:
+        run: what the lease is on.
+        epoch: counts the turns of a run, from 1.
+        id: the remote's own name for this record.
+        next_id: that of the record that will end this turn; whoever makes it has the next.
+        holder: a session's random name for itself.
+        who: the session in words, for people ("root@1a2b3c, process 812").
+        since_s, renewed_s: Unix time by the remote's clock.
+        released: the session has given it back.
+    """
+
+    run: str
+    epoch: int
+    id: str
+    next_id: str
+    holder: str
+    who: str
+    since_s: float
+    renewed_s: float
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a remote can hold, in bytes; ``limit`` is None where there is none that it tells of."""
+
+    limit: int | None
+    used: int
+    trashed: int = 0
+
+    @property
+    def free(self) -> int | None:
+        """What still fits; None where nobody can tell."""
+        return None if self.limit is None else max(self.limit - self.used, 0)
 
 
 def refuse_name(name: str) -> str:

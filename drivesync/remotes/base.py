@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
     from typing import BinaryIO
 
-    from drivesync.files import Changes, Page, RemoteFile
+    from drivesync.files import Changes, LeaseRecord, Page, RemoteFile, Room
     from drivesync.remotes.usage import Usage
 
 
@@ -18,6 +18,16 @@ class Sink(Protocol):
 
     def write(self, block: bytes) -> None:
         """Append ``block``."""
+
+
+class Note(Protocol):
+    """Where a write leaves word of how far it is, for a later process; a secret, so only its owner may read it."""
+
+    def read(self) -> str:
+        """What was left; empty if nothing was."""
+
+    def write(self, text: str) -> None:
+        """Leave ``text``, durably, in place of what was left before."""
 
 
 class Remote(Protocol):
@@ -32,6 +42,7 @@ class Remote(Protocol):
         workers: so many calls of ``read`` at once are worth their while.
         pull_only: ``write`` always fails.
         reads_ranges: ``read`` may begin anywhere without reading what lies before.
+        proves: what ``write`` returns is so for good. False for a mounted folder, which may be synced later.
         usage: what it has been asked for so far.
     """
 
@@ -39,6 +50,7 @@ class Remote(Protocol):
     workers: int
     pull_only: bool
     reads_ranges: bool
+    proves: bool
     usage: Usage
 
     def __enter__(self) -> Remote: ...
@@ -112,10 +124,63 @@ class Remote(Protocol):
         properties: Mapping[str, str],
         executable: bool,
         replaces: RemoteFile | None,
+        before_end: Callable[[], None] = lambda: None,
+        note: Note | None = None,
     ) -> RemoteFile:
         """Put ``size`` bytes of ``source`` (seekable) at ``path``, making folders as needed.
 
         With ``replaces`` the file keeps its id and its old content is served until the new one is complete.
         Without, exactly one file is made, however often a request had to be repeated. Returned is what the
         remote holds afterwards; the caller compares checksums.
+
+        Args:
+            path: of the file in the tree.
+            source: from its start.
+            size: in bytes.
+            modified_s: Unix time that the file is to have.
+            properties: kept with the file; others that it has stay.
+            executable: its run bit.
+            replaces: what lies there, from ``find``.
+            before_end: called once the rest is sent, before the last byte goes out; what it raises leaves the old
+                content as it is. Called again if the last bytes have to be sent again.
+            note: what an earlier process left when it was cut short in the same write; this one goes on there.
+
+        Raises:
+            RemoteFullError: there is no room.
+        """
+
+    def delete(self, file: RemoteFile) -> None:
+        """Remove ``file`` for good, its room included; that it is gone already is no error."""
+
+    def move(self, file: RemoteFile, path: str) -> RemoteFile:
+        """Give ``file`` another path in the tree, making folders as needed; its id and content stay."""
+
+    def room(self) -> Room | None:
+        """What fits; None where nobody can tell."""
+
+    def now_s(self) -> float:
+        """Unix time by the remote's clock, which all sessions share."""
+
+    def find_lease(self, run: str) -> LeaseRecord | None:
+        """The newest record of ``run``'s lease; None if nobody has ever had it."""
+
+    def claim_lease(self, run: str, after: LeaseRecord | None, holder: str, who: str) -> LeaseRecord | None:
+        """Take the turn after ``after`` (None: the first); None if another session was faster.
+
+        Of any number of sessions that claim the same turn exactly one gets it, whenever they do. A claim that is
+        repeated by the same ``holder``, since an answer was lost, is answered as the first.
+        """
+
+    def renew_lease(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
+        """Say that the session is still there, or with ``release`` that it is done; returned is the new record.
+
+        Raises:
+            NotFoundError: the record is gone, so that the turn has ended long ago.
+        """
+
+    def next_lease(self, record: LeaseRecord) -> LeaseRecord | None:
+        """The record that ended ``record``'s turn; None while it lasts.
+
+        Raises:
+            NotFoundError: ``record`` itself is gone.
         """
