@@ -1,80 +1,19 @@
-"""One supervisor to a tree, in the background of a cell.
-
-::
-
-    TREE/.trainer/supervisor.lock   held by flock as long as the supervisor lives; the kernel lets go of it, always
-    TREE/.trainer/supervisor.pid    "PID START" of the holder, START in clock ticks since boot; may be stale
-
-The lock is the truth and the pid only says whom to signal: a pid counts if the lock is held *and* the process of that
-number began when the file says. So a pid that went to another program is never signalled.
-"""
+"""One supervisor to a tree: ``TREE/.trainer/supervisor.lock`` and ``.pid``, see ``drivesync.daemon``."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivesync.errors import LocalWriteError, NotAllowedError
+from drivesync.daemon import JobLock, holder_of, signal_holder
 from trainer.errors import AlreadyRunningError
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator, Sequence
-    from types import TracebackType
-
-# Who holds the lock without a valid pid is a probe or is about to write its pid: neither takes longer than this.
-_NAMELESS_HOLDER_S = 1.0
-_RETRY_S = 0.02
-
-# The program between launches and is gone at once, so that the child is nobody's zombie: the system adopts it.
-_LAUNCHER = """
-import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=2, stderr=2, start_new_session=True)
-print(child.pid, flush=True)
-os._exit(0)
-"""
+    from pathlib import Path
 
 
-def launch(argv: Sequence[str], log: Path) -> int:
-    """Start ``argv`` so that it outlives this process, its terminal and its notebook cell.
-
-    It has a session of its own, an empty stdin, and both outputs appended to ``log``; nothing of it refers back to
-    us, so a cell's ``!command`` returns.
-
-    Returns:
-        Its pid, which is also its session's and its process group's number.
-
-    Raises:
-        LocalWriteError: ``log`` cannot be written, or the system does not start another process.
-    """
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            launcher = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", _LAUNCHER, *argv],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                check=True,
-            )
-    except OSError as error:
-        raise LocalWriteError(f"cannot start in the background with log {log}: {error.strerror}") from error
-    except subprocess.CalledProcessError as error:
-        raise LocalWriteError(f"cannot start {argv[0]} in the background", hint=f"{log} says why.") from error
-    return int(launcher.stdout)
-
-
-class RunLock:
-    """Be the one supervisor of ``tree`` as long as the ``with`` block lasts.
-
-    The lock is let go of by the kernel when this process ends, however that comes, and is not handed down to
-    programs that it starts.
+class RunLock(JobLock):
+    """Be the one supervisor of ``tree`` as long as the ``with`` block lasts; see ``JobLock``.
 
     Raises:
         AlreadyRunningError: on entering, if another supervisor has the tree.
@@ -82,118 +21,18 @@ class RunLock:
     """
 
     def __init__(self, tree: Path) -> None:
-        self._tree = tree
-        self._descriptor = -1
-
-    def __enter__(self) -> RunLock:
-        try:
-            self._acquire()
-        except OSError as error:
-            raise LocalWriteError(f"cannot lock {_lock_path(self._tree)}: {error.strerror}") from error
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with contextlib.suppress(OSError):  # a stale pid file is no obstacle
-            _pid_path(self._tree).unlink()
-        os.close(self._descriptor)
-
-    def _acquire(self) -> None:
-        _lock_path(self._tree).parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(_lock_path(self._tree), os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            self._wait_for_lock()
-            _pid_path(self._tree).write_text(f"{os.getpid()} {_start_ticks(os.getpid())}\n")
-        except BaseException:
-            os.close(self._descriptor)
-            raise
-
-    def _wait_for_lock(self) -> None:
-        give_up_at = time.monotonic() + _NAMELESS_HOLDER_S
-        while not _try_lock(self._descriptor, fcntl.LOCK_EX):
-            holder = _read_live_pid(self._tree)
-            if holder is not None or time.monotonic() >= give_up_at:
-                raise AlreadyRunningError(self._tree, holder)
-            time.sleep(_RETRY_S)
+        super().__init__(_job(tree), lambda pid: AlreadyRunningError(tree, pid))
 
 
 def running_pid(tree: Path) -> int | None:
-    """The pid of the supervisor that has ``tree`` now; ``None`` if there is none.
-
-    ``None`` also in the instant in which a supervisor has the lock but has not yet written its pid.
-    """
-    with _probe(tree) as held:
-        return _read_live_pid(tree) if held else None
+    """The pid of the supervisor that has ``tree`` now; ``None`` if there is none. See ``holder_of``."""
+    return holder_of(_job(tree))
 
 
 def signal_supervisor(tree: Path, sig: signal.Signals) -> int | None:
-    """Send ``sig`` to the supervisor of ``tree``.
-
-    Returns:
-        The pid that got it; ``None`` if there is no supervisor, or if it ended just now.
-
-    Raises:
-        NotAllowedError: the supervisor is another user's.
-    """
-    pid = running_pid(tree)
-    if pid is not None:
-        try:
-            os.kill(pid, sig)
-        except ProcessLookupError:
-            return None
-        except PermissionError as error:
-            raise NotAllowedError(f"process {pid}, which trains {tree}, is another user's") from error
-    return pid
+    """Send ``sig`` to the supervisor of ``tree``; see ``signal_holder``."""
+    return signal_holder(_job(tree), sig)
 
 
-@contextlib.contextmanager
-def _probe(tree: Path) -> Iterator[bool]:
-    """Whether somebody holds the lock. A shared lock is tried, so that probes do not see one another."""
-    try:
-        descriptor = os.open(_lock_path(tree), os.O_RDONLY)
-    except (FileNotFoundError, NotADirectoryError):
-        yield False
-        return
-    except PermissionError as error:
-        raise NotAllowedError(f"{_lock_path(tree)} may not be read") from error
-    try:
-        yield not _try_lock(descriptor, fcntl.LOCK_SH)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _read_live_pid(tree: Path) -> int | None:
-    try:
-        pid, start_ticks = map(int, _pid_path(tree).read_text().split())
-    except (OSError, ValueError):
-        return None
-    return pid if _start_ticks(pid) == start_ticks else None
-
-
-def _start_ticks(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot; ``None`` if there is no such process.
-
-    Field 22 of /proc/PID/stat; the second field, the program's name, may itself hold spaces and brackets (proc(5)).
-    """
-    try:
-        fields_from_third = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
-    except OSError:
-        return None
-    return int(fields_from_third[19])
-
-
-def _lock_path(tree: Path) -> Path:
-    return tree / ".trainer" / "supervisor.lock"
-
-
-def _pid_path(tree: Path) -> Path:
-    return tree / ".trainer" / "supervisor.pid"
+def _job(tree: Path) -> Path:
+    return tree / ".trainer" / "supervisor"

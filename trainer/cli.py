@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,15 +16,17 @@ import click
 from drivesync.cli import interruptible, run_command
 from drivesync.cli.arguments import TREE
 from drivesync.config import Settings, default_tree
+from drivesync.daemon import is_alive, launch
 from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
 from drivesync.progress import TerminalReporter
-from trainer.background import launch, running_pid, signal_supervisor
+from trainer.background import running_pid, signal_supervisor
 from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, STATE_FOLDER, Wishes
 from trainer.session import supervise
 from trainer.status import DEAD, ENDED, Status, describe, read_status, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 LOG_NAME = "supervisor.log"
 
@@ -142,7 +143,7 @@ def _start_in_background(tree: Path, argv: Sequence[str]) -> None:
                 give_up_s = min(give_up_s, time.monotonic() + _FIRST_ITERATION_WAIT_S)
             if status.state in {*ENDED, DEAD}:
                 raise _as_error(status)
-        elif not _is_alive(pid):
+        elif not is_alive(pid):
             if (other := running_pid(tree)) is not None:
                 _say_running(tree, other)
                 return
@@ -169,14 +170,6 @@ def _as_error(status: Status) -> DrivesyncError:
     error = DrivesyncError(status.message)
     error.exit_code = status.exit_code or DrivesyncError.exit_code
     return error
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        # The state follows the name in brackets (proc(5)); where nobody reaps, the dead stay as Z.
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] not in b"ZX"
-    except OSError:
-        return False
 
 
 @cli.command("status")
@@ -209,7 +202,7 @@ def stop_command(tree: Path | None) -> None:
     if pid is None:
         raise NotFoundError(f"no supervisor runs in {tree}")
     give_up_s = time.monotonic() + _STOP_WAIT_S
-    while _is_alive(pid):
+    while is_alive(pid):
         if time.monotonic() > give_up_s:
             raise UnfinishedError(f"process {pid} is still pushing", hint="Look again with `trainer status`.")
         time.sleep(_LOOK_EVERY_S)

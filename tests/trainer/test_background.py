@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivesync import daemon
+from drivesync.daemon import launch
 from drivesync.errors import LocalWriteError
-from trainer import background
-from trainer.background import RunLock, launch, running_pid, signal_supervisor
+from trainer.background import RunLock, running_pid, signal_supervisor
 from trainer.errors import AlreadyRunningError
 from trainer.process import Process
 
@@ -79,7 +80,7 @@ def test_launched_is_detached(tmp_path: Path) -> None:
 
 def test_launched_survives_the_group_of_its_launcher(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from trainer.background import launch;"
+        "import sys, time; from pathlib import Path; from drivesync.daemon import launch;"
         "print(launch(['sleep', '60'], Path('log')), flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
@@ -153,7 +154,7 @@ def test_a_pid_that_went_to_another_program_is_not_signalled(tmp_path: Path) -> 
     with subprocess.Popen(["sleep", "60"]) as stranger:
         pid_file = tmp_path / ".trainer" / "supervisor.pid"
         (tmp_path / ".trainer" / "supervisor.lock").touch()
-        pid_file.write_text(f"{stranger.pid} {background._start_ticks(stranger.pid)}\n")
+        pid_file.write_text(f"{stranger.pid} {daemon._start_ticks(stranger.pid)}\n")
         assert signal_supervisor(tmp_path, signal.SIGKILL) is None  # nobody holds the lock
         with RunLock(tmp_path):
             pid_file.write_text(f"{stranger.pid} 1\n")
@@ -196,7 +197,7 @@ def test_a_probe_at_the_wrong_moment_is_waited_out(tmp_path: Path) -> None:
 def test_a_holder_without_a_name_is_believed_in_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background, "_NAMELESS_HOLDER_S", 0.05)
+    monkeypatch.setattr(daemon, "_NAMELESS_HOLDER_S", 0.05)
     with RunLock(tmp_path):
         (tmp_path / ".trainer" / "supervisor.pid").unlink()
         with pytest.raises(AlreadyRunningError, match="a supervisor trains") as caught, RunLock(tmp_path):
