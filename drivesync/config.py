@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from drivesync.errors import SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +21,8 @@ if TYPE_CHECKING:
 DEFAULT_REMOTE = "darknet"
 CHECKPOINT_PATTERNS = ("backup/*.weights", "backup/*.backup")
 """What push and watch send, as globs below the tree."""
+TREE_SETTINGS = "drivesync.toml"
+"""In a tree, and so in Drive: settings that are still there when the machine is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,43 @@ class Settings:
                 environment, "DRIVESYNC_RETRY_WAIT_S", default=cls().retry_wait_s, high=60.0
             ),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSettings:
+    """What ``TREE/drivesync.toml`` says.
+
+    Attributes:
+        keep_numbered: so many numbered checkpoints of a run stay on the remote, the newest; None for all.
+    """
+
+    keep_numbered: int | None = None
+
+
+def read_tree_settings(tree: Path, environment: Mapping[str, str]) -> TreeSettings:
+    """Read the tree's settings; DRIVESYNC_KEEP_NUMBERED goes before them.
+
+    Raises:
+        SettingsError: they cannot be what they say.
+    """
+    path = tree / TREE_SETTINGS
+    try:
+        said: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        said = {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    if unknown := sorted(said.keys() - {"keep_numbered"}):
+        raise SettingsError(f"{path} has a setting {unknown[0]!r}; there is only keep_numbered")
+    keep = said.get("keep_numbered")
+    if keep is not None and (type(keep) is not int or keep < 1):
+        raise SettingsError(f"{path}: keep_numbered is {keep!r}; it must be a whole number from 1")
+    given = environment.get("DRIVESYNC_KEEP_NUMBERED", "").strip()
+    if given == "all":
+        keep = None
+    elif given:
+        keep = _number(environment, "DRIVESYNC_KEEP_NUMBERED", default=1, low=1, high=1_000_000)
+    return TreeSettings(keep)
 
 
 def default_tree() -> Path:

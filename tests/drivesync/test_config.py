@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.config import Settings, default_tree
+from drivesync.config import Settings, default_tree, read_tree_settings
 from drivesync.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -79,3 +79,37 @@ def test_a_token_is_not_shown() -> None:
 def test_default_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert os.fspath(default_tree()) in {"darknet", "/content/darknet"}
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "keep_numbered"),
+    [
+        pytest.param(None, "", None, id="nothing is said: all stay"),
+        pytest.param("", "", None, id="an empty file"),
+        pytest.param("keep_numbered = 5", "", 5, id="the file says"),
+        pytest.param("keep_numbered = 5", "2", 2, id="the environment goes before it"),
+        pytest.param("keep_numbered = 5", "all", None, id="all after all"),
+        pytest.param(None, "3", 3, id="the environment alone"),
+    ],
+)
+def test_keep_numbered(tmp_path: Path, file: str | None, environment: str, keep_numbered: int | None) -> None:
+    if file is not None:
+        (tmp_path / "drivesync.toml").write_text(file)
+    settings = read_tree_settings(tmp_path, {"DRIVESYNC_KEEP_NUMBERED": environment})
+    assert settings.keep_numbered == keep_numbered
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "said"),
+    [
+        pytest.param("keep_numbered = 0", "", "from 1", id="none: the newest always stays"),
+        pytest.param("keep_numbered = true", "", "is True", id="no number"),
+        pytest.param("keep_numberd = 3", "", "keep_numberd", id="misspelt: nothing would be deleted"),
+        pytest.param("keep_numbered =", "", "cannot be read", id="torn"),
+        pytest.param("", "many", "DRIVESYNC_KEEP_NUMBERED", id="a word"),
+    ],
+)
+def test_tree_settings_that_make_no_sense(tmp_path: Path, file: str, environment: str, said: str) -> None:
+    (tmp_path / "drivesync.toml").write_text(file)
+    with pytest.raises(SettingsError, match=said):
+        read_tree_settings(tmp_path, {"DRIVESYNC_KEEP_NUMBERED": environment})
