@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench_pull import pull
+from scripts.bench_push import push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ def main() -> None:
 
 
 main.add_command(pull)
+main.add_command(push)
 
 
 @main.command()

@@ -78,11 +78,19 @@ class Place:
 
     def overwrite(self, path: str, data: bytes) -> None:
         """Give the file at ``path`` below My Drive a new content."""
+        self._ask("PATCH", f"/upload/drive/v3/files/{self._find(path)}?uploadType=media", data)
+
+    def md5_of(self, path: str) -> str:
+        """What the emulator says of the file at ``path`` below My Drive."""
+        md5: str = self._ask("GET", f"/drive/v3/files/{self._find(path)}?fields=md5Checksum")["md5Checksum"]
+        return md5
+
+    def _find(self, path: str) -> str:
         at = "root"
         for name in path.split("/"):
-            query = quote(f"name = '{name}' and '{at}' in parents")
+            query = quote(f"name = '{name}' and '{at}' in parents and trashed = false")
             at = self._ask("GET", f"/drive/v3/files?q={query}")["files"][0]["id"]
-        self._ask("PATCH", f"/upload/drive/v3/files/{at}?uploadType=media", data)
+        return at
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         request = Request(  # noqa: S310 - http on loopback

@@ -96,7 +96,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One number of issue 3's list."""
+    """One number of an issue's list."""
 
     number: int
     title: str
@@ -130,10 +130,10 @@ def claim_beside(
     return claim_of(row, text, lambda own: measure(own) / measure(peer), bound, note=note)
 
 
-def show_measurements(cases: Iterable[Case]) -> Table:
+def show_measurements(cases: Iterable[Case], what: str = "pull") -> Table:
     """Every row, with medians, and the ratio of each to the product's."""
     table = Table(
-        title="pull, over TLS, on the emulator",
+        title=f"{what}, over TLS, on the emulator",
         caption="Medians of whole processes; memory and requests are the most of any round. Of the other peers, gdown "
         "knows public links only, PyDrive2 speaks Drive's API v2, and `cp -r` needs Colab's mount: the emulator "
         "serves none of them.",
@@ -167,9 +167,9 @@ def _cells(row: Row, own: Row) -> tuple[str, ...]:
     )
 
 
-def show_claims(cases: Iterable[Case]) -> Table:
-    """Every claim of issue 3, with what was measured."""
-    table = Table(title="what issue 3 asks for")
+def show_claims(cases: Iterable[Case], issue: int = 3) -> Table:
+    """Every claim of an issue, with what was measured."""
+    table = Table(title=f"what issue {issue} asks for")
     for heading in ("", "claim"):
         table.add_column(heading)
     for heading in ("figure", "at most"):
