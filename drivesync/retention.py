@@ -1,0 +1,59 @@
+"""Which numbered checkpoints may go from the remote, so that it does not fill up. Pure.
+
+Deletion is for good: Drive's trash counts as used room. So only what this tool has pushed itself, and of which a
+receipt says so, may go; and only as long as the remote holds just that revision.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from drivesync.files import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from drivesync.files import Receipt, RemoteFile
+
+
+def list_numbered(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
+    """The newest receipt of each numbered checkpoint whose iteration is known, by run, then the furthest first.
+
+    Args:
+        receipts: oldest first; of several for one path the last counts, for its role, too.
+    """
+    newest = {receipt.path: receipt for receipt in receipts}
+    numbered = (
+        receipt
+        for receipt in newest.values()
+        if receipt.role == Role.NUMBERED.value and receipt.iteration is not None
+    )
+    return tuple(sorted(numbered, key=_order))
+
+
+def find_surplus(receipts: Iterable[Receipt], keep_numbered: int) -> tuple[Receipt, ...]:
+    """Those numbered checkpoints that are not among the furthest ``keep_numbered`` of their run; the oldest first."""
+    by_run: defaultdict[str, list[Receipt]] = defaultdict(list)
+    for receipt in list_numbered(receipts):
+        by_run[receipt.run].append(receipt)
+    surplus = [receipt for those in by_run.values() for receipt in those[keep_numbered:]]
+    return tuple(reversed(surplus))
+
+
+def is_outnumbered(
+    path: str, run: str, iteration: int, receipts: Iterable[Receipt], keep_numbered: int
+) -> bool:
+    """Whether a numbered checkpoint that is to be pushed would be one to go at once."""
+    others = (receipt for receipt in list_numbered(receipts) if receipt.run == run and receipt.path != path)
+    return sum((receipt.iteration or 0) > iteration for receipt in others) >= keep_numbered
+
+
+def may_go(receipt: Receipt, there: RemoteFile) -> bool:
+    """Whether ``there`` is still what was pushed then, and not what somebody has put in its place."""
+    pushed = (receipt.path, receipt.file_id, receipt.revision_id, receipt.size, receipt.md5)
+    return pushed == (there.path, there.id, there.revision_id, there.size, there.md5)
+
+
+def _order(receipt: Receipt) -> tuple[str, int, str]:
+    return receipt.run, -(receipt.iteration or 0), receipt.path

@@ -1,0 +1,124 @@
+"""Whether a checkpoint may take the place of what the remote has under its name: never backwards. Pure.
+
+A push records with each file how far the training in it is. A record counts only for the content that it was made
+with: who uploads another by hand into the same file leaves the record as it was, and a file that was damaged on its
+way bears one too. What nobody recorded has to be looked into before it is replaced.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drivesync.files import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drivesync.files import RemoteFile
+
+PROPERTY_BYTES = 124
+"""Of one property, name and value together (https://developers.google.com/workspace/drive/api/guides/properties)."""
+_NOT_KNOWN = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a checkpoint is.
+
+    Attributes:
+        iteration: None where nobody knows it.
+        score: higher is better; None where nobody knows it.
+        epoch: of the lease under which it was pushed; 0 for none.
+    """
+
+    iteration: int | None = None
+    score: float | None = None
+    epoch: int = 0
+
+
+UNKNOWN = Standing()
+
+
+def make_record(standing: Standing, *, md5: str, sha256: str, **more: str) -> dict[str, str]:
+    """The properties that go onto the remote with a content; ``more`` is for people, and for other tools.
+
+    Each is always there: a property that is left out would stay as an earlier push had it. Those that are not known,
+    or longer than Drive takes, say ``none``.
+    """
+    record = {
+        "iteration": "" if standing.iteration is None else str(standing.iteration),
+        "score": "" if standing.score is None else repr(standing.score),
+        "epoch": str(standing.epoch),
+        "md5": md5,
+        "sha256": sha256,
+        **more,
+    }
+    return {name: value if value and _fits(name, value) else _NOT_KNOWN for name, value in record.items()}
+
+
+def read_record(there: RemoteFile) -> Standing | None:
+    """What was recorded with the content that ``there`` has; None if nothing was."""
+    said = there.properties
+    if not there.md5 or said.get("md5") != there.md5:
+        return None
+    return Standing(_whole(said, "iteration"), _score(said), _whole(said, "epoch") or 0)
+
+
+def refuse_to_replace(role: Role, ours: Standing, theirs: Standing, *, straggler: bool = False) -> str:
+    """Say why ``ours`` must not take the place of ``theirs``; empty if it may.
+
+    The best is chosen by its score alone, wherever the training was when it had it. All others, and the best where
+    the remote's score is not known, must not go back in iterations. What is known of neither is not worse than
+    the other; a content of unknown iteration that was looked into is no whole checkpoint, and may always go.
+
+    Args:
+        role: of the file.
+        ours: of what is to be pushed.
+        theirs: of what the remote has.
+        straggler: ``theirs`` landed after ours had been pushed under a newer lease: its session has lost the run, and
+            what it has trained since leads nowhere.
+
+    Returns:
+        A clause, such as "the remote holds iteration 300, and this is iteration 200".
+    """
+    if role is Role.BEST and theirs.score is not None:
+        return _refuse_score(ours, theirs, theirs.score)
+    if straggler and theirs.epoch < ours.epoch:
+        return ""
+    if theirs.iteration is None:
+        return ""
+    if ours.iteration is None:
+        return f"the remote holds iteration {theirs.iteration}, and nobody knows which this is"
+    if ours.iteration < theirs.iteration:
+        return f"the remote holds iteration {theirs.iteration}, and this is iteration {ours.iteration}"
+    return ""
+
+
+def _refuse_score(ours: Standing, theirs: Standing, score: float) -> str:
+    if ours.score is None:
+        return f"the remote holds one with a score of {score:g}, and nobody knows the score of this one"
+    if ours.score < score:
+        return f"the remote holds one with a score of {score:g}, and this one has {ours.score:g}"
+    if ours.score > score:
+        return ""
+    return "" if (ours.iteration or 0) >= (theirs.iteration or 0) else "the remote's is as good, and further"
+
+
+def _fits(name: str, value: str) -> bool:
+    return len(name.encode()) + len(value.encode(errors="replace")) <= PROPERTY_BYTES
+
+
+def _whole(said: Mapping[str, str], name: str) -> int | None:
+    text = said.get(name, "")
+    # Longer ones are nobody's iterations, and beyond 4,300 digits Python refuses to read them.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def _score(said: Mapping[str, str]) -> float | None:
+    try:
+        score = float(said.get("score", ""))
+    except ValueError:
+        return None
+    return score if math.isfinite(score) else None
