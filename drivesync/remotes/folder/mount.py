@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivesync.errors import NotAllowedError, NotFoundError, RemoteError, TransientError
+from drivesync.errors import NotAllowedError, NotFoundError, RemoteError, RemoteFullError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +83,13 @@ class FileSystem:
         """Come back when everything has arrived."""
         os.fsync(descriptor)
 
+    def uncache(self, descriptor: int) -> None:
+        """Let what is read of a file that was fsynced come from where it is kept, not from this machine's memory.
+
+        A wish: a file system that lives in memory, or has a cache of its own, goes by that.
+        """
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
     def close(self, descriptor: int) -> None:
         """Some file systems tell only here that a write has failed."""
         os.close(descriptor)
@@ -97,6 +105,11 @@ class FileSystem:
     def remove(self, place: Path) -> None:
         """A file that is gone already will do."""
         place.unlink(missing_ok=True)
+
+    def room(self, place: Path) -> tuple[int, int]:
+        """Bytes used, and bytes that this user may still write, on the file system that ``place`` is on."""
+        usage = shutil.disk_usage(place)
+        return usage.used, usage.free
 
     def set_time(self, place: Path, modified_ns: int) -> None:
         """Set when ``place`` was changed last, where that can be kept."""
@@ -131,6 +144,7 @@ def translate_os_errors(action: str, hint: str) -> Iterator[None]:
         TransientError: a retry may help.
         NotFoundError: there is no such file or folder.
         NotAllowedError: the system does not let this user.
+        RemoteFullError: there is no room.
         RemoteError: anything else; a retry will not help.
     """
     try:
@@ -146,5 +160,5 @@ def translate_os_errors(action: str, hint: str) -> Iterator[None]:
             raise NotAllowedError(said, hint=allow) from error
         if error.errno in _FULL:
             free = "Free some space there (Drive's trash counts too) and run the same command again."
-            raise RemoteError(f"{action}: the remote's disk is full", hint=free) from error
+            raise RemoteFullError(f"{action}: the remote's disk is full", hint=free) from error
         raise RemoteError(said) from error

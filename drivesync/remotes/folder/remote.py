@@ -1,37 +1,42 @@
 """A mounted Drive (``/content/drive/MyDrive/darknet``) or any other directory as a remote.
 
-What is written comes into its place whole (see ``placing``), and is then read back, so that the checksum returned is
-that of the bytes which are there. Links are followed as far as they stay in the folder. Nothing outside it is ever
-written to.
+    root         the folder itself, mounted or not, and the calls that are made in it
+    mount        these calls, and what their errors mean
+    listing      all that is below it
+    moving       a file deleted, or moved
+    seen         what is at one place of it, links followed as far as they stay in the folder
+    open_file    a file while it is read
+    placing      a file put into its place whole
+    properties   what is kept with a file
+    leases       who may push
+    clock        what time it is there
+
+What is written is read back, so that the checksum returned is that of the bytes which are there. Nothing outside the
+folder is ever written to.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-from collections import deque
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from drivesync.disk import BLOCK_BYTES
-from drivesync.errors import (
-    MovedError,
-    NotAllowedError,
-    NotFoundError,
-    RemoteError,
-    StaleMarkError,
-    TransientError,
-    UsageError,
-)
-from drivesync.files import STATE_FOLDER, Page, RemoteFile, RemoteFolder, Skipped, refuse_name
+from drivesync.errors import MovedError, NotFoundError, RemoteError, StaleMarkError
+from drivesync.files import STATE_FOLDER, Room, refuse_name
+from drivesync.remotes.folder.clock import Clock
+from drivesync.remotes.folder.listing import list_tree
 from drivesync.remotes.folder.mount import FileSystem, translate_os_errors
+from drivesync.remotes.folder.moving import check_path, delete_file, move_file
 from drivesync.remotes.folder.open_file import OpenFile
-from drivesync.remotes.folder.placing import Content, is_part, place
-from drivesync.remotes.folder.seen import ROOT_ID, revision_of, see, see_file, to_file
+from drivesync.remotes.folder.placing import Content, Placing
+from drivesync.remotes.folder.properties import Properties
+from drivesync.remotes.folder.root import Root
+from drivesync.remotes.folder.seen import revision_of, see_file, to_file
 from drivesync.remotes.hashing import HashSink
 from drivesync.remotes.repeats import Repeats
 from drivesync.remotes.usage import Usage
@@ -42,35 +47,14 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from drivesync.config import Settings
-    from drivesync.files import Changes, Entry
-    from drivesync.remotes.base import Sink
-    from drivesync.remotes.folder.seen import Seen
-
-Result = TypeVar("Result")
+    from drivesync.files import Changes, Page, RemoteFile
+    from drivesync.remotes.base import Note, Sink
 
 COLAB_MOUNT = Path("/content/drive")
 """Where ``google.colab.drive.mount`` puts Drive."""
 
-_PAGE_ENTRIES = 1000
 _LOOKS = 3
 """So often is a file that changes under the reader's hands read from its beginning."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder that is to be listed.
-
-    Attributes:
-        root: of the tree, without links.
-        path: as it is listed.
-        real: where it is, without links.
-        above: itself and what the walk came through, without links; who comes back there goes in a circle.
-    """
-
-    root: Path
-    path: str
-    real: Path
-    above: frozenset[Path]
 
 
 class FolderRemote:
@@ -94,6 +78,10 @@ class FolderRemote:
     pull_only = False
     # It reads ahead, which a second reader further back in the same file undoes.
     reads_ranges = False
+    # fsync and reading back ask the mount's program, which answers from its cache and uploads when it likes: what was
+    # on its way when a session ended is lost (https://github.com/googlecolab/colabtools/issues/287). Nobody can tell
+    # such a mount from a disk for certain, and a disk of this machine ends with the machine.
+    proves = False
 
     def __init__(
         self,
@@ -104,21 +92,14 @@ class FolderRemote:
         system: FileSystem | None = None,
         colab_mount: Path = COLAB_MOUNT,
     ) -> None:
-        try:
-            self._root = Path(name).expanduser().absolute()
-        except RuntimeError as error:
-            raise UsageError(f"{name!r} names no folder: this machine has no such user") from error
-        self.name = str(self._root)
         self.usage = Usage()
         self._repeats = Repeats(settings, self.usage, on_wait)
         self._system = system or FileSystem()
-        self._colab_mount = colab_mount
-        self._hint = (
-            f"In Colab run `from google.colab import drive; drive.mount('{colab_mount}', force_remount=True)` in a "
-            "cell of its own, then the same command again."
-            if self._root.is_relative_to(colab_mount)
-            else "Look whether the disk or share is still mounted, then run the same command again."
-        )
+        self._root = Root(name, self._system, self._repeats, colab_mount)
+        self.name = str(self._root.path)
+        self._placing = Placing(self._system, self._root.path)
+        self._properties = Properties(self._system, self._root.path, self._placing)
+        self._clock = Clock(self._root, self._placing)
 
     def __enter__(self) -> FolderRemote:
         self._repeats.closing.clear()
@@ -155,25 +136,8 @@ class FolderRemote:
         return None
 
     def list(self) -> Iterator[Page]:
-        """See ``Remote.list``; in the order of names, the nearest folders first."""
-        root = self._find_root()
-        device = self._call(f"looking for {self.name}", partial(self._system.stat, root)).st_dev
-        yield Page((RemoteFolder("", ROOT_ID),), ends=False)
-        queue = deque([_Folder(root, "", root, frozenset({root}))])
-        while queue:
-            folder = queue.popleft()
-            for page in self._list_folder(folder):
-                yield page
-                for entry in page.entries:
-                    if isinstance(entry, RemoteFolder):
-                        real = root / entry.id
-                        queue.append(_Folder(root, entry.path, real, folder.above | {real}))
-        # A Drive that was unmounted meanwhile looks like one that holds nothing, or like the empty place for it.
-        if (
-            self._call(f"looking for {self.name}", partial(self._system.stat, self._find_root())).st_dev
-            != device
-        ):
-            raise TransientError(f"{self.name} was unmounted while it was listed", hint=self._hint)
+        """See ``Remote.list``; in the order of names, the nearest folders first, and without properties."""
+        return list_tree(self._root, partial(self.usage.count, "scan"))
 
     def find(self, path: str) -> RemoteFile | None:
         """See ``Remote.find``; reads the whole file for its checksum."""
@@ -191,12 +155,12 @@ class FolderRemote:
         source = OpenFile(self._system, partial(self._check, file))
         try:
             while first < end:
-                block = self._call(action, partial(source.read, first, min(BLOCK_BYTES, end - first)))
+                block = self._root.call(action, partial(source.read, first, min(BLOCK_BYTES, end - first)))
                 sink.write(block)
                 first += len(block)
-            self._call(action, partial(self._check, file))
+            self._root.call(action, partial(self._check, file))
         except NotFoundError as error:
-            self._find_root()
+            self._root.find()
             raise MovedError(f"{action}: it is gone") from error
         finally:
             source.close()
@@ -211,78 +175,93 @@ class FolderRemote:
         properties: Mapping[str, str],
         executable: bool,
         replaces: RemoteFile | None,
+        before_end: Callable[[], None] = lambda: None,
+        note: Note | None = None,
     ) -> RemoteFile:
-        """See ``Remote.write``; a directory keeps no properties. What is returned was read back from it."""
-        del properties
+        """See ``Remote.write``. What is returned was read back from the file in its place.
+
+        A write that was cut begins anew, whatever ``note`` says: what a mount has taken of it may never have reached
+        the disk, and to compare it takes as long as to write it.
+        """
+        del note
         self.usage.count("write")
         target = path if replaces is None else replaces.id
-        if any(refuse_name(part) for part in target.split("/")):
-            raise RemoteError(f"writing {path}: {target!r} is no path in a folder")
-        self._refuse_unmounted()
+        check_path(f"writing {path}", target)
+        self._root.refuse_unmounted()
+        kept = {**self._properties_of(replaces), **properties}
         content = Content(source, size, modified_s, executable)
-        self._call(f"writing {path}", partial(place, self._system, self._root, target, content))
+        id_, sha256 = self._write(path, target, content, kept, before_end)
+        # Those of the content before only lie there; ``kept`` is recorded already.
+        with suppress(RemoteError):
+            self._root.call(f"writing {path}", partial(self._properties.settle, id_, sha256, kept))
         written = self._read_whole(path, target)
         if written is None:
             raise MovedError(f"writing {path}: it is gone again: does another program work in {self.name}?")
         return written
 
-    def _list_folder(self, folder: _Folder) -> Iterator[Page]:
-        self.usage.count("scan")
-        try:
-            names = self._call(f"listing {folder.real}", partial(self._system.names, folder.real))
-        except NotFoundError:
-            if not folder.path:
-                raise
-            names = []
-        except NotAllowedError as error:
-            if not folder.path:
-                raise
-            yield Page((Skipped(folder.path, _clause(error)),), ends=True)
-            return
-        starts = range(0, len(names), _PAGE_ENTRIES) or (0,)
-        for start in starts:
-            looks = (self._look(folder, name) for name in names[start : start + _PAGE_ENTRIES])
-            yield Page(tuple(entry for entry in looks if entry is not None), ends=start == starts[-1])
+    def delete(self, file: RemoteFile) -> None:
+        """See ``Remote.delete``."""
+        self.usage.count("delete")
+        delete_file(self._root, self._properties, file)
 
-    def _look(self, folder: _Folder, name: str) -> Entry | None:
-        """What is called ``name`` in ``folder``; None for what is gone already, or is drivesync's own."""
-        path = f"{folder.path}/{name}" if folder.path else name
-        if path == STATE_FOLDER or is_part(name):
-            return None
-        if reason := refuse_name(name):
-            return Skipped(os.fsencode(path).decode("utf-8", "backslashreplace"), reason)
-        try:
-            seen = self._call(
-                f"looking at {path}", partial(see, self._system, folder.root, folder.real / name)
-            )
-        except NotFoundError:
-            return None
-        except NotAllowedError as error:
-            seen = _clause(error)
-        return Skipped(path, seen) if isinstance(seen, str) else _to_entry(folder, path, seen)
+    def move(self, file: RemoteFile, path: str) -> RemoteFile:
+        """See ``Remote.move``; the id, which is a path, changes with it."""
+        self.usage.count("move")
+        return move_file(self._root, self._placing, self._properties, file, path)
 
-    def _find_root(self) -> Path:
-        """The folder itself, without links."""
-        self._refuse_unmounted()
-        try:
-            root = self._call(f"looking for {self.name}", partial(self._system.resolve, self._root))
-        except NotFoundError as error:
-            hint = "Name the folder that holds the darknet tree."
-            raise NotFoundError(f"there is no folder {self.name}", hint=hint) from error
-        if not stat.S_ISDIR(self._call(f"looking at {self.name}", partial(self._system.stat, root)).st_mode):
-            raise NotFoundError(f"{self.name} is a file, not a folder", hint="Name the folder that it is in.")
-        return root
+    def room(self) -> Room | None:
+        """See ``Remote.room``: of the disk that the folder is on.
 
-    def _refuse_unmounted(self) -> None:
-        """Where Drive belongs, a folder of this disk must not stand in for it: it would be lost with the machine."""
-        mount = self._colab_mount
-        if self._root.is_relative_to(mount) and not self._call(
-            f"looking for {mount}", partial(self._system.is_mount, mount)
-        ):
-            raise NotFoundError(
-                f"there is no folder {self.name}: Drive is not mounted",
-                hint=f"Run `from google.colab import drive; drive.mount('{mount}')` in a cell of its own first.",
-            )
+        Colab's mount tells what the Drive holds, and what is used of it, trash included
+        (https://github.com/googlecolab/colabtools/issues/6051). Some mounts tell nothing but zeros.
+        """
+        used, free = self._root.call(
+            f"asking how much fits into {self.name}", partial(self._system.room, self._root.find())
+        )
+        return Room(limit=used + free, used=used) if used + free else None
+
+    def now_s(self) -> float:
+        """See ``Remote.now_s``; on a mounted Drive it is this machine's clock."""
+        return self._clock.now_s()
+
+    def _write(
+        self,
+        path: str,
+        target: str,
+        content: Content,
+        properties: Mapping[str, str],
+        before_end: Callable[[], None],
+    ) -> tuple[str, str]:
+        """Put ``content`` into its place; returned are the file's id, and the sha256 of what was written."""
+        action, hint = f"writing {path}", self._root.hint
+
+        def attempt() -> tuple[str, str] | Exception:
+            with translate_os_errors(action, hint):
+                part = self._placing.fill(target, content)
+            try:
+                with translate_os_errors(action, hint):
+                    self._properties.announce(part.id, part.sha256, properties)
+                try:
+                    before_end()
+                except Exception as error:  # noqa: BLE001 - raised again below
+                    return error
+                with translate_os_errors(action, hint):
+                    self._placing.put(part)
+            finally:
+                self._placing.drop(part)
+            return part.id, part.sha256
+
+        done = self._repeats.call(action, attempt)
+        # What ``before_end`` raises is for the caller, and not to be repeated, whatever it is.
+        if isinstance(done, Exception):
+            raise done
+        return done
+
+    def _properties_of(self, file: RemoteFile | None) -> Mapping[str, str]:
+        """What was recorded with ``file``; a listing does not know its content, and so not what belongs to it."""
+        if file is not None and not file.sha256:
+            file = self.renew(file)
+        return {} if file is None else file.properties
 
     def _read_whole(self, path: str, id_: str) -> RemoteFile | None:
         """The file with this id, as ``path`` and with its checksums; None if it is no file, or not there."""
@@ -294,8 +273,9 @@ class FolderRemote:
         return again(self._read_whole_once, path, id_)
 
     def _read_whole_once(self, path: str, id_: str) -> RemoteFile | None:
+        action = f"looking at {path}"
         try:
-            found = self._call(f"looking at {path}", partial(see_file, self._system, self._root, id_))
+            found = self._root.call(action, partial(see_file, self._system, self._root.path, id_))
         except NotFoundError:
             return None
         if found is None:
@@ -303,33 +283,13 @@ class FolderRemote:
         file = to_file(path, found[1])
         sink = HashSink()
         self.read(file, sink)
-        return sink.fill(file)
+        file = sink.fill(file)
+        kept = self._root.call(action, partial(self._properties.find, file.id, file.sha256))
+        return replace(file, properties=kept)
 
     def _check(self, file: RemoteFile) -> Path:
         """Where ``file`` is, provided that it is still what it was."""
-        found = see_file(self._system, self._root, file.id)
+        found = see_file(self._system, self._root.path, file.id)
         if found is None or revision_of(found[1].status) != file.revision_id:
             raise MovedError(f"reading {file.path}: it has changed since it was listed")
         return found[0] / found[1].id
-
-    def _call(self, action: str, work: Callable[[], Result]) -> Result:
-        """``work()``, repeated where that may help, its errors translated."""
-
-        def attempt() -> Result:
-            with translate_os_errors(action, self._hint):
-                return work()
-
-        return self._repeats.call(action, attempt)
-
-
-def _to_entry(folder: _Folder, path: str, seen: Seen) -> Entry:
-    if not stat.S_ISDIR(seen.status.st_mode):
-        return to_file(path, seen)
-    if folder.root / seen.id in folder.above:
-        return Skipped(path, "it is a link to a folder that it is in")
-    return RemoteFolder(path, seen.id)
-
-
-def _clause(error: NotAllowedError) -> str:
-    reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else None
-    return f"it cannot be read ({reason or error})"
