@@ -152,8 +152,13 @@ def lock_state(tree: Path, job: str) -> Iterator[None]:
         lock.release()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Replace ``path`` with ``content``, whole or not at all.
+
+    Args:
+        path: of the file.
+        content: all of it.
+        mode: who may read and write it, less what the umask takes away.
 
     Raises:
         LocalWriteError: the disk cannot take it; the old file stays.
@@ -161,7 +166,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with local_errors(path):
         try:
-            with temporary.open("wb") as file:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
