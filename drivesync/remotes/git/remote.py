@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from drivesync.config import Settings
-    from drivesync.files import Entry, Page
-    from drivesync.remotes.base import Sink
+    from drivesync.files import Entry, LeaseRecord, Page, Room
+    from drivesync.remotes.base import Note, Sink
 
 Result = TypeVar("Result")
 
@@ -74,6 +75,8 @@ class GitRemote:
     pull_only = True
     # What lies before has to be unpacked first.
     reads_ranges = False
+    # Nothing is ever written, so nothing of it is proven.
+    proves = False
 
     def __init__(
         self, name: str, settings: Settings, on_wait: Callable[[str], None] = lambda _line: None
@@ -188,15 +191,55 @@ class GitRemote:
         properties: Mapping[str, str],
         executable: bool,
         replaces: RemoteFile | None,
+        before_end: Callable[[], None] = lambda: None,
+        note: Note | None = None,
     ) -> RemoteFile:
         """Never: git is pulled from only.
 
         Raises:
             UsageError: always.
         """
-        del source, size, modified_s, properties, executable, replaces
-        raise UsageError(
-            f"{path} cannot be pushed to {self.name}: git is pulled from only",
+        del source, size, modified_s, properties, executable, replaces, before_end, note
+        raise self._pulled_from_only(f"{path} cannot be pushed to")
+
+    def delete(self, file: RemoteFile) -> None:
+        """Never; see ``write``."""
+        raise self._pulled_from_only(f"{file.path} cannot be deleted from")
+
+    def move(self, file: RemoteFile, path: str) -> RemoteFile:
+        """Never; see ``write``."""
+        raise self._pulled_from_only(f"{file.path} cannot be moved to {path} in")
+
+    def room(self) -> Room | None:
+        """See ``Remote.room``; nobody asks how much fits where nothing is put."""
+        return None
+
+    def now_s(self) -> float:
+        """See ``Remote.now_s``; git tells no time, so it is this machine's."""
+        return time.time()
+
+    def find_lease(self, run: str) -> LeaseRecord | None:
+        """See ``Remote.find_lease``: nobody can have had it."""
+        del run
+        return None
+
+    def claim_lease(self, run: str, after: LeaseRecord | None, holder: str, who: str) -> LeaseRecord | None:
+        """Never; see ``write``."""
+        del after, holder, who
+        raise self._pulled_from_only(f"nobody can have the lease on {run} in")
+
+    def renew_lease(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
+        """Never; see ``write``."""
+        del release
+        raise self._pulled_from_only(f"nobody can have the lease on {record.run} in")
+
+    def next_lease(self, record: LeaseRecord) -> LeaseRecord | None:
+        """Never; see ``write``."""
+        raise self._pulled_from_only(f"nobody can have the lease on {record.run} in")
+
+    def _pulled_from_only(self, what: str) -> UsageError:
+        return UsageError(
+            f"{what} {self.name}: git is pulled from only",
             hint="Push to Drive: python -m drivesync push --remote darknet.",
         )
 
