@@ -1,4 +1,4 @@
-"""What was refused, for people to look at: the newest of each name, in ``TREE/.drivesync/rejected/``.
+"""What was refused, for people to look at: the newest of each name, in ``TREE/.drivesync/spool/rejected/``.
 
     rejected/backup/remote_last.weights.rejected        the copy that was judged
     rejected/backup/remote_last.weights.rejected.txt    why it was refused, and when
@@ -9,7 +9,6 @@ It is in nobody's way: all of it together has a bounded room, and it goes when a
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from drivesync.files import STATE_FOLDER
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FOLDER = "rejected"
+_FOLDER = "spool/rejected"
 _SUFFIX = ".rejected"
 _MOST_BYTES = 1 << 30
 """A training gone wrong saves one bad checkpoint after the other, each under a name of its own."""
@@ -32,7 +31,7 @@ def keep_rejected(tree: Path, path: str, snapshot: Path, reason: str, now_s: flo
     Args:
         tree: the local tree.
         path: of the file that was refused.
-        snapshot: its copy, on the tree's disk; it stays where it is if it cannot be kept.
+        snapshot: its copy, in the spool; it stays where it is if it cannot be kept.
         reason: why it was refused.
         now_s: Unix time.
 
@@ -41,15 +40,17 @@ def keep_rejected(tree: Path, path: str, snapshot: Path, reason: str, now_s: flo
     """
     kept = tree / STATE_FOLDER / _FOLDER / f"{path}{_SUFFIX}"
     when = datetime.fromtimestamp(now_s, timezone.utc).isoformat(timespec="seconds")
-    with suppress(LocalWriteError):
+    try:
         make_state_folder(tree, kept.parent.relative_to(tree / STATE_FOLDER).as_posix())
         with local_errors(kept):
             size = snapshot.stat().st_size
             # Never the new one with the old one's reason.
             _reason_of(kept).unlink(missing_ok=True)
             snapshot.replace(kept)
+            _keep_newest(tree)
         write_atomically(_reason_of(kept), f"{path}, {size} bytes, refused {when}: {reason}\n".encode())
-        _keep_newest(tree)
+    except LocalWriteError:
+        return ""
     return kept.relative_to(tree).as_posix() if kept.exists() else ""
 
 
