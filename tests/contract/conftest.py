@@ -27,9 +27,15 @@ FAST = Settings(retries=3, retry_wait_s=0.001)
 
 
 class Place(Protocol):
-    """One tree that nobody else uses, and that is not there until something was put into it."""
+    """One tree that nobody else uses, and that is not there until something was put into it.
+
+    Attributes:
+        settings: open it again by its name.
+        has_ids: a file's id is not its path.
+    """
 
     settings: Settings
+    has_ids: bool
 
     def open(self) -> Remote:
         """The remote, each time anew; enter it."""
@@ -41,9 +47,10 @@ class Place(Protocol):
 class WrittenPlace:
     """A place that takes files by ``Remote.write``."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: Settings, *, has_ids: bool) -> None:
         self._name = name
         self.settings = settings
+        self.has_ids = has_ids
 
     def open(self) -> Remote:
         return open_remote(self._name, self.settings, print)
@@ -65,6 +72,7 @@ class GitPlace:
     """A bare repository; every ``put`` is a commit."""
 
     settings = FAST
+    has_ids = False
 
     def __init__(self, folder: Path) -> None:
         self._repository = Repository(folder)
@@ -87,13 +95,13 @@ PULL_ONLY = [pytest.param("git", id="git")]
 def _make_place(kind: str, request: pytest.FixtureRequest) -> Place:
     tmp_path: Path = request.getfixturevalue("tmp_path")
     if kind == "folder":
-        return WrittenPlace(str(tmp_path / "remote" / "tree"), FAST)
+        return WrittenPlace(str(tmp_path / "remote" / "tree"), FAST, has_ids=False)
     if kind == "git":
         return GitPlace(tmp_path / "repository.git")
     name = f"drivesync contract/{uuid.uuid4()}"
     if kind == "emulator":
         drive: DriveEmulator = request.getfixturevalue("drive_emulator")
-        return WrittenPlace(name, Settings(drive.url, TOKEN, retries=3, retry_wait_s=0.001))
+        return WrittenPlace(name, _settings_for(drive), has_ids=True)
     if "live" not in str(request.config.getoption("-m")):
         pytest.skip("needs a real Google account: run with -m live")
     settings = Settings.from_environment({**os.environ, "DRIVE_EMULATOR_HOST": ""})
@@ -101,7 +109,11 @@ def _make_place(kind: str, request: pytest.FixtureRequest) -> Place:
         find_credentials(settings)
     except NotAllowedError as error:
         pytest.skip(f"{error}. {error.hint}")
-    return WrittenPlace(name, settings)
+    return WrittenPlace(name, settings, has_ids=True)
+
+
+def _settings_for(drive: DriveEmulator) -> Settings:
+    return Settings(drive.url, TOKEN, retries=3, retry_wait_s=0.001)
 
 
 @pytest.fixture(params=WRITABLE + PULL_ONLY)
@@ -120,6 +132,18 @@ def writable(request: pytest.FixtureRequest) -> Place:
 def pull_only(request: pytest.FixtureRequest) -> Place:
     """Each kind of place that cannot."""
     return _make_place(request.param, request)
+
+
+@pytest.fixture(params=["emulator", "folder"], ids=["Drive emulator", "folder"])
+def small(request: pytest.FixtureRequest) -> Place:
+    """Each kind of place that can be pushed to, with room for 8 MiB; nobody's account is filled for a test."""
+    if request.param == "folder":
+        disk: Path = request.getfixturevalue("small_disk")
+        return WrittenPlace(str(disk / "tree"), FAST, has_ids=False)
+    drive: DriveEmulator = request.getfixturevalue("drive_emulator")
+    with drive.locked() as store:
+        store.storage_limit_bytes = 8 << 20
+    return WrittenPlace("darknet", _settings_for(drive), has_ids=True)
 
 
 @pytest.fixture
