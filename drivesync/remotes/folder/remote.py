@@ -29,6 +29,7 @@ from drivesync.disk import BLOCK_BYTES
 from drivesync.errors import MovedError, NotFoundError, RemoteError, StaleMarkError
 from drivesync.files import STATE_FOLDER, Room, refuse_name
 from drivesync.remotes.folder.clock import Clock
+from drivesync.remotes.folder.leases import FolderLeases
 from drivesync.remotes.folder.listing import list_tree
 from drivesync.remotes.folder.mount import FileSystem, translate_os_errors
 from drivesync.remotes.folder.moving import check_path, delete_file, move_file
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from drivesync.config import Settings
-    from drivesync.files import Changes, Page, RemoteFile
+    from drivesync.files import Changes, LeaseRecord, Page, RemoteFile
     from drivesync.remotes.base import Note, Sink
 
 COLAB_MOUNT = Path("/content/drive")
@@ -100,6 +101,7 @@ class FolderRemote:
         self._placing = Placing(self._system, self._root.path)
         self._properties = Properties(self._system, self._root.path, self._placing)
         self._clock = Clock(self._root, self._placing)
+        self._leases = FolderLeases(self._root, self._clock.now_s)
 
     def __enter__(self) -> FolderRemote:
         self._repeats.closing.clear()
@@ -215,14 +217,30 @@ class FolderRemote:
         Colab's mount tells what the Drive holds, and what is used of it, trash included
         (https://github.com/googlecolab/colabtools/issues/6051). Some mounts tell nothing but zeros.
         """
-        used, free = self._root.call(
-            f"asking how much fits into {self.name}", partial(self._system.room, self._root.find())
-        )
+        self._root.refuse_unmounted()
+        ask = partial(self._system.room, self._root.path)
+        used, free = self._root.call(f"asking how much fits into {self.name}", ask)
         return Room(limit=used + free, used=used) if used + free else None
 
     def now_s(self) -> float:
         """See ``Remote.now_s``; on a mounted Drive it is this machine's clock."""
         return self._clock.now_s()
+
+    def find_lease(self, run: str) -> LeaseRecord | None:
+        """See ``Remote.find_lease``."""
+        return self._leases.find(run)
+
+    def claim_lease(self, run: str, after: LeaseRecord | None, holder: str, who: str) -> LeaseRecord | None:
+        """See ``Remote.claim_lease``; on a mount that syncs later two machines may both have the turn."""
+        return self._leases.claim(run, after, holder, who)
+
+    def renew_lease(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
+        """See ``Remote.renew_lease``."""
+        return self._leases.renew(record, release=release)
+
+    def next_lease(self, record: LeaseRecord) -> LeaseRecord | None:
+        """See ``Remote.next_lease``."""
+        return self._leases.next(record)
 
     def _write(
         self,
