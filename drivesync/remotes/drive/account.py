@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drivesync.files import Room
+
 if TYPE_CHECKING:
     from drivesync.remotes.drive.client import DriveClient
 
@@ -46,4 +48,15 @@ def describe_account(client: DriveClient) -> Account:
         email=str(user.get("emailAddress", "")),
         limit_bytes=int(quota["limit"]) if "limit" in quota else None,
         used_bytes=int(quota.get("usage", 0)),
+    )
+
+
+def ask_room(client: DriveClient) -> Room:
+    """What fits into the user's Drive: one request. Gmail and Photos take of the same room."""
+    wish = client.about.get(fields="storageQuota(limit,usage,usageInDriveTrash)")
+    quota = client.execute("asking how much room there is", "other", wish).get("storageQuota", {})
+    return Room(
+        limit=int(quota["limit"]) if "limit" in quota else None,
+        used=int(quota.get("usage", 0)),
+        trashed=int(quota.get("usageInDriveTrash", 0)),
     )

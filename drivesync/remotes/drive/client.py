@@ -1,28 +1,30 @@
 """The one way to Drive: every request is paced, counted, authorized, and repeated where that may help.
 
     Google's client --> Line --.
-                               +--> DriveClient.send ---> Transport (urllib3)
-    read_media (media.py) -----'
+                               +--> DriveClient.send ---> Transport (urllib3, Streams)
+    media.py, upload.py -------'
 
-Google's client makes the requests for metadata and uploads, and reads their answers; it is handed a ``Line`` where it
-would use httplib2, so that there is one set of connections, proxies, certificates and tokens.
+Google's client makes the requests for metadata, and reads their answers; it is handed a ``Line`` where it would use
+httplib2, so that there is one set of connections, proxies, certificates and tokens.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import threading
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-import httplib2
 from googleapiclient.discovery import build_from_document
 from googleapiclient.discovery_cache import get_static_doc
 
-from drivesync.errors import NotAllowedError, RateLimitedError, TransientError
+from drivesync.errors import NotAllowedError, RateLimitedError, RemoteError, TransientError
 from drivesync.remotes.drive.auth import advise, locate_credentials
 from drivesync.remotes.drive.authorization import Authorization
+from drivesync.remotes.drive.clock import ServerClock
+from drivesync.remotes.drive.ids import Ids
+from drivesync.remotes.drive.line import Line, resource_keys_header
 from drivesync.remotes.drive.media import MediaRead
 from drivesync.remotes.drive.pacing import Pacer
 from drivesync.remotes.drive.translate import translate_answer, translate_errors
@@ -44,7 +46,6 @@ Response = TypeVar("Response", "Answer", "BaseHTTPResponse")
 
 _GOOGLE_URL = "https://www.googleapis.com"
 _MEDIA = "alt=media&acknowledgeAbuse=false&supportsAllDrives=true"
-_KEY = re.compile(r"[\w-]+", re.ASCII)
 _MAY_BE_RATE = frozenset({403, 429})
 
 
@@ -53,6 +54,8 @@ class DriveClient:
 
     Attributes:
         usage: what Drive has been asked for so far.
+        clock: Drive's, as far as its answers tell.
+        ids: for what is to be made.
         files, changes, about, drives: Google's resources, for making requests; there once it is open.
 
     Args:
@@ -70,6 +73,8 @@ class DriveClient:
         self, settings: Settings, on_wait: Callable[[str], None], *, first_wait_s: float = 1.0
     ) -> None:
         self.usage = Usage()
+        self.clock = ServerClock()
+        self.ids = Ids(self)
         self._settings = settings
         self._on_wait = Spokesman(on_wait)
         self._first_wait_s = first_wait_s
@@ -85,6 +90,7 @@ class DriveClient:
         """
         found = locate_credentials(self._settings)
         self._closing.clear()
+        self.ids.forget()
         self._pacer = Pacer(self._first_wait_s)
         self._transport = Transport(
             self._settings.emulator_url or _GOOGLE_URL, by_proxy=not self._settings.emulator_url
@@ -116,6 +122,28 @@ class DriveClient:
         """What holds requests back at this moment, in the user's words; empty if nothing does."""
         return "Drive's rate limit" if self._pacer.is_holding else ""
 
+    @property
+    def base_url(self) -> str:
+        """Where all requests go, without a slash at its end."""
+        return self._transport.base_url
+
+    def now_s(self) -> float:
+        """Unix time by Drive's clock; asked for only where no answer has told it yet.
+
+        Raises:
+            RemoteError: it cannot be told.
+        """
+        if not self.clock.is_known:
+            action = "asking what time it is"
+            self.execute(action, "other", self.about.get(fields="kind"))
+            if not self.clock.is_known:
+                raise RemoteError(f"{action}: Drive does not say")
+        return self.clock.read(time.monotonic())
+
+    def new_budget(self) -> Budget:
+        """For one request, or for a row of them that count as one."""
+        return Budget(self._settings.retries)
+
     def call(self, action: str, kind: str, send: Callable[[Line], Result]) -> Result:
         """``send(line)``, repeated where that may help, its errors translated.
 
@@ -128,14 +156,14 @@ class DriveClient:
             TransientError: still failing after all repeats.
             RemoteError: repeating would not help.
         """
-        budget = Budget(self._settings.retries)
+        budget = self.new_budget()
         line = Line(self, action, kind, budget)
 
         def attempt() -> Result:
             with translate_errors(action):
                 return send(line)
 
-        return self._repeat(attempt, budget)
+        return self.repeat(attempt, budget)
 
     def execute(
         self, action: str, kind: str, request: Any, *, resource_keys: Mapping[str, str] | None = None
@@ -191,7 +219,7 @@ class DriveClient:
         headers = {"accept-encoding": "identity"}
         if resource_key:
             headers |= resource_keys_header({file_id: resource_key})
-        budget = Budget(self._settings.retries)
+        budget = self.new_budget()
 
         def send(headers: Mapping[str, str]) -> Answer:
             return self.send(
@@ -203,10 +231,14 @@ class DriveClient:
             )
 
         read = MediaRead(action, send, headers, sink, first, last, size_bytes, budget)
-        self._repeat(read.attempt, budget)
+        self.repeat(read.attempt, budget)
 
-    def _repeat(self, attempt: Callable[[], Result], budget: Budget) -> Result:
-        """``attempt()``, until it succeeds, fails for good, or the budget is used up."""
+    def repeat(self, attempt: Callable[[], Result], budget: Budget) -> Result:
+        """``attempt()``, until it succeeds, fails for good, or the budget is used up.
+
+        Raises:
+            TransientError: still failing after all repeats.
+        """
 
         def counted() -> Result:
             try:
@@ -261,6 +293,7 @@ class DriveClient:
                 raise TransientError(f"{action}: stopped")
             self.usage.count(kind)
             response = go(self._transport, authorized)
+            self._read_clock(response.headers, sent_s)
             status = response.status
             if status in _MAY_BE_RATE:
                 error = translate_answer(action, status, response.headers, response.data)
@@ -277,51 +310,14 @@ class DriveClient:
             self.usage.count_retry()
             is_renewed = True
 
+    def _read_clock(self, headers: Mapping[str, str], sent_s: float) -> None:
+        now_s = time.monotonic()
+        if self.clock.wants_more(now_s) and (date := headers.get("date")):
+            self.clock.observe(date, sent_s, now_s)
+
     def _wait_for_turn(self, action: str, units: int, budget: Budget) -> float:
         try:
             return self._pacer.wait(action, units, budget.since_s)
         except RateLimitedError:
             budget.end()
             raise
-
-
-class Line:
-    """What Google's client takes for a connection of httplib2's; all its requests are of one kind."""
-
-    def __init__(self, client: DriveClient, action: str, kind: str, budget: Budget) -> None:
-        self._client = client
-        self._action = action
-        self._kind = kind
-        self._budget = budget
-
-    def request(
-        self,
-        uri: str,
-        method: str = "GET",
-        body: str | bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        **_options: object,
-    ) -> tuple[httplib2.Response, bytes]:
-        """See httplib2.Http.request."""
-        # What an upload costs is paid when its session is made; what goes to the session is no edit of its own.
-        kind = "other" if "upload_id=" in uri else self._kind
-        response = self._client.send(
-            self._action,
-            kind,
-            self._budget,
-            headers or {},
-            lambda transport, headers: transport.request(method, uri, body=body, headers=headers),
-        )
-        answer = httplib2.Response({name.lower(): value for name, value in response.headers.items()})
-        answer.status, answer.reason = response.status, response.reason
-        answer["status"] = str(response.status)
-        return answer, response.data
-
-
-def resource_keys_header(resource_keys: Mapping[str, str]) -> dict[str, str]:
-    """The header that carries keys by file id, ``id/key,id/key``; none where there is no key that it can carry.
-
-    https://developers.google.com/workspace/drive/api/guides/resource-keys
-    """
-    pairs = [f"{file_id}/{key}" for file_id, key in resource_keys.items() if _KEY.fullmatch(key)]
-    return {"X-Goog-Drive-Resource-Keys": ",".join(pairs)} if pairs else {}

@@ -105,6 +105,9 @@ def to_value(entry: Json, path: str, *, by_shortcut: bool = False) -> RemoteFile
         revision_id=entry.get("headRevisionId", ""),
         executable=_run_bit(entry),
         resource_key=entry.get("resourceKey", ""),
+        properties={
+            name: said for name, said in entry.get("appProperties", {}).items() if name != EXECUTABLE
+        },
     )
 
 

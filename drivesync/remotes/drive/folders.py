@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import NotFoundError, UsageError
 from drivesync.remotes.drive.entries import FIELDS, FOLDER, Folder, is_folder, is_shortcut, join
+from drivesync.remotes.drive.ids import make_once
 from drivesync.remotes.drive.search import EVERYWHERE, FOLDERS_ONLY, ask_by_name, look_up
 from drivesync.remotes.drive.shortcuts import follow
-from drivesync.remotes.drive.upload import make_once
 from drivesync.remotes.places import DriveId
 
 if TYPE_CHECKING:
@@ -90,6 +90,14 @@ class Folders:
         """
         with self._lock:
             return self._walk(path, make=True)[0]
+
+    def are_shared(self) -> bool:
+        """Whether they lie in a shared drive, as far as that shows where the tree is not there yet."""
+        with self._lock:
+            root = self._find_root(make=False)
+        if root is None:
+            return not isinstance(self._place, DriveId) and bool(self._place.shared_drive)
+        return bool(root.folder.drive_id)
 
     def forget(self) -> None:
         """Ask anew from now on: something that was remembered is no longer so."""
@@ -209,17 +217,11 @@ class Folders:
                     yield entry, target
 
     def _make(self, parent: Folder, name: str, path: str) -> Folder:
-        folder_id = new_id(self._client)
+        folder_id = self._client.ids.take()
         body = {"id": folder_id, "name": name, "parents": [parent.id], "mimeType": FOLDER}
         request = self._client.files.create(body=body, fields="id", **EVERYWHERE)
         make_once(self._client, request, f"making the folder {name}")
         return Folder(folder_id, path, parent.drive_id, above=parent)
-
-
-def new_id(client: DriveClient) -> str:
-    """An id that a create may use: repeated, it makes no twin."""
-    request = client.files.generateIds(count=1, space="drive", type="files", fields="ids")
-    return str(client.execute("asking for a file id", "other", request)["ids"][0])
 
 
 def _child(folders: Sequence[Folder], entry: Json, target: Json, path: str) -> Folder:

@@ -6,7 +6,10 @@
     changes     what is not as it was listed
     search      the questions that all of these put to Drive
     entries     PURE: what Drive says, as values
-    upload      content on its way in; ``client`` carries everything, and brings content out
+    writing     a file that is written: ``upload`` sends it, ``upload_note`` is what a later process goes on with
+    edits       files that are moved or deleted
+    leases      who may write
+    client      carries everything, and brings content out
 
 Google's untyped objects never leave these modules. What is relied upon (see Google's guides to searching, uploading
 and handling errors, https://developers.google.com/workspace/drive/api/guides): names are not unique in a folder, an
@@ -17,26 +20,21 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from drivesync.errors import NotFoundError
-from drivesync.files import RemoteFile, Skipped
+from drivesync.files import RemoteFile
+from drivesync.remotes.drive.account import ask_room
 from drivesync.remotes.drive.changes import ask_token, ask_whose, parse_mark, read_changes, take_mark
 from drivesync.remotes.drive.client import DriveClient
-from drivesync.remotes.drive.entries import (
-    EXECUTABLE,
-    FIELDS,
-    is_folder,
-    is_shortcut,
-    order_of,
-    to_time,
-    to_value,
-)
-from drivesync.remotes.drive.folders import Folders, new_id
+from drivesync.remotes.drive.edits import delete_file, move_file
+from drivesync.remotes.drive.entries import FIELDS, is_folder, is_shortcut, order_of, to_value
+from drivesync.remotes.drive.folders import Folders
+from drivesync.remotes.drive.leases import DriveLeases
 from drivesync.remotes.drive.listing import list_tree
 from drivesync.remotes.drive.search import ask_by_name, look_up
 from drivesync.remotes.drive.shortcuts import follow
-from drivesync.remotes.drive.upload import Upload, send_upload
+from drivesync.remotes.drive.writing import write_file
 from drivesync.remotes.places import parse_drive_place
 
 if TYPE_CHECKING:
@@ -45,8 +43,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from drivesync.config import Settings
-    from drivesync.files import Changes, Page
-    from drivesync.remotes.base import Sink
+    from drivesync.files import Changes, LeaseRecord, Page, Room
+    from drivesync.remotes.base import Note, Sink
     from drivesync.remotes.drive.entries import Json
     from drivesync.remotes.usage import Usage
 
@@ -67,6 +65,7 @@ class DriveRemote:
     workers = 64
     pull_only = False
     reads_ranges = True
+    proves = True
 
     def __init__(
         self,
@@ -79,6 +78,7 @@ class DriveRemote:
         self.name = name
         self._client = DriveClient(settings, on_wait, first_wait_s=first_wait_s)
         self._folders = Folders(self._client, parse_drive_place(name), name)
+        self._leases = DriveLeases(self._client, self._folders)
         self.usage: Usage = self._client.usage
 
     @property
@@ -185,33 +185,57 @@ class DriveRemote:
         properties: Mapping[str, str],
         executable: bool,
         replaces: RemoteFile | None,
+        before_end: Callable[[], None] = lambda: None,
+        note: Note | None = None,
     ) -> RemoteFile:
         """See ``Remote.write``."""
-        kept = dict(properties)
-        # A property stays until it is overwritten; of files that were never executable nothing is said.
-        if executable or (replaces is not None and replaces.executable):
-            kept[EXECUTABLE] = "true" if executable else "false"
-        body: dict[str, Any] = {"modifiedTime": to_time(modified_s), "appProperties": kept}
-        action = f"writing {path}"
         with self._forgetting_what_is_gone():
-            if replaces is not None:
-                file_id = replaces.id
-            else:
-                folder, _, name = path.rpartition("/")
-                parent = self._folders.make(folder)
-                file_id = new_id(self._client)
-                body |= {"id": file_id, "name": name, "parents": [parent.id]}
-            upload = Upload(file_id, body, source, size, make=replaces is None)
-            entry = send_upload(self._client, upload, fields=f"{FIELDS},trashed", action=action)
-            if entry["trashed"]:
-                raise NotFoundError(
-                    f"{action}: its folder was thrown into Drive's trash",
-                    hint="Run the same command again to make the folder anew, or restore it.",
-                )
-        value = to_value(entry, path)
-        if isinstance(value, Skipped):
-            raise NotFoundError(f"{action}: afterwards {value.reason}")
-        return value
+            return write_file(
+                self._client,
+                self._folders,
+                path,
+                source,
+                size=size,
+                modified_s=modified_s,
+                properties=properties,
+                executable=executable,
+                replaces=replaces,
+                before_end=before_end,
+                note=note,
+            )
+
+    def delete(self, file: RemoteFile) -> None:
+        """See ``Remote.delete``."""
+        delete_file(self._client, file)
+
+    def move(self, file: RemoteFile, path: str) -> RemoteFile:
+        """See ``Remote.move``."""
+        with self._forgetting_what_is_gone():
+            return move_file(self._client, self._folders, file, path)
+
+    def room(self) -> Room | None:
+        """See ``Remote.room``; of shared drives nobody can tell."""
+        return None if self._folders.are_shared() else ask_room(self._client)
+
+    def now_s(self) -> float:
+        """See ``Remote.now_s``; a request is sent only where no answer has told the time yet."""
+        return self._client.now_s()
+
+    def find_lease(self, run: str) -> LeaseRecord | None:
+        """See ``Remote.find_lease``."""
+        return self._leases.find(run)
+
+    def claim_lease(self, run: str, after: LeaseRecord | None, holder: str, who: str) -> LeaseRecord | None:
+        """See ``Remote.claim_lease``."""
+        return self._leases.claim(run, after, holder, who)
+
+    def renew_lease(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
+        """See ``Remote.renew_lease``."""
+        return self._leases.renew(record, release=release)
+
+    def next_lease(self, record: LeaseRecord) -> LeaseRecord | None:
+        """See ``Remote.next_lease``."""
+        return self._leases.next(record)
 
     def _find(self, path: str) -> RemoteFile | None:
         folder, _, name = path.rpartition("/")

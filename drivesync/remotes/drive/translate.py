@@ -24,6 +24,7 @@ from drivesync.errors import (
     NotFoundError,
     RateLimitedError,
     RemoteError,
+    RemoteFullError,
     TransientError,
     UsedUpError,
 )
@@ -51,8 +52,14 @@ _FORBIDDEN = frozenset(
         "forbidden",
     }
 )
+_KINDS: Final[Mapping[str, type[RemoteError]]] = {
+    "dailyLimitExceeded": UsedUpError,
+    "storageQuotaExceeded": RemoteFullError,
+}
 _WHAT_TO_DO = {
     "storageQuotaExceeded": "Drive is full: free some space (its trash counts too) and run this again.",
+    "teamDriveFileLimitExceeded": "The shared drive holds as many items as it can: remove some, or use another.",
+    "numChildrenInNonRootLimitExceeded": "The folder holds as many items as it can: move some elsewhere.",
     "dailyLimitExceeded": "The project's daily limit is used up; it opens again at midnight Pacific time.",
     "downloadQuotaExceeded": "Drive lets this file down again in about a day; a copy of it works now.",
     "cannotDownloadAbusiveFile": "Drive takes this file for harmful; its owner can download it on the web.",
@@ -96,7 +103,7 @@ def translate_answer(action: str, status: int, headers: Mapping[str, str], conte
         return NotAllowedError(said, hint=hint or LOG_IN_HINT)
     if status == 404:
         return NotFoundError(said)
-    kind = UsedUpError if reason == "dailyLimitExceeded" else RemoteError
+    kind = _KINDS.get(reason, RemoteError)
     return kind(f"{said} ({message})" if reason and message else said, hint=hint)
 
 

@@ -1,6 +1,6 @@
 """HTTP: connections that are kept, the proxies and certificates of the environment, and a prompt end.
 
-Everything goes this way: what Google's client sends by urllib3, the bytes of files by ``Streams``. What the
+Everything goes this way: what Google's client sends by urllib3, files' bytes, in and out, by ``Streams``. What the
 environment says of the network is heeded as by requests and curl: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY (an
 emulator is asked directly, whatever they say), and SSL_CERT_FILE and SSL_CERT_DIR for an authority of one's own.
 """
@@ -30,7 +30,7 @@ from drivesync.errors import SettingsError
 from drivesync.remotes.drive.streams import Answer, Streams, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MOST_CONNECTIONS = 64
 """So many are kept open to one host; more can be used, and are closed after each request."""
@@ -104,6 +104,15 @@ class Transport:
             http.client.HTTPException: what came is no HTTP.
         """
         return self._streams.get(path, headers)
+
+    def send(self, method: str, path: str, headers: Mapping[str, str], body: Iterable[bytes]) -> Answer:
+        """Send a request for ``path`` below ``base_url`` with a body that is streamed; see ``Streams.send``.
+
+        Raises:
+            OSError: no answer came.
+            http.client.HTTPException: what came is no HTTP.
+        """
+        return self._streams.send(method, path, headers, body)
 
     def cut(self) -> None:
         """Break all connections, those just being made too, and make no others."""

@@ -1,114 +1,334 @@
-"""Resumable uploads that make one file, however often an answer is lost.
+"""Resumable uploads that make one file, however often an answer is lost or a process killed.
+
+    open a session --> PUT all that is left --> 200, the file
+          ^                |       ^
+          | 404, 410       | trouble: how much is there?
+          '----------------'-------'
 
 Protocol: https://developers.google.com/workspace/drive/api/guides/manage-uploads#resumable
+
+A session's address is a secret: who has it may write to the file. It goes into the caller's note, and nowhere else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+import io
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaIoBaseUpload
 
-from drivesync.errors import TransientError
+from drivesync.errors import (
+    DrivesyncError,
+    LocalWriteError,
+    NotFoundError,
+    RateLimitedError,
+    RemoteError,
+    TransientError,
+)
+from drivesync.remotes.drive.entries import FIELDS
+from drivesync.remotes.drive.line import Line, resource_keys_header
+from drivesync.remotes.drive.outgoing import CallerError
+from drivesync.remotes.drive.pieces import Pieces, content_range, status_range, stored_bytes
+from drivesync.remotes.drive.search import EVERYWHERE
+from drivesync.remotes.drive.translate import translate_answer, translate_errors
+from drivesync.remotes.retrying import Budget
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterable, Mapping
 
-    from drivesync.remotes.drive.client import DriveClient, Line
+    from drivesync.remotes.base import Note
+    from drivesync.remotes.drive.client import DriveClient
+    from drivesync.remotes.drive.entries import Json
+    from drivesync.remotes.drive.outgoing import Outgoing
+    from drivesync.remotes.drive.upload_note import UploadNote
 
-_CHUNK_BYTES = 32 << 20
 _BINARY = "application/octet-stream"
+_FIELDS = f"{FIELDS},trashed"
 _SESSION_GONE = frozenset({404, 410})
-_EXISTS = 409
+_DAILY_HINT = "Drive takes 750 GB a day from one account; what is left goes up when the day is over."
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One content on its way to Drive.
+    """What is to be written.
 
     Attributes:
-        file_id: of the file to make or to update.
-        body: its metadata.
-        source: seekable, ``size`` bytes.
-        make: the file is new, and ``body`` holds its id.
+        action: for messages.
+        body: the file's metadata; what only a create may say is in ``place``.
+        place: name and parents of a file that is to be made.
+        make: the file is new.
+        begun: what is known of it: ``file_id`` is to be made or updated; with ``uri`` or ``is_done`` an earlier process
+            was so far.
+        outgoing: the content.
+        resource_key: of a file that is shared by a link.
     """
 
-    file_id: str
-    body: dict[str, Any]
-    source: BinaryIO
-    size: int
+    action: str
+    body: Mapping[str, Any]
+    place: Mapping[str, Any]
     make: bool
+    begun: UploadNote
+    outgoing: Outgoing
+    resource_key: str = field(default="", repr=False)
 
 
-class _Chunks(MediaIoBaseUpload):  # type: ignore[misc]  # Google's client is untyped
-    """Hands out bytes rather than a stream: a request that is sent again, with a new token, begins at its start."""
+def send_upload(client: DriveClient, upload: Upload, note: Note | None) -> Json:
+    """See that Drive holds the content, and return what it then says of the file: FIELDS, and ``trashed``.
 
-    def __init__(self, upload: Upload) -> None:
-        super().__init__(upload.source, mimetype=_BINARY, chunksize=_CHUNK_BYTES, resumable=True)
-
-    def has_stream(self) -> bool:
-        return False
-
-
-def send_upload(client: DriveClient, upload: Upload, *, fields: str, action: str) -> dict[str, Any]:
-    """Send the content and return what Drive then says of the file, limited to ``fields``.
+    What the caller's source and last word raise passes as it is. It ends the session, unless it is a TransientError:
+    then whoever comes with the same note goes on at the last byte.
 
     Raises:
         TransientError: still failing after all repeats.
         RemoteError: repeating would not help.
     """
-    request = _make_request(client, upload, make=upload.make, fields=fields)
-    answer: dict[str, Any] | None = None
-    while answer is None:
-        request, answer = client.call(action, "edit", partial(_step, client, upload, request, fields))
-    return answer
-
-
-def _step(
-    client: DriveClient, upload: Upload, request: Any, fields: str, line: Line
-) -> tuple[Any, dict[str, Any] | None]:
-    """Send the next chunk; returned is the request to go on with, and Drive's answer if it was the last."""
+    sending = _Sending(client, upload, note)
     try:
-        # num_retries must stay 0: the client's own retries send headers without a body, and hang. After an
-        # error the next call asks Drive how much has arrived, and goes on there.
-        _progress, answer = request.next_chunk(http=line, num_retries=0)
-    except HttpError as error:
-        if error.resp.status == _EXISTS and upload.make:
-            # An earlier answer was lost: the file with our id is there. Its content is sent as an update.
-            return _make_request(client, upload, make=False, fields=fields), None
-        if error.resp.status in _SESSION_GONE and request.resumable_uri is not None:
-            _forget_session(request)
-            raise TransientError("the upload session has expired") from None
+        return client.repeat(sending.attempt, sending.budget)
+    except RateLimitedError as error:
+        error.hint = error.hint or _DAILY_HINT
         raise
-    return request, answer
+    except CallerError as stopped:
+        problem = stopped.error
+    if not isinstance(problem, TransientError):
+        sending.abandon()
+    raise problem
 
 
-def _make_request(client: DriveClient, upload: Upload, *, make: bool, fields: str) -> Any:
-    media = _Chunks(upload)
-    common = {"media_body": media, "fields": fields, "supportsAllDrives": True}
-    if make:
-        return client.files.create(body=upload.body, **common)
-    # Where a file lies and what it is called do not change with its content.
-    body = {key: value for key, value in upload.body.items() if key not in {"id", "name", "parents"}}
-    return client.files.update(fileId=upload.file_id, body=body, **common)
+class _Sending:
+    """One upload under way; ``attempt`` goes on where the one before failed.
 
+    Attributes:
+        budget: is refilled whenever more has arrived than ever before.
+    """
 
-def _forget_session(request: Any) -> None:
-    request.resumable_uri = None
-    request.resumable_progress = 0
+    def __init__(self, client: DriveClient, upload: Upload, note: Note | None) -> None:
+        self.budget = client.new_budget()
+        self._client = client
+        self._upload = upload
+        self._action = upload.action
+        self._outgoing = upload.outgoing
+        self._size = upload.begun.size
+        self._note = note
+        # An empty file is complete with a session's first request: there is nothing to go on with.
+        self._state = upload.begun if self._size else replace(upload.begun, uri="")
+        self._make = upload.make
+        self._pieces = Pieces()
+        self._at = 0
+        self._most = 0
+        # Of an earlier process, whose session may be done, nobody knows whether its content is still the file's.
+        self._is_inherited = bool(upload.begun.uri or upload.begun.is_done)
+        self._may_be_there = self._is_inherited
+        self._is_unsure = bool(upload.begun.uri)
+        self._is_taken = False
 
+    def attempt(self) -> Json:
+        """Bring what is missing.
 
-def make_once(client: DriveClient, request: Any, action: str) -> None:
-    """Send a create that carries an id of ours; that it exists already means that an answer was lost."""
+        Raises:
+            CallerError: what the caller's own code raised.
+            TransientError: something is still missing.
+            RemoteError: another attempt would not help.
+        """
+        entry = self._resume() if self._state.uri and self._is_unsure else None
+        if entry is None and not self._state.uri:
+            entry = self._find_done()
+            if entry is None:
+                self._open()
+        while entry is None:
+            entry = self._send_piece()
+        self._keep(replace(self._state, uri="", is_done=True))
+        return entry
 
-    def send(line: Line) -> None:
+    def abandon(self) -> None:
+        """Let the session go, so that nobody completes it any more."""
+        self._write_note("")
+        uri, self._state = self._state.uri, replace(self._state, uri="")
+        if uri and not self._client.slowed_by:
+            # Nobody has its address any more, so that this is only tidy.
+            with suppress(DrivesyncError):
+                self._send("DELETE", uri, "other", {"content-length": "0"}, budget=Budget(0))
+
+    def _resume(self) -> Json | None:
+        """Ask how far it is; the file if it is done, and the same that is there now."""
+        if not self._size:
+            # There is no such question about an empty file; sending it once more makes no second one.
+            return None
+        headers = {"content-length": "0", "content-range": status_range(self._size)}
+        status, answered, content = self._send("PUT", self._state.uri, "other", headers)
+        if status in _SESSION_GONE or (status == 400 and self._is_inherited):
+            self._forget_session()
+            return None
+        entry = self._read_answer(status, answered, content)
+        if entry is not None and self._is_inherited:
+            self._forget_session()
+            return None
+        self._is_inherited = False
+        return entry
+
+    def _find_done(self) -> Json | None:
+        """The file, if it is complete without our having heard of it; else what is there is only noted."""
+        if not self._may_be_there:
+            return None
+        entry = self._look()
+        self._may_be_there = self._is_inherited = False
+        if entry is not None and not entry["trashed"]:
+            is_same_size = int(entry.get("size", -1)) == self._size
+            if is_same_size and entry.get("md5Checksum") == self._outgoing.md5():
+                return entry
+            self._make = False
+        elif self._make and (entry is not None or self._is_taken):
+            # Ids are used once, even by what is deleted.
+            self._state = replace(self._state, file_id=self._client.ids.take())
+            self._is_taken = False
+        return None
+
+    def _look(self) -> Json | None:
+        file_id = self._state.file_id
+        request = self._client.files.get(fileId=file_id, fields=_FIELDS, **EVERYWHERE)
+        request.headers |= self._keys()
         try:
-            request.execute(http=line)
-        except HttpError as error:
-            if error.resp.status != _EXISTS:
-                raise
+            with translate_errors(self._action):
+                entry: Json = request.execute(http=Line(self._client, self._action, "get", self.budget))
+        except NotFoundError:
+            return None
+        return entry
 
-    client.call(action, "edit", send)
+    def _open(self) -> None:
+        """Open a session."""
+        if self._make:
+            self._keep(self._state)
+        request = self._make_request()
+        body = request.body.encode()
+        headers = {
+            **request.headers,
+            **self._keys(),
+            "content-length": str(len(body)),
+            "x-upload-content-type": _BINARY,
+            "x-upload-content-length": str(self._size),
+        }
+        status, answered, content = self._send(request.method, request.uri, "edit", headers, lambda: (body,))
+        if status == 409 and self._make:
+            self._meet_twin()
+        if status >= 400:
+            raise translate_answer(self._action, status, answered, content)
+        uri = answered.get("location", "")
+        if not uri.startswith(f"{self._client.base_url}/"):
+            raise RemoteError(f"{self._action}: Drive opened an upload session in another place")
+        self._at, self._is_unsure = 0, False
+        self._keep(replace(self._state, uri=uri))
+
+    def _make_request(self) -> Any:
+        # Only the request that opens the session is Google's: its client would hold whole pieces in memory.
+        media = MediaIoBaseUpload(io.BytesIO(), mimetype=_BINARY, resumable=True)
+        common = {"media_body": media, "fields": _FIELDS, **EVERYWHERE}
+        file_id, body = self._state.file_id, dict(self._upload.body)
+        if self._make:
+            return self._client.files.create(body=body | {"id": file_id, **self._upload.place}, **common)
+        return self._client.files.update(fileId=file_id, body=body, **common)
+
+    def _send_piece(self) -> Json | None:
+        """Send the next piece; the file if that was the last."""
+        begun_at, end = self._at, self._pieces.end(self._at, self._size)
+        headers = {"content-length": str(end - begun_at), "content-type": _BINARY}
+        if self._size:
+            headers["content-range"] = content_range(begun_at, end, self._size)
+        else:
+            self._outgoing.release()
+        self._is_unsure = True
+        try:
+            status, answered, content = self._send(
+                "PUT", self._state.uri, "other", headers, lambda: self._outgoing.blocks(begun_at, end)
+            )
+            entry = self._read_answer(status, answered, content)
+        except RateLimitedError:
+            raise
+        except TransientError:
+            if self._state.uri:
+                self._pieces.shrink()
+            raise
+        if entry is None and self._at <= begun_at:
+            raise TransientError(f"{self._action}: Drive kept nothing of what was sent")
+        self._pieces.grow()
+        return entry
+
+    def _read_answer(self, status: int, headers: Mapping[str, str], content: bytes) -> Json | None:
+        """The file that a session's answer brings; None where more is wanted, from ``_at`` on."""
+        if status in {200, 201}:
+            with translate_errors(self._action):
+                entry: Json = json.loads(content)
+            self._is_unsure = False
+            return entry
+        if status == 308:
+            self._take_range(headers.get("range", ""))
+            return None
+        if status in _SESSION_GONE:
+            self._forget_session()
+            raise TransientError(f"{self._action}: the upload session has expired")
+        if status == 409 and self._make:
+            self._forget_session()
+            self._meet_twin()
+        raise translate_answer(self._action, status, headers, content)
+
+    def _take_range(self, text: str) -> None:
+        try:
+            stored = stored_bytes(text)
+        except ValueError:
+            stored = self._size
+        if stored >= self._size:
+            raise TransientError(f"{self._action}: Drive does not say how much it has")
+        self._at, self._is_unsure = stored, False
+        if stored > self._most:
+            self._most = stored
+            self.budget.refill()
+
+    def _meet_twin(self) -> None:
+        """The id to be made is there already: an answer was lost, or the file was deleted."""
+        self._may_be_there = self._is_taken = True
+        raise TransientError(f"{self._action}: an answer of Drive's was lost")
+
+    def _forget_session(self) -> None:
+        self._state = replace(self._state, uri="")
+        self._may_be_there = self._may_be_there or self._outgoing.is_released
+
+    def _send(
+        self,
+        method: str,
+        uri: str,
+        kind: str,
+        headers: Mapping[str, str],
+        body: Callable[[], Iterable[bytes]] = tuple,
+        *,
+        budget: Budget | None = None,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the answer; the request's body is begun anew if the token was refused."""
+        path = uri.removeprefix(self._client.base_url)
+        with translate_errors(self._action):
+            response = self._client.send(
+                self._action,
+                kind,
+                budget or self.budget,
+                {**headers, "accept-encoding": "identity"},
+                lambda transport, authorized: transport.send(method, path, authorized, body()),
+            )
+            try:
+                return response.status, response.headers, response.data
+            finally:
+                response.close()
+
+    def _keys(self) -> dict[str, str]:
+        return resource_keys_header({self._state.file_id: self._upload.resource_key})
+
+    def _keep(self, state: UploadNote) -> None:
+        """Remember ``state``, here and for a later process."""
+        self._state = state
+        self._write_note(state.to_text())
+
+    def _write_note(self, text: str) -> None:
+        # Without a note a later process only begins anew: a full disk here is no reason to keep nothing on Drive.
+        with suppress(LocalWriteError, OSError):
+            if self._note is not None:
+                self._note.write(text)

@@ -11,7 +11,8 @@ import pytest
 from google.oauth2.credentials import Credentials
 
 from drivesync.errors import NotAllowedError, NotFoundError, RateLimitedError, TransientError
-from drivesync.remotes.drive.client import DriveClient, resource_keys_header
+from drivesync.remotes.drive.client import DriveClient
+from drivesync.remotes.drive.line import resource_keys_header
 from drivesync.remotes.drive.kept import keep_login
 from drivesync.remotes.usage import Spent
 from drivesync.testing import Costs, Delay, ErrorAnswer, ExpiredToken, Fault
