@@ -1,0 +1,321 @@
+"""One session at a time writes a run: it holds the run's lease, and says every minute that it is still there.
+
+The remote keeps the lease (``remotes/*/leases.py``), ``turns`` decides. One thread for each lease that is held renews
+it and looks whether another session has taken it, from ``__enter__`` to ``__exit__``, where it gives it back.
+
+A session that cannot reach the remote keeps its lease for as long as no other session has taken it: what counts is
+what ``check`` is told, and that is asked before anything is pushed. So a session that was stopped for hours, and is
+continued, stops by itself.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from drivesync.errors import DrivesyncError, LeaseError, NotFoundError, TransientError
+from drivesync.turns import STALE_AFTER_S, may_claim, refuse, report_gone, report_taken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from drivesync.files import LeaseRecord
+    from drivesync.remotes.base import Remote
+
+_TRIES = 10
+_HOLDER_BYTES = 16
+_TOLD_AFTER_S = 180.0
+_GIVE_BACK_S = 10.0
+
+
+def describe_session() -> str:
+    """This session in words, for people: who runs it, where, and which process it is."""
+    try:
+        user = getpass.getuser()
+    # An account without a name, as some containers have it: KeyError before Python 3.13.
+    except (KeyError, OSError):
+        user = f"user {os.getuid()}"
+    return f"{user}@{socket.gethostname()}, process {os.getpid()}"
+
+
+class Lease:
+    """The right to write ``run``, from ``__enter__`` to ``__exit__``; safe to use from several threads.
+
+    Args:
+        remote: entered, and left after this.
+        run: what it is on.
+        take_over: take it from another session that has it.
+        who: this session in words.
+        on_lost: told once, in whichever thread finds out, that another session has it now.
+        tell: is given a line when it could not be renewed for minutes, and when it could again.
+        renew_every_s: so often it is renewed.
+        stale_after_s: after so many seconds without that another session may have it.
+        give_back_s: so long ``__exit__`` takes at most.
+        elapsed_s: seconds from any moment on.
+        wait: ``wait(event, s)`` waits so long, or until the event is set; whether it is.
+
+    Attributes:
+        run: as given.
+    """
+
+    def __init__(
+        self,
+        remote: Remote,
+        run: str,
+        *,
+        take_over: bool = False,
+        who: str = "",
+        on_lost: Callable[[LeaseError], None] = lambda _error: None,
+        tell: Callable[[str], None] = lambda _line: None,
+        renew_every_s: float = 60.0,
+        stale_after_s: float = STALE_AFTER_S,
+        give_back_s: float = _GIVE_BACK_S,
+        elapsed_s: Callable[[], float] = time.monotonic,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        self.run = run
+        self._remote = remote
+        self._take_over = take_over
+        self._who = who or describe_session()
+        self._holder = secrets.token_hex(_HOLDER_BYTES)
+        self._on_lost = on_lost
+        self._tell = tell
+        self._renew_every_s = renew_every_s
+        self._stale_after_s = stale_after_s
+        self._give_back_s = give_back_s
+        self._elapsed_s = elapsed_s
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._record: LeaseRecord | None = None
+        self._lost: LeaseError | None = None
+        self._renewed_s = 0.0
+        self._told_s = 0.0
+        # A daemon: a remote that hangs must not keep the process from its end.
+        self._thread = threading.Thread(target=self._keep, name=f"lease {run}", daemon=True)
+
+    def __enter__(self) -> Lease:
+        """Claim it, and keep it from now on.
+
+        Raises:
+            LeaseError: another session has it.
+            TransientError: nobody can tell now; entering again goes on where this ended.
+        """
+        self._record = self._claim()
+        self._renewed_s = self._told_s = self._elapsed_s()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give it back, if the remote can be told in time; otherwise it goes stale by itself."""
+        self.begin_exit()
+        self._thread.join(self._give_back_s)
+
+    def begin_exit(self) -> None:
+        """Begin to give it back; ``__exit__`` waits until that is done."""
+        self._closing.set()
+
+    @property
+    def epoch(self) -> int:
+        """Which turn of the run this is, from 1: of two sessions the one with the higher has it."""
+        return self._held.epoch
+
+    @property
+    def holder(self) -> str:
+        """This session's random name for itself, as its record has it."""
+        return self._holder
+
+    @property
+    def lost(self) -> LeaseError | None:
+        """Who has it now, once another session is known to; None while nobody is."""
+        return self._lost
+
+    def check(self) -> None:
+        """Ask the remote whether it is still ours.
+
+        Raises:
+            LeaseError: another session has it.
+            TransientError: nobody can tell now.
+        """
+        record = self._held
+        if self._lost is None:
+            try:
+                successor = self._remote.next_lease(record)
+            except NotFoundError:
+                self._lose(report_gone(record))
+            else:
+                if successor is not None:
+                    self._lose(report_taken(successor, self._ask_time(successor.renewed_s)))
+        if self._lost is not None:
+            # A new one each time: threads that raise the same one would add to each other's traceback.
+            raise LeaseError(str(self._lost), hint=self._lost.hint)
+
+    @property
+    def _held(self) -> LeaseRecord:
+        if self._record is None:
+            raise RuntimeError(f"the lease on {self.run} was not entered")
+        return self._record
+
+    def _ask_time(self, otherwise_s: float) -> float:
+        try:
+            return self._remote.now_s()
+        except DrivesyncError:
+            return otherwise_s
+
+    def _claim(self) -> LeaseRecord:
+        take_over = self._take_over
+        for _ in range(_TRIES):
+            # The time first: asking for it may take long, and must not make a record look old.
+            now_s = self._remote.now_s()
+            newest = self._remote.find_lease(self.run)
+            if newest is not None and newest.holder == self._holder:
+                return newest
+            is_free = may_claim(newest, now_s, take_over=take_over, stale_after_s=self._stale_after_s)
+            if newest is not None and not is_free:
+                raise refuse(newest, now_s)
+            taken = self._remote.claim_lease(self.run, newest, self._holder, self._who)
+            if taken is not None:
+                return taken
+            # Whoever was faster is not the session that the user wanted the run taken from.
+            take_over = False
+        raise TransientError(
+            f"claiming {self.run}: other sessions were faster {_TRIES} times",
+            hint="Start it again when fewer of them do the same.",
+        )
+
+    def _keep(self) -> None:
+        while self._lost is None and not self._wait(self._closing, self._renew_every_s):
+            self._renew()
+        if self._lost is None:
+            # It goes stale by itself; and what ends the session matters more.
+            with suppress(DrivesyncError):
+                self._remote.renew_lease(self._held, release=True)
+
+    def _renew(self) -> None:
+        try:
+            self.check()
+            self._record = self._remote.renew_lease(self._held)
+        except LeaseError:
+            return
+        except NotFoundError:
+            self._lose(report_gone(self._held))
+        # Whatever it is, a lease that is renewed no more is lost to the next session that starts.
+        except Exception as error:  # noqa: BLE001
+            self._note_trouble(error)
+        else:
+            now_s = self._elapsed_s()
+            if self._told_s > self._renewed_s:
+                self._tell(f"the lease on {self.run} is renewed again")
+            self._renewed_s = self._told_s = now_s
+
+    def _note_trouble(self, error: Exception) -> None:
+        now_s = self._elapsed_s()
+        if now_s - self._told_s < _TOLD_AFTER_S:
+            return
+        self._told_s = now_s
+        minutes = int((now_s - self._renewed_s) // 60)
+        self._tell(f"the lease on {self.run} could not be renewed for {minutes} minutes: {error}")
+
+    def _lose(self, error: LeaseError) -> None:
+        with self._lock:
+            if self._lost is not None:
+                return
+            self._lost = error
+        self._on_lost(error)
+
+
+class Leases:
+    """The leases on all runs of a tree that this session writes; safe to use from several threads.
+
+    Args:
+        remote: entered, and left after this.
+        take_over: take runs from other sessions that have them.
+        who: this session in words.
+        on_lost: told, once a run, that another session has it now.
+        tell: see ``Lease``.
+        renew_every_s: see ``Lease``.
+        stale_after_s: see ``Lease``.
+    """
+
+    def __init__(
+        self,
+        remote: Remote,
+        *,
+        take_over: bool = False,
+        who: str = "",
+        on_lost: Callable[[LeaseError], None] = lambda _error: None,
+        tell: Callable[[str], None] = lambda _line: None,
+        renew_every_s: float = 60.0,
+        stale_after_s: float = STALE_AFTER_S,
+    ) -> None:
+        self._remote = remote
+        self._take_over = take_over
+        self._who = who
+        self._on_lost = on_lost
+        self._tell = tell
+        self._renew_every_s = renew_every_s
+        self._stale_after_s = stale_after_s
+        self._lock = threading.Lock()
+        self._leases: dict[str, Lease] = {}
+        # Claimed, as far as is known, in vain: with the same name for itself a session goes on where it ended.
+        self._tried: dict[str, Lease] = {}
+
+    def __enter__(self) -> Leases:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give all of them back, side by side."""
+        for lease in self.held.values():
+            lease.begin_exit()
+        for lease in self.held.values():
+            lease.__exit__(kind, error, traceback)
+
+    @property
+    def held(self) -> Mapping[str, Lease]:
+        """A copy of what was claimed, by run; those that were lost stay."""
+        with self._lock:
+            return dict(self._leases)
+
+    def hold(self, run: str) -> Lease:
+        """The lease on ``run``, claimed when it is first asked for, and held to the end.
+
+        Raises:
+            LeaseError: another session has it.
+            TransientError: nobody can tell now; asking again goes on where this ended.
+        """
+        with self._lock:
+            held = self._leases.get(run)
+            if held is None:
+                held = self._tried.setdefault(run, self._make(run))
+                held.__enter__()
+                self._leases[run] = self._tried.pop(run)
+        return held
+
+    def _make(self, run: str) -> Lease:
+        return Lease(
+            self._remote,
+            run,
+            take_over=self._take_over,
+            who=self._who,
+            on_lost=self._on_lost,
+            tell=self._tell,
+            renew_every_s=self._renew_every_s,
+            stale_after_s=self._stale_after_s,
+        )

@@ -1,0 +1,324 @@
+"""Who may write a run, kept on Drive so that of any number of sessions exactly one has each turn.
+
+    REMOTE/.drivesync/lease-KEY     one empty file for each turn (and each candidate for the first), all of one name;
+                                    what it says is in its properties: epoch, next, previous, holder, who, renewed,
+                                    released
+
+They are properties and not appProperties, which only the OAuth client that wrote them can read: a session in Colab
+and one on a laptop that logged in with another client have to see each other.
+
+What is relied upon. Reading, making, changing and deleting a file by its id is consistent: whoever asks after the
+answer sees it. Of two creates with one pre-generated id one is answered 409. A listing may lag, but shows whatever
+Drive stamped more than ``settle_s`` ago. Only Drive's clock is ever compared: createdTime, which Drive stamps, and the
+date of its answers.
+
+The turns from the second on. The record of turn N holds an id that was generated when it was made; the session that
+makes the file with this id has turn N + 1. That is a compare-and-set: whatever a listing says, however often a
+request is repeated, whenever a process is stopped, killed or continued between two requests, Drive makes that file
+once. A 409 is somebody else's turn, or our own lost answer: the holder tells. Two things could undo this, and do not:
+
+- The next record was deleted by age, so that its id is free again, or seems never to have been used. Records are
+  deleted in the order of their epochs, each only after the answer to the one before. So while record N is there, N + 1
+  was not deleted. Who finds no N + 1 looks for N *afterwards*: it is there, then nobody took the turn; it is gone,
+  then the turn ended long ago. A claim does the same after it made N + 1, and takes it back if N is gone.
+- The newest record does not show yet. From whichever record a listing shows, the chain is followed by ids.
+
+The first turn has no id that all could know, so it goes by the order in which Drive stamps. Each session makes a
+candidate, an ordinary record of epoch 1 with a next id of its own; waits ``settle_s``; lists until its own is among
+them; and has the turn if its own is the earliest by createdTime, then by id. Whoever is later sees the earlier one,
+which was stamped before, and so was shown when the later one's wait is over: one wins. What may happen in between:
+
+- A session dies, or is stopped, after it made its candidate. If it is the earliest it *is* turn 1, there is nothing to
+  confirm: it is not renewed, so it goes stale as any other, and turn 2 is taken by its next id. If it is not, it is of
+  no account, and is deleted with the oldest turns. If it is continued later it lists, and finds what all find.
+- A session looks for records, is stopped before it makes its candidate, and goes on days later: its candidate is the
+  latest, or there is a record of a higher epoch. It loses.
+- The answer to a create is lost: it is repeated with the same id. A whole claim that failed is repeated: a candidate
+  of the same holder is found by the listing. If two of its own exist, the earlier counts, for the same holder.
+- The folder is made twice at the same moment, as Drive's names are not unique: whoever made it waits, looks anew and
+  takes the oldest, as all do from then on, and lists look into all of them. So too for the tree's own folder.
+- The listing lags longer than that, against what is relied upon, and two have the first turn. As long as it lasts
+  ``next`` lists, too, once a minute, and the one that is not current by ``order_turns`` has lost: a minute after the
+  listing has caught up one is left.
+
+A candidate that lost is deleted by its maker. What is older than the last few turns is deleted by the session that has
+the run, when it renews for the first time.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from drivesync.errors import DrivesyncError, NotFoundError, RemoteError, TransientError
+from drivesync.files import STATE_FOLDER, LeaseRecord
+from drivesync.remotes.drive.entries import from_time
+from drivesync.remotes.drive.ids import make_once
+from drivesync.remotes.drive.search import EVERYWHERE, ask_by_name, look_up
+from drivesync.turns import lease_key, order_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivesync.remotes.drive.client import DriveClient
+    from drivesync.remotes.drive.entries import Folder, Json
+    from drivesync.remotes.drive.folders import Folders
+
+_FIELDS = "id,name,createdTime,trashed,properties"
+_PROPERTY_BYTES = 124
+"""Of a key and its value together: https://developers.google.com/workspace/drive/api/guides/properties"""
+
+_TYPE = "application/octet-stream"
+_RELEASED = "released"
+_SETTLE_S = 3.0
+_LOOKS = 5
+_RIVALS_EVERY_S = 60.0
+_KEPT = 8
+"""So many turns before the current one keep their records, for people; nothing depends on it."""
+
+
+class DriveLeases:
+    """The leases on the runs of one tree; safe to use from several threads.
+
+    Args:
+        client: opened before the first call.
+        folders: of the tree.
+        settle_s: what Drive has stamped so many seconds ago is in its listings.
+        wait: waits so many seconds.
+        elapsed_s: seconds from any moment on.
+    """
+
+    def __init__(
+        self,
+        client: DriveClient,
+        folders: Folders,
+        *,
+        settle_s: float = _SETTLE_S,
+        wait: Callable[[float], None] = time.sleep,
+        elapsed_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._folders = folders
+        self._settle_s = settle_s
+        self._wait = wait
+        self._elapsed_s = elapsed_s
+        self._rivals_at_s: dict[str, float] = {}
+
+    def find(self, run: str) -> LeaseRecord | None:
+        """See ``Remote.find_lease``."""
+        for listed in self._list(run):
+            # What was deleted may still be listed.
+            if (newest := self._follow(listed)) is not None:
+                return newest
+        return None
+
+    def claim(self, run: str, after: LeaseRecord | None, holder: str, who: str) -> LeaseRecord | None:
+        """See ``Remote.claim_lease``; the first turn of a run takes ``settle_s``, or twice that."""
+        if after is None:
+            return self._claim_first(run, holder, who)
+        taken = self._make(after.next_id, run, _say(after.epoch + 1, after.id, holder, who))
+        if taken is None or taken.holder != holder:
+            return None
+        if self._look(after.id) is None:
+            # So the turn behind it may have been had, and deleted, before.
+            self._delete(taken.id)
+            return None
+        return taken
+
+    def renew(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
+        """See ``Remote.renew_lease``; the first time, what is left of the oldest turns is deleted."""
+        # A session that is stopped behind this line must not say later that it was there then.
+        now_s = self._now_s(record)
+        changed = {"renewed": f"{now_s:.3f}"} | ({_RELEASED: "true"} if release else {})
+        request = self._client.files.update(
+            fileId=record.id, body={"properties": changed}, fields=_FIELDS, **EVERYWHERE
+        )
+        entry = self._client.execute(f"renewing the lease on {record.run}", "edit", request)
+        if entry["trashed"]:
+            raise _gone(record)
+        if record.renewed_s == record.since_s and not release:
+            # Nothing but order depends on it, and the next session tries again.
+            with suppress(DrivesyncError):
+                self._prune(record)
+        return _read(entry, record.run)
+
+    def next(self, record: LeaseRecord) -> LeaseRecord | None:
+        """See ``Remote.next_lease``."""
+        successor = self._look(record.next_id)
+        if successor is not None:
+            return _read(successor, record.run)
+        if self._look(record.id) is None:
+            raise _gone(record)
+        return self._find_rival(record) if record.epoch == 1 and self._may_have_rival(record) else None
+
+    def _claim_first(self, run: str, holder: str, who: str) -> LeaseRecord | None:
+        self._make_folder()
+        listed = self._list(run)
+        mine = next((record for record in listed if record.holder == holder), None)
+        if mine is None and not listed:
+            mine = self._make(self._client.ids.take(), run, _say(1, "", holder, who))
+        if mine is None:
+            return None
+        for _ in range(_LOOKS):
+            self._wait(self._settle_s)
+            listed = self._list(run)
+            if any(record.id == mine.id for record in listed):
+                return self._settle(mine, listed[0])
+        self._delete(mine.id)
+        raise TransientError(f"claiming {run}: Drive does not list what was just made there")
+
+    def _settle(self, mine: LeaseRecord, first: LeaseRecord) -> LeaseRecord | None:
+        """Whether the candidate ``mine`` is the first turn, where ``first`` is current."""
+        if first.holder == mine.holder:
+            return first
+        # Behind a turn that came later than the first, mine may be a part of the chain.
+        if first.epoch == 1:
+            with suppress(DrivesyncError):
+                self._delete(mine.id)
+        return None
+
+    def _may_have_rival(self, record: LeaseRecord) -> bool:
+        """Whether it is time to look again."""
+        now_s = self._elapsed_s()
+        if now_s < self._rivals_at_s.get(record.id, now_s):
+            return False
+        self._rivals_at_s[record.id] = now_s + _RIVALS_EVERY_S
+        return True
+
+    def _find_rival(self, record: LeaseRecord) -> LeaseRecord | None:
+        """What is current instead of ``record``, which is a first turn; None if it is that itself."""
+        listed = self._list(record.run)
+        if not listed or listed[0].id == record.id:
+            return None
+        rival = self._look(listed[0].id)
+        return None if rival is None else _read(rival, record.run)
+
+    def _follow(self, record: LeaseRecord) -> LeaseRecord | None:
+        """The last of the chain that ``record`` is in, as it is now; None if it is gone."""
+        at = record
+        while (later := self._look(at.next_id)) is not None:
+            at = _read(later, record.run)
+        # Looked at afterwards: while it is there, no record behind it was deleted.
+        entry = self._look(at.id)
+        return None if entry is None else _read(entry, record.run)
+
+    def _list(self, run: str) -> list[LeaseRecord]:
+        """What shows of the run's turns, the current one first; from folders as they are now."""
+        self._folders.forget()
+        name = _name(run)
+        found: list[LeaseRecord] = []
+        # One by one, for Drive may leave out one of several parents.
+        for folder in self._folders.find(STATE_FOLDER):
+            try:
+                entries = ask_by_name(self._client, (folder,), name, fields=_FIELDS)
+            except NotFoundError:
+                continue
+            found += (_read(entry, run) for entry in entries if "epoch" in entry.get("properties", {}))
+        return order_turns(found)
+
+    def _make_folder(self) -> None:
+        """Have the folder that all sessions take for the records."""
+        for _ in range(_LOOKS):
+            self._folders.forget()
+            if self._folders.find(STATE_FOLDER):
+                return
+            self._folders.make(STATE_FOLDER)
+            # Another session may have made one, or the tree's own folder, at the same moment.
+            self._wait(self._settle_s)
+
+    def _find_folder(self) -> Folder:
+        self._folders.forget()
+        return self._folders.make(STATE_FOLDER)
+
+    def _make(self, file_id: str, run: str, said: dict[str, str]) -> LeaseRecord | None:
+        """Make a record; that of another session if it was faster, None if what it made is gone already."""
+        body = {
+            "id": file_id,
+            "name": _name(run),
+            "mimeType": _TYPE,
+            "parents": [self._find_folder().id],
+            "properties": said | {"next": self._client.ids.take()},
+        }
+        request = self._client.files.create(body=body, fields="id", **EVERYWHERE)
+        make_once(self._client, request, f"claiming {run}")
+        entry = self._look(file_id)
+        return None if entry is None else _read(entry, run)
+
+    def _look(self, file_id: str) -> Json | None:
+        """The record with this id; None if it is not there, or was thrown into the trash."""
+        try:
+            entry = look_up(self._client, "looking at a lease", file_id, fields=_FIELDS)
+        except NotFoundError:
+            return None
+        return None if entry["trashed"] else entry
+
+    def _delete(self, file_id: str) -> None:
+        request = self._client.files.delete(fileId=file_id, **EVERYWHERE)
+        with suppress(NotFoundError):
+            self._client.execute("deleting an old lease", "edit", request)
+
+    def _prune(self, record: LeaseRecord) -> None:
+        """Delete what lies more than a few turns back, the oldest first, each after the answer to the one before."""
+        chain: list[Json] = []
+        at = self._look(record.id)
+        while at is not None and (previous := at["properties"].get("previous")):
+            at = self._look(previous)
+            chain += [] if at is None else [at]
+        old = [_read(entry, record.run) for entry in chain[_KEPT:]]
+        if not old:
+            return
+        in_chain = {record.id, *(entry["id"] for entry in chain)}
+        # Candidates whose makers died: without the first turn the earliest of them would be current in its place.
+        strays = [
+            listed
+            for listed in self._list(record.run)
+            if listed.epoch <= old[0].epoch and listed.id not in in_chain
+        ]
+        for doomed in sorted(strays + old, key=lambda one: (one.epoch, one.id in in_chain)):
+            self._delete(doomed.id)
+
+    def _now_s(self, record: LeaseRecord) -> float:
+        """Drive's time, from an answer that was given just now."""
+        if self._look(record.id) is None:
+            raise _gone(record)
+        if not self._client.clock.is_known:
+            raise RemoteError("Drive's answers do not tell the time: does a proxy take their Date away?")
+        return self._client.clock.read(time.monotonic())
+
+
+def _name(run: str) -> str:
+    return f"lease-{lease_key(run)}"
+
+
+def _gone(record: LeaseRecord) -> NotFoundError:
+    return NotFoundError(f"the record of turn {record.epoch} of {record.run} is gone")
+
+
+def _say(epoch: int, previous: str, holder: str, who: str) -> dict[str, str]:
+    """The properties of a new record, but for the next one's id."""
+    return {
+        "epoch": str(epoch),
+        "holder": holder,
+        "who": _cut(who, _PROPERTY_BYTES - len("who")),
+    } | ({"previous": previous} if previous else {})
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    return text.encode(errors="replace")[:most_bytes].decode(errors="ignore")
+
+
+def _read(entry: Json, run: str) -> LeaseRecord:
+    said = entry["properties"]
+    since_s = from_time(entry["createdTime"])
+    return LeaseRecord(
+        run=run,
+        epoch=int(said["epoch"]),
+        id=entry["id"],
+        next_id=said["next"],
+        holder=said["holder"],
+        who=said["who"],
+        since_s=since_s,
+        renewed_s=max(since_s, float(said.get("renewed", since_s))),
+        released=_RELEASED in said,
+    )
