@@ -1,0 +1,324 @@
+"""``push --all``: a whole tree goes up, side by side and within Drive's write rate.
+
+What is here and what is there is compared first, so that it is known from the beginning how much is to go. Then small
+files, which use up writes, go beside a few large ones, which use up bandwidth. Stopped anywhere, a later run finds what
+is there, and goes on.
+
+Checkpoints do not go this way: ``push`` sends them, which knows whether they are whole, and whose turn it is.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.filesize import decimal as format_size
+
+from drivesync.compare import Comparison
+from drivesync.config import CHECKPOINT_PATTERNS
+from drivesync.disk import lock_state
+from drivesync.errors import (
+    DamagedError,
+    DiskFullError,
+    DrivesyncError,
+    LocalWriteError,
+    NotFoundError,
+    RemoteError,
+    RemoteFullError,
+    UnfinishedError,
+    UsedUpError,
+)
+from drivesync.index import Index
+from drivesync.inventory import Inventory, NewFolders
+from drivesync.lanes import Lane, run_lanes
+from drivesync.remotes.places import DriveId, DrivePath, parse_place
+from drivesync.sending import LARGE_BYTES, ReplacedError, Sender
+from drivesync.tree import remember_target
+from drivesync.upload_plan import DEFAULT_MIRROR_OPTIONS, MirrorOptions, Upload, UploadPlan
+from drivesync.write_rate import WriteRate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from drivesync.files import Skipped
+    from drivesync.progress import Reporter
+    from drivesync.remotes.base import Remote
+    from drivesync.remotes.usage import Spent
+
+WRITES_PER_S = 2.9
+"""Drive takes fewer than three a second of an account for long:
+https://developers.google.com/workspace/drive/api/guides/limits."""
+WRITES_AT_ONCE = 30
+"""After a pause."""
+NAMED_FAILURES = 10
+"""So many files that could not be sent are named as it goes."""
+
+_SMALL_THREADS = 8
+"""A small file takes a second or two, nearly all of it waiting for answers: enough to keep up with the rate of writes,
+few enough for each to have its share of a slow line."""
+_LARGE_THREADS = 3
+_HOPELESS = 8
+"""So many files in a row that the remote could not take, after all repeats, mean that it takes none."""
+
+_OF_ONE_FILE = (DamagedError, LocalWriteError, NotFoundError, RemoteError, UnfinishedError)
+_OF_ALL = (DiskFullError, RemoteFullError, UsedUpError)
+
+
+@dataclass(slots=True)
+class MirrorResult:
+    """What a ``push --all`` did.
+
+    Attributes:
+        planned_files: files that were to be sent.
+        planned_bytes: their size.
+        least_s: so many seconds that takes at least, by the remote's write rate.
+        uploaded_files: files that were sent and are there, verified.
+        uploaded_bytes: their size.
+        kept_files: files that were there already.
+        conflicts: paths of files that are others there, and not only because they were changed here; kept there.
+        behind: paths of files that were changed there and not here; kept there.
+        apart: paths of checkpoints, which ``push`` sends.
+        skipped: what is not sent, with the reason.
+        failed: files that were not sent, each with its error; all others were.
+        usage: requests and quota units by kind.
+        retries: requests that had to be repeated.
+        seconds: how long it took.
+    """
+
+    planned_files: int = 0
+    planned_bytes: int = 0
+    least_s: float = 0.0
+    uploaded_files: int = 0
+    uploaded_bytes: int = 0
+    kept_files: int = 0
+    conflicts: list[str] = field(default_factory=list)
+    behind: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    failed: list[tuple[str, DrivesyncError]] = field(default_factory=list)
+    usage: dict[str, Spent] = field(default_factory=dict)
+    retries: int = 0
+    seconds: float = 0.0
+
+    def close(self, remote: Remote, seconds: float) -> None:
+        """Note what it has cost, and bring all in order."""
+        self.usage, self.retries, self.seconds = remote.usage.by_kind, remote.usage.retries, seconds
+        for paths in (self.conflicts, self.behind, self.apart):
+            paths.sort()
+        self.skipped.sort(key=lambda entry: entry.path)
+        self.failed.sort(key=lambda entry: entry[0])
+
+    def describe(self) -> dict[str, Any]:
+        """All of it but what it has cost, for machines."""
+        return {
+            "planned": {
+                "files": self.planned_files,
+                "bytes": self.planned_bytes,
+                "least_seconds": round(self.least_s, 3),
+            },
+            "uploaded": {"files": self.uploaded_files, "bytes": self.uploaded_bytes},
+            "kept": self.kept_files,
+            "conflicts": self.conflicts,
+            "behind": self.behind,
+            "checkpoints": self.apart,
+            "skipped": [{"path": entry.path, "reason": entry.reason} for entry in self.skipped],
+            "failed": [{"path": path, "error": str(error)} for path, error in self.failed],
+            "seconds": round(self.seconds, 3),
+        }
+
+    def raise_failure(self) -> None:
+        """Raise the worst of what failed, if anything did: damaged data before all else."""
+        if self.failed:
+            path, error = min(self.failed, key=lambda entry: not isinstance(entry[1], DamagedError))
+            raise type(error)(
+                f"{len(self.failed)} file(s) were not sent; the first is {path}: {error}", hint=error.hint
+            )
+
+
+def push_all(
+    remote: Remote,
+    tree: Path,
+    *,
+    reporter: Reporter,
+    options: MirrorOptions = DEFAULT_MIRROR_OPTIONS,
+    on_plan: Callable[[UploadPlan], None] = lambda _plan: None,
+    result: MirrorResult | None = None,
+    rate: WriteRate | None = None,
+) -> MirrorResult:
+    """Bring what ``tree`` holds to ``remote``; delete nothing, overwrite nothing that others put there unless told so.
+
+    Threads: what ``Comparison`` has, then up to eleven that send; they have ended when this returns.
+
+    Args:
+        remote: entered; its folder is made if it is not there.
+        tree: a folder.
+        reporter: hears how it goes.
+        options: see ``MirrorOptions``.
+        on_plan: hears what is planned, part by part, before anything is sent.
+        result: filled as it goes, and so tells what was done even where an error is raised; a new one unless given.
+        rate: of writes; Drive's for a folder in Drive, and none for other places, unless given.
+
+    Returns:
+        What was done. A file that could not be sent is in ``failed``, and the others were nevertheless.
+
+    Raises:
+        TransientError: the remote cannot be reached after all repeats; what was sent stays.
+        RemoteFullError: the remote has no room, said before the first byte where it can tell.
+        UnfinishedError: another one is at work in this tree.
+        LocalWriteError: the tree cannot be read, or its state folder not written.
+    """
+    started_s = time.monotonic()
+    result = MirrorResult() if result is None else result
+    rate = rate or _rate_of(remote)
+    try:
+        with ExitStack() as stack:
+            if not options.dry_run:
+                stack.enter_context(lock_state(tree, "push-all"))
+            index = stack.enter_context(Index(tree, leaves_traces=not options.dry_run))
+            reporter.begin(
+                "push", lambda: remote.slowed_by or ("Drive's write rate" if rate.is_holding else "")
+            )
+            work = _Work(remote, tree, index, reporter, rate, result)
+            work.plan(stack, options, on_plan)
+            if not options.dry_run:
+                remember_target(tree, remote.name, remote.name)
+                work.run()
+    finally:
+        result.close(remote, time.monotonic() - started_s)
+    return result
+
+
+def _rate_of(remote: Remote) -> WriteRate:
+    if isinstance(parse_place(remote.name), (DriveId, DrivePath)):
+        return WriteRate(WRITES_PER_S, WRITES_AT_ONCE)
+    return WriteRate(math.inf, 1)
+
+
+class _Work:
+    """One push: plans it, and sends what is planned."""
+
+    def __init__(
+        self,
+        remote: Remote,
+        tree: Path,
+        index: Index,
+        reporter: Reporter,
+        rate: WriteRate,
+        result: MirrorResult,
+    ) -> None:
+        self._remote = remote
+        self._tree = tree
+        self._index = index
+        self._reporter = reporter
+        self._rate = rate
+        self._result = result
+        self._inventory = Inventory(index.database)
+        self._made = NewFolders(self._inventory)
+        self._lock = threading.Lock()
+        self._fruitless = 0
+
+    def plan(self, stack: ExitStack, options: MirrorOptions, on_plan: Callable[[UploadPlan], None]) -> None:
+        """Find out what is to be sent."""
+        comparison = Comparison(self._remote, self._tree, self._index, self._inventory, self._failed)
+        apart, skipped = comparison.gather(stack, CHECKPOINT_PATTERNS)
+        self._result.apart += apart
+        self._result.skipped += skipped
+        writes, folders = 0, NewFolders(self._inventory)
+        for plan in comparison.plans(ours=options.ours):
+            self._inventory.add_uploads(plan.upload, LARGE_BYTES)
+            self._account(plan)
+            writes += sum(1 + folders.count_new(upload.found.file.path) for upload in plan.upload)
+            self._result.least_s = self._rate.least_s(writes)
+            on_plan(plan)
+
+    def run(self) -> None:
+        """Send it all; see ``push_all``."""
+        self._refuse_if_full()
+        sender = Sender(self._remote, self._tree, self._reporter, self._wait_for_turn)
+        lanes = [
+            Lane(self._inventory.uploads(large=True), _LARGE_THREADS),
+            Lane(self._inventory.uploads(large=False), _SMALL_THREADS),
+        ]
+        run_lanes(lanes, lambda upload: self._send(sender, upload), self._cancel)
+        if not self._result.failed:
+            sender.forget()
+
+    def _account(self, plan: UploadPlan) -> None:
+        size_bytes = sum(upload.found.file.size for upload in plan.upload)
+        with self._lock:
+            self._result.planned_files += len(plan.upload)
+            self._result.planned_bytes += size_bytes
+            self._result.kept_files += len(plan.keep)
+            self._result.conflicts += plan.conflicts
+            self._result.behind += plan.behind
+            self._result.skipped += plan.skipped
+        self._reporter.expect(files=len(plan.upload), size_bytes=size_bytes)
+
+    def _refuse_if_full(self) -> None:
+        """See that all of it fits, as far as the remote can tell.
+
+        Raises:
+            RemoteFullError: it does not.
+        """
+        try:
+            room = self._remote.room()
+        except NotFoundError:
+            # It is yet to be made, in a place that does not tell.
+            return
+        free = None if room is None else room.free
+        need = self._inventory.growth_bytes()
+        if free is not None and need > free:
+            raise RemoteFullError(
+                f"{format_size(need)} are to go, and {self._remote.name} has room for {format_size(free)}",
+                hint="Free some space there; nothing has been sent.",
+            )
+
+    def _wait_for_turn(self, path: str) -> None:
+        self._rate.take(1 + self._made.count_new(path))
+
+    def _cancel(self) -> None:
+        self._rate.stop()
+        self._remote.cancel()
+
+    def _send(self, sender: Sender, upload: Upload) -> None:
+        """Send one file; raised is only what concerns all others as well."""
+        try:
+            sent = sender.send(upload)
+        except ReplacedError as error:
+            self._reporter.note(str(error))
+            with self._lock:
+                self._result.conflicts.append(upload.found.file.path)
+            return
+        except DrivesyncError as error:
+            if _concerns_all(error) or (isinstance(error, RemoteError) and self._is_hopeless()):
+                raise
+            self._failed(upload.found.file.path, error)
+            return
+        self._index.record(sent)
+        with self._lock:
+            self._fruitless = 0
+            self._result.uploaded_files += 1
+            self._result.uploaded_bytes += sent.size
+        self._reporter.advance(files=1)
+
+    def _is_hopeless(self) -> bool:
+        """Count one more file that the remote could not take, and say whether it can take any."""
+        with self._lock:
+            self._fruitless += 1
+            return self._fruitless >= _HOPELESS
+
+    def _failed(self, path: str, error: DrivesyncError) -> None:
+        with self._lock:
+            self._result.failed.append((path, error))
+            failed = len(self._result.failed)
+        if failed <= NAMED_FAILURES:
+            self._reporter.note(str(error))
+
+
+def _concerns_all(error: BaseException) -> bool:
+    return isinstance(error, _OF_ALL) or not isinstance(error, _OF_ONE_FILE)

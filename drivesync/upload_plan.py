@@ -1,0 +1,195 @@
+"""What ``push --all`` sends, decided as a value before anything moves. Pure.
+
+A file on the remote is replaced only while it holds what it held when both were last the same. Whatever else it holds
+was put there by somebody: it is kept, and told.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from drivesync.files import STATE_FOLDER, LocalFile, RemoteFile, RemoteFolder, Skipped, refuse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from drivesync.files import Entry
+
+_OF_OTHERS = {
+    STATE_FOLDER: "drivesync keeps it for itself",
+    ".git": "git keeps it for itself; git pushes it",
+    ".trainer": "it is of the training on this machine",
+}
+_TEMPORARY = re.compile(r".*\.tmp|\.drivesync-.*\.part", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorOptions:
+    """What a user may want otherwise.
+
+    Attributes:
+        ours: overwrite what was changed on the remote.
+        dry_run: say what would be done, and do nothing.
+    """
+
+    ours: bool = False
+    dry_run: bool = False
+
+
+DEFAULT_MIRROR_OPTIONS = MirrorOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of the tree: what it is, and whether its owner may run it."""
+
+    file: LocalFile
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A file of the tree and what the remote has at its path.
+
+    Attributes:
+        found: as it is here.
+        there: what the remote has; None for nothing.
+        then: what the file was when it last equalled the remote's; None if it never did.
+        blocked_by: the path of a file on the remote that is where a folder of this one's path should be.
+    """
+
+    found: Found
+    there: Entry | None
+    then: LocalFile | None
+    blocked_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file to send; ``replaces`` is what lies there, None for nothing."""
+
+    found: Found
+    replaces: RemoteFile | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPlan:
+    """What a ``push --all`` will do; every tuple in the order of the pairs.
+
+    Attributes:
+        upload: sent.
+        keep: on the remote already, byte for byte.
+        conflicts: paths of files that are other ones here and there, and not only because they were changed here: kept
+            there.
+        behind: paths of files that were changed there and not here: kept there.
+        skipped: not to be sent, with the reason.
+    """
+
+    upload: tuple[Upload, ...] = ()
+    keep: tuple[LocalFile, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+def refuse_entry(name: str) -> str:
+    """Say why a file or folder called ``name``, which may hold anything, is not sent; empty if it is."""
+    if _TEMPORARY.fullmatch(name):
+        return "it is a temporary file"
+    return _OF_OTHERS.get(name) or refuse_name(name)
+
+
+def is_apart(path: str, patterns: Iterable[str]) -> bool:
+    """Whether ``path`` matches one of ``patterns``, globs whose ``*`` ends at a slash."""
+    names = path.split("/")
+    for pattern in patterns:
+        globs = pattern.split("/")
+        if len(globs) == len(names) and all(map(fnmatchcase, names, globs)):
+            return True
+    return False
+
+
+def recall(pair: Pair) -> Pair:
+    """``pair`` with the checksums that can be told from what was the same when both were."""
+    here, there, then = pair.found.file, pair.there, pair.then
+    if then is None:
+        return pair
+    if not here.md5 and _is_unchanged(here, then):
+        pair = replace(pair, found=replace(pair.found, file=replace(here, md5=then.md5)))
+    if isinstance(there, RemoteFile) and not there.md5 and _is_revision_of(there, then):
+        pair = replace(pair, there=replace(there, md5=then.md5))
+    return pair
+
+
+def wants_local_md5(pair: Pair) -> bool:
+    """Whether only the file's content can tell whether the remote has it; ``pair`` is from ``recall``."""
+    here, there = pair.found.file, pair.there
+    return isinstance(there, RemoteFile) and there.size == here.size and not here.md5
+
+
+def wants_remote_md5(pair: Pair) -> bool:
+    """Whether only the remote's content can tell whether it is ours, or was; ``pair`` is from ``recall``."""
+    there, then = pair.there, pair.then
+    if not isinstance(there, RemoteFile) or there.md5:
+        return False
+    return there.size in {pair.found.file.size, pair.found.file.size if then is None else then.size}
+
+
+def plan_upload(pairs: Iterable[Pair], *, ours: bool = False) -> UploadPlan:
+    """Send every file whose content the remote has not; overwrite nothing that somebody else put there.
+
+    What is here and no longer there is sent anew: nothing is ever deleted on either side.
+
+    Args:
+        pairs: from ``recall``, with the checksums that ``wants_local_md5`` and ``wants_remote_md5`` ask for.
+        ours: overwrite what was changed on the remote.
+    """
+    upload: list[Upload] = []
+    keep: list[LocalFile] = []
+    conflicts: list[str] = []
+    behind: list[str] = []
+    skipped: list[Skipped] = []
+    for pair in pairs:
+        here, there, then = pair.found.file, pair.there, pair.then
+        if reason := _refuse(pair):
+            skipped.append(Skipped(here.path, reason))
+        elif not isinstance(there, RemoteFile):
+            upload.append(Upload(pair.found, None))
+        elif there.size == here.size and there.md5 and there.md5 == here.md5:
+            keep.append(replace(here, revision_id=there.revision_id))
+        elif ours or (then is not None and _holds(there, then)):
+            upload.append(Upload(pair.found, there))
+        elif then is not None and _is_unchanged(here, then):
+            behind.append(here.path)
+        else:
+            conflicts.append(here.path)
+    return UploadPlan(tuple(upload), tuple(keep), tuple(conflicts), tuple(behind), tuple(skipped))
+
+
+def _refuse(pair: Pair) -> str:
+    """Why the remote has no place for the file; empty if it has."""
+    if pair.blocked_by:
+        return f"{pair.blocked_by} is a file on the remote, not a folder"
+    if isinstance(pair.there, RemoteFolder):
+        return "a folder is in its place on the remote"
+    if isinstance(pair.there, Skipped):
+        return f"what is in its place on the remote cannot be replaced: {pair.there.reason}"
+    return ""
+
+
+def _holds(there: RemoteFile, then: LocalFile) -> bool:
+    """Whether the remote has what it had when both were the same."""
+    if there.md5:
+        return (there.size, there.md5) == (then.size, then.md5)
+    return _is_revision_of(there, then)
+
+
+def _is_revision_of(there: RemoteFile, then: LocalFile) -> bool:
+    return bool(there.revision_id) and there.revision_id == then.revision_id
+
+
+def _is_unchanged(here: LocalFile, then: LocalFile) -> bool:
+    return (here.size, here.mtime_ns) == (then.size, then.mtime_ns)
