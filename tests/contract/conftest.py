@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -13,6 +14,7 @@ from drivesync.config import Settings
 from drivesync.errors import NotAllowedError
 from drivesync.remotes import open_remote
 from drivesync.remotes.drive.auth import find_credentials
+from drivesync.remotes.drive.leases import DriveLeases
 from drivesync.testing import TOKEN
 from drivesync.testing.repository import COMMITTED_S, Blob, Repository
 
@@ -132,6 +134,14 @@ def writable(request: pytest.FixtureRequest) -> Place:
 def pull_only(request: pytest.FixtureRequest) -> Place:
     """Each kind of place that cannot."""
     return _make_place(request.param, request)
+
+
+@pytest.fixture
+def leasing(writable: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Each kind of place that can be pushed to; the emulator lists what was made at once, so nobody waits for that."""
+    if writable.settings.emulator_url:
+        monkeypatch.setattr("drivesync.remotes.drive.remote.DriveLeases", partial(DriveLeases, settle_s=0.05))
+    return writable
 
 
 @pytest.fixture(params=["emulator", "folder"], ids=["Drive emulator", "folder"])
