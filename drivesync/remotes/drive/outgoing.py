@@ -52,7 +52,7 @@ class Outgoing:
         Raises:
             CallerError: see above.
         """
-        held = end - 1 if end == self._size else end
+        held = max(first, end - 1) if end == self._size else end
         yield from self._read(first, held)
         if held < end:
             self.release()

@@ -55,7 +55,7 @@ def parse_note(text: str) -> UploadNote | None:
     """What ``to_text`` wrote; None for anything else."""
     try:
         note = UploadNote(**json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     texts = (note.path, note.modified, note.file_id, note.parent_id, note.uri)
     is_whole = all(isinstance(value, str) for value in texts) and bool(note.file_id)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from drivesync.errors import NotFoundError
 from drivesync.files import Skipped
+from drivesync.remotes.drive.edits import check_path
 from drivesync.remotes.drive.entries import EXECUTABLE, FIELDS, to_time, to_value
 from drivesync.remotes.drive.outgoing import Outgoing
 from drivesync.remotes.drive.search import EVERYWHERE
@@ -40,9 +41,11 @@ def write_file(
     """See ``Remote.write``.
 
     Raises:
+        RemoteError: no local file could have that path.
         NotFoundError: the file that was to be replaced, or the folder, is gone or in the trash.
     """
     action = f"writing {path}"
+    check_path(action, path)
     folder, _, name = path.rpartition("/")
     parent_id = folders.make(folder).id if replaces is None else ""
     replaced_id = "" if replaces is None else replaces.id
