@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,9 +86,10 @@ class FileSystem:
     def uncache(self, descriptor: int) -> None:
         """Let what is read of a file that was fsynced come from where it is kept, not from this machine's memory.
 
-        A wish: a file system that lives in memory, or has a cache of its own, goes by that.
+        A wish: a file system may refuse, live in memory, or have a cache of its own.
         """
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def close(self, descriptor: int) -> None:
         """Some file systems tell only here that a write has failed."""
@@ -107,7 +108,9 @@ class FileSystem:
         place.unlink(missing_ok=True)
 
     def room(self, place: Path) -> tuple[int, int]:
-        """Bytes used, and bytes that this user may still write, on the file system that ``place`` is on."""
+        """Bytes used, and bytes that this user may still write, on the file system that ``place`` is on, or will be."""
+        while not place.exists() and place != place.parent:
+            place = place.parent
         usage = shutil.disk_usage(place)
         return usage.used, usage.free
 

@@ -19,6 +19,7 @@ from drivesync.errors import (
     NotAllowedError,
     NotFoundError,
     RemoteError,
+    RemoteFullError,
     TransientError,
 )
 from drivesync.files import RemoteFile, RemoteFolder, Skipped
@@ -468,14 +469,56 @@ def test_what_is_returned_was_read_back(root: Path, remote: FolderRemote, mount:
     assert written.md5 == hashlib.md5(b"damaged", usedforsecurity=False).hexdigest()
 
 
+def test_what_is_damaged_on_its_way_replaces_nothing(root: Path, remote: FolderRemote, mount: Mount) -> None:
+    old = write(remote, "a", b"old")
+    there: list[bytes] = []
+
+    def damage() -> None:
+        next(root.glob(".drivesync-*.part")).write_bytes(b"damaged")
+
+    def look() -> None:
+        there.append((root / "a").read_bytes())
+
+    mount.before["close"] = damage
+    written = remote.write(
+        "a",
+        io.BytesIO(b"content"),
+        size=7,
+        modified_s=0,
+        properties={},
+        executable=False,
+        replaces=old,
+        before_end=look,
+    )
+    assert there == [b"old"], "what was damaged was taken for whole"
+    assert written.md5 == hashlib.md5(b"content", usedforsecurity=False).hexdigest()
+    assert remote.usage.retries == 1
+    assert below(root) == {"a"}
+
+
+def test_what_is_damaged_each_time_is_an_error(root: Path, remote: FolderRemote, mount: Mount) -> None:
+    old = write(remote, "a", b"old")
+
+    def damage() -> None:
+        next(root.glob(".drivesync-*.part")).write_bytes(b"damaged")
+        mount.before["close"] = damage
+
+    mount.before["close"] = damage
+    with pytest.raises(TransientError, match="what was read back is not what was written"):
+        write(remote, "a", b"content", replaces=old)
+    assert (root / "a").read_bytes() == b"old"
+    assert below(root) == {"a"}
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "close", "rename"])
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     root: Path, remote: FolderRemote, mount: Mount, call: str
 ) -> None:
     old = write(remote, "a", b"old")
     mount.errors[call] = [errno.ENOSPC]
-    with pytest.raises(RemoteError, match="the remote's disk is full"):
+    with pytest.raises(RemoteFullError, match="the remote's disk is full"):
         write(remote, "a", b"new", replaces=old)
+    assert remote.usage.retries == 0
     assert (root / "a").read_bytes() == b"old"
     assert below(root) == {"a"}
 
@@ -518,6 +561,7 @@ def test_two_writers_of_one_file_both_succeed_one_after_the_other(
         pytest.param("../a", "no path in a folder", id="dots"),
         pytest.param("/a", "no path in a folder", id="absolute"),
         pytest.param("file/a", "a file is where the folder", id="below a file"),
+        pytest.param(".drivesync/a", "drivesync's own", id="where drivesync keeps its own"),
         pytest.param("folder", "Is a directory", id="a folder in its place"),
     ],
 )
