@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal as format_size
+
 from drivesync.files import Role
 
 if TYPE_CHECKING:
@@ -57,3 +59,20 @@ def may_go(receipt: Receipt, there: RemoteFile) -> bool:
 
 def _order(receipt: Receipt) -> tuple[str, int, str]:
     return receipt.run, -(receipt.iteration or 0), receipt.path
+
+
+def describe_freeable(receipts: Iterable[Receipt], trashed_bytes: int) -> str:
+    """What would free how much room on the remote, as sentences; empty if nothing is known that would.
+
+    Args:
+        receipts: oldest first, of what is still there.
+        trashed_bytes: what lies in the remote's trash.
+    """
+    said = []
+    if trashed_bytes:
+        said.append(f"Emptying the trash frees {format_size(trashed_bytes)}.")
+    older = [receipt for receipt in find_surplus(receipts, 1) if receipt.size]
+    if older:
+        size = format_size(sum(receipt.size for receipt in older))
+        said.append(f"Deleting {len(older)} older numbered checkpoint(s) frees {size}; see keep_numbered.")
+    return " ".join(said)

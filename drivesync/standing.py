@@ -30,12 +30,12 @@ class Standing:
     Attributes:
         iteration: None where nobody knows it.
         score: higher is better; None where nobody knows it.
-        epoch: of the lease under which it was pushed; 0 for none.
+        epoch: of the lease under which it was pushed; None if it was under none, or by hand.
     """
 
     iteration: int | None = None
     score: float | None = None
-    epoch: int = 0
+    epoch: int | None = None
 
 
 UNKNOWN = Standing()
@@ -50,7 +50,7 @@ def make_record(standing: Standing, *, md5: str, sha256: str, **more: str) -> di
     record = {
         "iteration": "" if standing.iteration is None else str(standing.iteration),
         "score": "" if standing.score is None else repr(standing.score),
-        "epoch": str(standing.epoch),
+        "epoch": "" if standing.epoch is None else str(standing.epoch),
         "md5": md5,
         "sha256": sha256,
         **more,
@@ -63,7 +63,7 @@ def read_record(there: RemoteFile) -> Standing | None:
     said = there.properties
     if not there.md5 or said.get("md5") != there.md5:
         return None
-    return Standing(_whole(said, "iteration"), _score(said), _whole(said, "epoch") or 0)
+    return Standing(_whole(said, "iteration"), _score(said), _whole(said, "epoch"))
 
 
 def refuse_to_replace(role: Role, ours: Standing, theirs: Standing, *, straggler: bool = False) -> str:
@@ -85,9 +85,8 @@ def refuse_to_replace(role: Role, ours: Standing, theirs: Standing, *, straggler
     """
     if role is Role.BEST and theirs.score is not None:
         return _refuse_score(ours, theirs, theirs.score)
-    if straggler and theirs.epoch < ours.epoch:
-        return ""
-    if theirs.iteration is None:
+    is_overtaken = theirs.epoch is not None and ours.epoch is not None and theirs.epoch < ours.epoch
+    if theirs.iteration is None or (straggler and is_overtaken):
         return ""
     if ours.iteration is None:
         return f"the remote holds iteration {theirs.iteration}, and nobody knows which this is"

@@ -23,7 +23,7 @@ import pytest
 from drivesync.cli import cli, run_command
 from drivesync.config import Settings
 from drivesync.errors import MovedError, StaleMarkError, TransientError
-from drivesync.files import RemoteFile, Verdict
+from drivesync.files import RemoteFile, Role, Verdict
 from drivesync.index import Index
 from drivesync.progress import Silence
 from drivesync.push import Pusher
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from drivesync.acceptance import Accept
-    from drivesync.files import Changes, Page
+    from drivesync.files import Changes, LeaseRecord, Page, Room
     from drivesync.remotes.base import Sink
     from drivesync.testing import DriveEmulator
 
@@ -57,6 +57,7 @@ pad=0
 activation=linear
 """
 _NUMBERS = 4
+_HEADER_BYTES = 20
 
 
 class Notes(Silence):
@@ -126,6 +127,7 @@ class Scripted:
 
     name = "scripted"
     pull_only = False
+    proves = True
 
     def __init__(self, *, workers: int = 4) -> None:
         self.workers = workers
@@ -204,6 +206,30 @@ class Scripted:
     def write(self, path: str, source: BinaryIO, **more: object) -> RemoteFile:
         raise AssertionError(f"a pull writes nothing to its remote: {path}, {source}, {more}")
 
+    def delete(self, file: RemoteFile) -> None:
+        raise AssertionError(f"a pull deletes nothing on its remote: {file}")
+
+    def move(self, file: RemoteFile, path: str) -> RemoteFile:
+        raise AssertionError(f"a pull moves nothing on its remote: {file}, {path}")
+
+    def room(self) -> Room | None:
+        return None
+
+    def now_s(self) -> float:
+        return time.time()
+
+    def find_lease(self, run: str) -> LeaseRecord | None:
+        raise AssertionError(f"a pull needs no lease: {run}")
+
+    def claim_lease(self, run: str, after: LeaseRecord | None, holder: str, who: str) -> LeaseRecord | None:
+        raise AssertionError(f"a pull needs no lease: {run}, {after}, {holder}, {who}")
+
+    def renew_lease(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
+        raise AssertionError(f"a pull needs no lease: {record}, {release}")
+
+    def next_lease(self, record: LeaseRecord) -> LeaseRecord | None:
+        raise AssertionError(f"a pull needs no lease: {record}")
+
     def _content(self, file: RemoteFile) -> bytes:
         content = self._held[file.id][1]
         if len(content) != file.size:
@@ -216,10 +242,24 @@ def scripted() -> Scripted:
     return Scripted()
 
 
-def accept_all(_tree: Path, _path: str, snapshot: Path) -> Verdict:
-    """A judge that takes the iteration from the header, and everything for whole."""
-    seen: int = struct.unpack_from("<iiiQ", snapshot.read_bytes().ljust(20, b"\0"))[3]
-    return Verdict(accepted=True, iteration=seen)
+_ROLES = {"last": Role.LAST, "best": Role.BEST, "final": Role.FINAL}
+
+
+def accept_all(_tree: Path, path: str, snapshot: Path) -> Verdict:
+    """A judge that takes role and run from the name, the iteration from the header, and weights for whole.
+
+    The score of a best one is its first value.
+    """
+    base, _, last = Path(path).stem.rpartition("_")
+    content = snapshot.read_bytes()
+    if len(content) < _HEADER_BYTES:
+        return Verdict(accepted=False, reason="it is too short")
+    role = Role.NUMBERED if last.isdigit() else _ROLES.get(last, Role.OTHER)
+    iteration: int = struct.unpack_from("<iiiQ", content)[3]
+    (value,) = struct.unpack_from("<f", content, _HEADER_BYTES)
+    score = round(value, 3) if role is Role.BEST and value == value else None
+    run = f"{Path(path).parent}/{base}" if role is not Role.OTHER else ""
+    return Verdict(accepted=True, iteration=iteration, run=run, role=role, score=score)
 
 
 @pytest.fixture

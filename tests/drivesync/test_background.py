@@ -11,6 +11,7 @@ import pytest
 
 from drivesync.background import BackgroundPusher
 from drivesync.config import Settings
+from drivesync.entries import Entry
 from drivesync.errors import (
     DiskFullError,
     NotAllowedError,
@@ -19,7 +20,7 @@ from drivesync.errors import (
 from drivesync.files import Receipt, Verdict
 from drivesync.push import Pusher
 from drivesync.remotes.drive.remote import DriveRemote
-from drivesync.spool import Entry, Refused
+from drivesync.spool import Refused
 from drivesync.testing import Delay, ErrorAnswer, ExpiredToken, Fault
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_what_an_earlier_process_left_is_pushed_at_once(
     pusher: Pusher, tree: Tree, notes: Notes, drive_emulator: DriveEmulator
 ) -> None:
     content = tree.save("run_last.weights", 100)
-    with pusher.spool:
+    with pusher:
         pusher.offer(LAST)
     with at_work(pusher, notes) as (background, _safe):
         assert background.wait_until_safe(20)
@@ -181,8 +182,8 @@ def test_the_end_is_prompt_and_nothing_is_lost(
         began_s = time.monotonic()
     assert time.monotonic() - began_s < 3
     assert safe == []
-    with pusher.spool as spool:
-        assert [entry.iteration for entry in spool.pending()] == [100]
+    with pusher:
+        assert [entry.iteration for entry in pusher.spool.pending()] == [100]
     assert not any(line.startswith("waiting to push") for line in notes.lines)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.disk import look
+from drivesync.entries import Entry
 from drivesync.errors import (
     DamagedError,
     DiskFullError,
@@ -15,8 +16,9 @@ from drivesync.errors import (
     UnfinishedError,
 )
 from drivesync.files import Receipt, Verdict
-from drivesync.push import Pusher, PushResult, Unchanged, find_files, push
-from drivesync.spool import Entry, Refused, read_receipts
+from drivesync.push import Pushed, Pusher, PushResult, Unchanged, find_files, push
+from drivesync.receipts import read_receipts
+from drivesync.spool import Refused
 from drivesync.testing import CorruptUpload, ErrorAnswer, Fault, LostAnswer
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.trees import find
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 LAST = "backup/run_last.weights"
 PATTERNS = ("backup/*.weights",)
+REJECTED = f".drivesync/spool/rejected/{LAST}.rejected"
 
 
 def on_drive(drive: DriveEmulator) -> dict[str, bytes]:
@@ -66,6 +69,8 @@ class TestPush:
             revision_id=entry.head.id,
             at_s=1234.5,
             iteration=100,
+            run="backup/run",
+            role="last",
         )
         assert read_receipts(tree.root) == [expected]
         assert [(pushed.receipt, pushed.uploaded) for pushed in result.pushed] == [(expected, True)]
@@ -98,17 +103,18 @@ class TestPush:
     ) -> None:
         content = tree.save("run_last.weights", 100)
         do_push(pusher, tree)
-        drive_emulator.put(f"darknet/{LAST}", b"somebody else's")
+        drive_emulator.put(f"darknet/{LAST}", tree.weights(50))
         do_push(pusher, tree)
         assert on_drive(drive_emulator) == {LAST: content}
 
     def test_the_further_the_training_the_sooner(self, pusher: Pusher, tree: Tree) -> None:
-        with pusher.spool:
+        with pusher:
             for iteration in (100, 300, 200):
                 tree.save(f"run_{iteration}.weights", iteration)
                 pusher.offer(f"backup/run_{iteration}.weights")
             order = [pusher.push_next() for _ in range(4)]
-        assert [pushed and pushed.receipt.iteration for pushed in order] == [300, 200, 100, None]
+        assert [pushed.receipt.iteration for pushed in order if isinstance(pushed, Pushed)] == [300, 200, 100]
+        assert order[-1] is None
 
     def test_an_answer_that_is_lost_makes_no_twin(
         self, pusher: Pusher, tree: Tree, drive_emulator: DriveEmulator
@@ -161,7 +167,7 @@ class TestPush:
         assert on_drive(drive_emulator) == {"backup/run_100.weights": content}
 
     def test_a_second_push_of_the_same_tree_waits_for_the_first(self, pusher: Pusher, tree: Tree) -> None:
-        with pusher.spool, pytest.raises(UnfinishedError, match="another push"):
+        with pusher, pytest.raises(UnfinishedError, match="another push"):
             do_push(pusher, tree)
 
     def test_a_disk_without_room_for_the_receipt(
@@ -229,8 +235,8 @@ class TestRefused:
         (tree.root / LAST).write_bytes(content[:-1])
         result = do_push(picky, tree)
         assert on_drive(drive_emulator) == {"backup/run_100.weights": content}
-        assert result.refused == (Refused(LAST, "it is torn"),)
-        assert f"not pushed: {LAST}: it is torn" in notes.lines
+        assert result.refused == (Refused(LAST, "it is torn", kept=REJECTED),)
+        assert f"not pushed: {LAST}: it is torn; a copy is kept as {REJECTED}" in notes.lines
         with pytest.raises(DamagedError, match="it is torn") as caught:
             result.raise_failure()
         assert "What Drive holds" in caught.value.hint
@@ -246,8 +252,8 @@ class TestRefused:
         self, picky: Pusher, tree: Tree, notes: Notes
     ) -> None:
         (tree.root / LAST).write_bytes(b"torn")
-        with picky.spool:
-            assert picky.offer(LAST) == Refused(LAST, "it is torn")
+        with picky:
+            assert picky.offer(LAST) == Refused(LAST, "it is torn", kept=REJECTED)
             assert picky.offer(LAST) == Refused(LAST, "it is as it was when it was refused", moved=True)
             assert len(notes.lines) == 1
             tree.save("run_last.weights", 100)
@@ -256,7 +262,7 @@ class TestRefused:
     def test_a_name_that_drive_could_not_take(self, picky: Pusher, tree: Tree) -> None:
         name = b"backup/\xff.weights".decode(errors="surrogateescape")
         (tree.root / name).write_bytes(b"")
-        with picky.spool:
+        with picky:
             assert picky.offer(name) == Refused(name, "its name is not valid Unicode")
 
     def test_a_file_in_use_is_no_damaged_file(self) -> None:
@@ -271,7 +277,7 @@ class TestRefused:
 class TestOffer:
     def test_what_is_on_drive_or_waiting_is_not_copied_again(self, pusher: Pusher, tree: Tree) -> None:
         tree.save("run_last.weights", 100)
-        with pusher.spool:
+        with pusher:
             assert isinstance(pusher.offer(LAST), Entry)
             assert pusher.offer(LAST) == Unchanged(LAST)
             pusher.push_next()
@@ -280,7 +286,7 @@ class TestOffer:
 
     def test_what_is_not_there(self, pusher: Pusher, tree: Tree) -> None:
         (tree.root / "backup" / "folder.weights").mkdir()
-        with pusher.spool:
+        with pusher:
             for path in (LAST, "backup/folder.weights"):
                 assert pusher.offer(path) == Refused(path, "it is gone", moved=True)
 
@@ -288,7 +294,7 @@ class TestOffer:
         self, pusher: Pusher, tree: Tree, index: Index
     ) -> None:
         tree.save("run_last.weights", 100)
-        with pusher.spool:
+        with pusher:
             pusher.offer(LAST)
             then = look(tree.root, LAST)
             tree.save("run_last.weights", 200)

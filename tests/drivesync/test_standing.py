@@ -10,7 +10,7 @@ from drivesync.standing import PROPERTY_BYTES, UNKNOWN, Standing, make_record, r
 MD5, SHA256 = "d" * 32, "5" * 64
 
 
-def at(iteration: int | None, score: float | None = None, epoch: int = 0) -> Standing:
+def at(iteration: int | None, score: float | None = None, epoch: int | None = None) -> Standing:
     return Standing(iteration, score, epoch)
 
 
@@ -72,7 +72,9 @@ def test_the_best_is_the_best_of_all_sessions(ours: Standing, theirs: Standing, 
     ("role", "ours", "theirs", "replaced"),
     [
         pytest.param(Role.LAST, at(200, epoch=7), at(900, epoch=6), True, id="a straggler's gives way"),
-        pytest.param(Role.LAST, at(200, epoch=7), at(900), True, id="also one that knew no leases"),
+        pytest.param(
+            Role.LAST, at(200, epoch=7), at(900), False, id="what somebody put there by hand does not"
+        ),
         pytest.param(Role.LAST, at(200, epoch=7), at(900, epoch=7), False, id="this session's own does not"),
         pytest.param(
             Role.LAST, at(200, epoch=7), at(900, epoch=8), False, id="nor one that has overtaken us"
