@@ -23,35 +23,71 @@ class Lane(Generic[Item]):
 
 
 class _Run(Generic[Item]):
-    """Lanes that are being worked off; ``is_over`` once something has ended them before their time."""
+    """Lanes that are being worked off."""
 
-    def __init__(self, work: Callable[[Item], None]) -> None:
+    def __init__(self, lanes: Sequence[Lane[Item]], work: Callable[[Item], object]) -> None:
         self._work = work
-        self.is_over = threading.Event()
-        self.errors: list[BaseException] = []
-
-    def threads_of(self, lane: Lane[Item]) -> list[threading.Thread]:
-        """Not started yet."""
-        asking = threading.Lock()
-        return [
+        # The thread that waits takes the lock itself: a condition's ``__enter__`` is Python, in the midst of which a
+        # signal may raise, and would leave it locked.
+        self._lock = threading.Lock()
+        self._ended = threading.Condition(self._lock)
+        self._stopping = False
+        self._errors: list[BaseException] = []
+        self._threads = [
             threading.Thread(target=self._work_off, args=(lane, asking), name="lane", daemon=True)
+            for lane in lanes
+            for asking in [threading.Lock()]
             for _ in range(lane.threads)
         ]
+        self._working = len(self._threads)
+
+    def finish(self) -> None:
+        """Work off everything.
+
+        Raises:
+            BaseException: what ended it before its time.
+        """
+        for thread in self._threads:
+            thread.start()
+        # Not by joining them: a signal that raises in the midst of that has Python take a thread for ended that is not.
+        with self._lock:
+            # One that came just before the wait began is heard only when it ends.
+            while not self._ended.wait_for(lambda: self._errors or not self._working, _LOOK_EVERY_S):
+                pass
+            if self._errors:
+                raise self._errors[0]
+
+    def end(self, cancel: Callable[[], None]) -> None:
+        """End all threads, with what they are at."""
+        with self._lock:
+            self._stopping = True
+        for thread in self._threads:
+            while thread.is_alive():
+                cancel()
+                thread.join(_LOOK_EVERY_S)
 
     def _work_off(self, lane: Lane[Item], asking: threading.Lock) -> None:
+        error: BaseException | None = None
         try:
-            while not self.is_over.is_set():
+            while not self._stopping:
                 with asking:
                     item = next(lane.items, None)
                 if item is None:
-                    return
+                    break
                 self._work(item)
-        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for it
-            self.errors.append(error)
-            self.is_over.set()
+        except BaseException as raised:  # noqa: BLE001 - it is raised in the thread that waits for it
+            error = raised
+        with self._lock:
+            self._working -= 1
+            if error is not None:
+                self._errors.append(error)
+                self._stopping = True
+            self._ended.notify_all()
 
 
-def run_lanes(lanes: Sequence[Lane[Item]], work: Callable[[Item], None], cancel: Callable[[], None]) -> None:
+def run_lanes(
+    lanes: Sequence[Lane[Item]], work: Callable[[Item], object], cancel: Callable[[], None]
+) -> None:
     """Call ``work`` with every item of every lane, and return when all has been done.
 
     Threads: as many as the lanes say; they have ended when this returns or raises.
@@ -61,20 +97,10 @@ def run_lanes(lanes: Sequence[Lane[Item]], work: Callable[[Item], None], cancel:
         work: called from all these threads; what it raises ends everything, and is raised here.
         cancel: makes calls of ``work`` fail soon; called again and again where something ends them before their time.
     """
-    run = _Run(work)
-    threads = [thread for lane in lanes for thread in run.threads_of(lane)]
+    run = _Run(lanes, work)
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            # A signal that came just before the wait began is heard only when it ends.
-            while thread.is_alive() and not run.is_over.is_set():
-                thread.join(_LOOK_EVERY_S)
-    finally:
-        run.is_over.set()
-        for thread in threads:
-            while thread.is_alive():
-                cancel()
-                thread.join(_LOOK_EVERY_S)
-    if run.errors:
-        raise run.errors[0]
+        run.finish()
+    except BaseException:
+        run.end(cancel)
+        raise
+    run.end(lambda: None)
