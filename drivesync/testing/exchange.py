@@ -29,11 +29,18 @@ class Exchange:
     """A request in flight.
 
     ``effect`` is the fault that strikes it, ``count`` the totals to which it is added; both are set once it is known
-    what kind of call it is. ``now_s`` is the server's clock, seconds since 1970, which the answer's Date tells.
+    what kind of call it is. ``now_ms`` is the server's clock, milliseconds since 1970, which an answer's Date tells as
+    it is when the answer goes out.
     """
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, bandwidth_bytes_per_s: float | None, now_s: float
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        bandwidth_bytes_per_s: float | None,
+        now_ms: Callable[[], int],
     ) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -50,7 +57,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._bandwidth_bytes_per_s = bandwidth_bytes_per_s
-        self._now_s = now_s
+        self._now_ms = now_ms
 
     @property
     def base_url(self) -> str:
@@ -125,7 +132,7 @@ class Exchange:
         if isinstance(self.effect, CorruptDownload) and size:
             body = _flip(body, self.effect.flips, flip_at)
         headers = [
-            (b"date", formatdate(self._now_s, usegmt=True).encode()),
+            (b"date", formatdate(self._now_ms() // 1000, usegmt=True).encode()),
             (b"content-type", answer.content_type.encode("latin-1")),
             (b"content-length", str(size).encode()),
             *((name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers),

@@ -141,7 +141,7 @@ class DriveApp:
             receive,
             send,
             bandwidth_bytes_per_s=self._costs.bandwidth_bytes_per_s,
-            now_s=self.store.now_ms() / 1000,
+            now_ms=self.store.now_ms,
         )
         try:
             try:

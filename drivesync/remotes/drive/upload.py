@@ -22,7 +22,6 @@ from googleapiclient.http import MediaIoBaseUpload
 
 from drivesync.errors import (
     DrivesyncError,
-    LocalWriteError,
     NotFoundError,
     RateLimitedError,
     RemoteError,
@@ -328,7 +327,5 @@ class _Sending:
         self._write_note(state.to_text())
 
     def _write_note(self, text: str) -> None:
-        # Without a note a later process only begins anew: a full disk here is no reason to keep nothing on Drive.
-        with suppress(LocalWriteError, OSError):
-            if self._note is not None:
-                self._note.write(text)
+        if self._note is not None:
+            self._note.write(text)

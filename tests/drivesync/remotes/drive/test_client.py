@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from google.oauth2.credentials import Credentials
 
 from drivesync.errors import NotAllowedError, NotFoundError, RateLimitedError, TransientError
 from drivesync.remotes.drive.client import DriveClient
 from drivesync.remotes.drive.line import resource_keys_header
-from drivesync.remotes.drive.kept import keep_login
 from drivesync.remotes.usage import Spent
 from drivesync.testing import Costs, Delay, ErrorAnswer, ExpiredToken, Fault
-from drivesync.testing.oauth import CLIENT_ID, CLIENT_SECRET, DRIVE_SCOPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
-    from pathlib import Path
 
     from drivesync.config import Settings
     from tests.drivesync.remotes.conftest import Drive
 
 CONTENT = bytes(range(256)) * 100
-REDIRECT = "http://127.0.0.1:1/"
 
 
 @pytest.fixture
@@ -77,31 +71,6 @@ def ask(client: DriveClient) -> dict[str, Any]:
 
 def expire(drive: Drive, skip: int = 0) -> None:
     drive.emulator.inject(Fault(ExpiredToken(), skip=skip))
-
-
-@pytest.fixture
-def refreshable(
-    settings: Settings, drive: Drive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
-    """Settings under which a login is found that was made at the emulator."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    with drive.emulator.locked():
-        authority = drive.emulator.app.authority
-        wish = {"client_id": CLIENT_ID, "redirect_uri": REDIRECT, "response_type": "code"}
-        address = authority.authorize({**wish, "scope": DRIVE_SCOPE, "access_type": "offline"})
-        code = address.partition("code=")[2].partition("&")[0].replace("%2F", "/")
-        client = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-        form = {**client, "grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT}
-        granted = authority.give_token(form)
-    login = Credentials(
-        token=None,
-        refresh_token=granted["refresh_token"],
-        token_uri=f"{drive.emulator.url}/emulator/oauth/token",
-        **client,
-    )
-    found = replace(settings, access_token="")
-    keep_login(found, login)
-    return found
 
 
 class TestTokens:
