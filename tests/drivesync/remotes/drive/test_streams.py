@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from http.client import HTTPException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from urllib3.util.wait import wait_for_read
@@ -259,3 +259,106 @@ def test_closing_twice_gives_a_connection_back_once() -> None:
         assert read_all(answer) == b"ok"
     streams.close()
     assert ends.close() == 2
+
+
+class TestBodies:
+    """Requests that bring something."""
+
+    LENGTH: ClassVar = {"content-length": str(8 << 20)}
+
+    @pytest.fixture
+    def pair(self) -> Iterator[tuple[Streams, socket.socket]]:
+        """Streams over one connection, and its far end."""
+        near, far = socket.socketpair()
+        near.settimeout(5)
+        far.settimeout(5)
+        ends = iter([near])
+        streams = Streams(lambda: next(ends), "drive.test", most_idle=1)
+        with near, far:
+            yield streams, far
+
+    def test_a_body_goes_out_in_order_and_the_connection_is_kept(
+        self, pair: tuple[Streams, socket.socket]
+    ) -> None:
+        streams, far = pair
+        received: list[bytes] = []
+
+        def serve() -> None:
+            for _ in range(2):
+                data = b""
+                while not data.endswith(b"the end"):
+                    data += far.recv(1 << 20)
+                received.append(data)
+                far.sendall(SMALL)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        for _ in range(2):
+            answer = streams.send("PUT", "/a?b", {"content-length": "11"}, [b"bla ", b"the end"])
+            assert (answer.status, read_all(answer)) == (200, b"ok")
+        server.join()
+        assert (
+            received
+            == [b"PUT /a?b HTTP/1.1\r\nhost: drive.test\r\ncontent-length: 11\r\n\r\nbla the end"] * 2
+        )
+
+    @pytest.mark.parametrize("is_closed", [False, True], ids=["listens no more", "closes"])
+    def test_who_answers_early_is_heard_before_all_is_sent(
+        self, pair: tuple[Streams, socket.socket], *, is_closed: bool
+    ) -> None:
+        streams, far = pair
+        sent: list[int] = []
+
+        def blocks() -> Iterator[bytes]:
+            for number in range(32):
+                if number == 3:
+                    far.recv(64)
+                    far.sendall(b"HTTP/1.1 401 Who\r\ncontent-length: 2\r\n\r\nno")
+                    if is_closed:
+                        far.shutdown(socket.SHUT_RDWR)
+                sent.append(number)
+                yield bytes(1024)
+
+        answer = streams.send("PUT", "/a", self.LENGTH, blocks())
+        assert (answer.status, answer.data) == (401, b"no")
+        answer.close()
+        assert len(sent) == 4
+        with pytest.raises(StopIteration):
+            # The rest of the body is still owed to the connection, so that it is not used again.
+            streams.get("/b", {})
+
+    def test_a_connection_that_ends_meanwhile_is_an_error(self, pair: tuple[Streams, socket.socket]) -> None:
+        streams, far = pair
+
+        def blocks() -> Iterator[bytes]:
+            yield b"x"
+            far.close()
+            yield bytes(1 << 20)
+            yield bytes(1 << 20)
+
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            streams.send("PUT", "/a", self.LENGTH, blocks())
+
+    def test_a_server_that_takes_no_more_is_not_waited_for_without_end(self) -> None:
+        near, far = socket.socketpair()
+        near.settimeout(0.05)
+        with near, far, pytest.raises(TimeoutError):
+            Streams(lambda: near, "drive.test", 1).send("PUT", "/a", self.LENGTH, [bytes(8 << 20)])
+
+    @pytest.mark.parametrize("error", [ValueError("any"), KeyboardInterrupt()])
+    def test_what_the_body_raises_passes_and_cuts_the_request_off(
+        self, pair: tuple[Streams, socket.socket], error: BaseException
+    ) -> None:
+        streams, far = pair
+
+        def blocks() -> Iterator[bytes]:
+            yield b"x" * 1000
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            streams.send("PUT", "/a", self.LENGTH, blocks())
+        assert caught.value is error
+        data = b""
+        while piece := far.recv(65536):
+            data += piece
+        assert data.endswith(b"\r\n\r\n" + b"x" * 1000)
