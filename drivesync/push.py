@@ -41,7 +41,9 @@ class PushResult:
 
 def find_files(tree: Path, patterns: Iterable[str]) -> list[str]:
     """The tree's files that match one of ``patterns``, as sorted POSIX paths; none of drivesync's own."""
-    found = {match for pattern in patterns for match in tree.glob(pattern) if match.is_file()}
+    # Before Python 3.13 two stars at the end found folders only.
+    spelled = (f"{pattern}/*" if pattern.endswith("**") else pattern for pattern in patterns)
+    found = {match for pattern in spelled for match in tree.glob(pattern) if match.is_file()}
     paths = (match.relative_to(tree) for match in found)
     return sorted(path.as_posix() for path in paths if path.parts[0] != STATE_FOLDER)
 

@@ -257,7 +257,7 @@ def accept_all(_tree: Path, path: str, snapshot: Path) -> Verdict:
     role = Role.NUMBERED if last.isdigit() else _ROLES.get(last, Role.OTHER)
     iteration: int = struct.unpack_from("<iiiQ", content)[3]
     (value,) = struct.unpack_from("<f", content, _HEADER_BYTES)
-    score = round(value, 3) if role is Role.BEST and value == value else None
+    score = round(value, 3) if role is Role.BEST else None
     run = f"{Path(path).parent}/{base}" if role is not Role.OTHER else ""
     return Verdict(accepted=True, iteration=iteration, run=run, role=role, score=score)
 

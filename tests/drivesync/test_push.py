@@ -313,6 +313,11 @@ def test_find_files(tree: Tree) -> None:
     (tree.root / "backup" / "deep" / "e.weights").write_bytes(b"")
     patterns = ("backup/*.weights", "backup/*.backup", "backup/a*", "absent/*")
     assert find_files(tree.root, patterns) == ["backup/a.weights", "backup/b.weights", "backup/d.backup"]
+    (tree.root / ".drivesync").mkdir()
+    (tree.root / ".drivesync" / "kept.weights").write_bytes(b"")
+    everywhere = ["backup/a.weights", "backup/b.weights", "backup/deep/e.weights"]
+    assert find_files(tree.root, ("**/*.weights",)) == everywhere
+    assert find_files(tree.root, ("backup/deep/**",)) == ["backup/deep/e.weights"]
 
 
 def test_killed_between_any_two_effects_a_rerun_converges(

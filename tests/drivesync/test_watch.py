@@ -106,6 +106,84 @@ def test_a_scan_finds_what_was_moved_there_from_elsewhere(tree: Tree, wait_for: 
         wait_for(lambda: "backup/run_last.weights" in told)
 
 
+def test_what_is_moved_there_from_elsewhere_is_told_of_at_once(
+    tree: Tree, heard: Heard, wait_for: Callable[..., None]
+) -> None:
+    (tree.root / "run_last.weights").write_bytes(b"x")
+    (tree.root / "run_last.weights").rename(tree.root / "backup" / "run_last.weights")
+    wait_for(lambda: heard == ["backup/run_last.weights"])
+
+
+def test_it_is_told_of_within_a_tenth_of_a_second(
+    tree: Tree, heard: Heard, wait_for: Callable[..., None]
+) -> None:
+    took_s = []
+    for number in range(5):
+        path = f"backup/{number}.weights"
+        (tree.root / path).write_bytes(b"x")
+        began_s = time.monotonic()
+        wait_for(lambda: path in heard)  # noqa: B023 - it is called at once
+        took_s.append(time.monotonic() - began_s)
+    # On a busy machine one may come late.
+    assert sorted(took_s)[1] < 0.1
+
+
+DEEP = ("runs/**/*.pt", "logs/*/events.*")
+
+
+@pytest.fixture
+def heard_deep(tree: Tree) -> Iterator[Heard]:
+    told = Heard()
+    (tree.root / "runs").mkdir()
+    (tree.root / "runs" / "before.pt").write_bytes(b"")
+    with Watch(tree.root, DEEP, told, scan_every_s=NEVER_S):
+        while not told:
+            time.sleep(0.001)
+        told.clear()
+        yield told
+
+
+@pytest.mark.parametrize(
+    "path", ["runs/a.pt", "runs/new/deeper/still/a.pt", "logs/monday/events.1", "runs/it's [x]/a b.pt"]
+)
+def test_folders_that_are_made_later(
+    tree: Tree, heard_deep: Heard, wait_for: Callable[..., None], path: str
+) -> None:
+    for _ in range(2):
+        heard_deep.clear()
+        (tree.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree.root / path).write_bytes(b"x")
+        wait_for(lambda: path in heard_deep)
+    assert set(heard_deep) <= {path, "runs/before.pt"}
+
+
+def test_a_folder_that_is_moved_there_with_what_is_in_it(
+    tree: Tree, heard_deep: Heard, wait_for: Callable[..., None]
+) -> None:
+    (tree.root / "made" / "deep").mkdir(parents=True)
+    (tree.root / "made" / "deep" / "a.pt").write_bytes(b"x")
+    (tree.root / "made").rename(tree.root / "runs" / "made")
+    wait_for(lambda: "runs/made/deep/a.pt" in heard_deep)
+    heard_deep.clear()
+    (tree.root / "runs" / "made" / "deep" / "b.pt").write_bytes(b"x")
+    wait_for(lambda: "runs/made/deep/b.pt" in heard_deep)
+
+
+def test_what_drivesync_keeps_for_itself_is_no_business_of_a_watch_of_everything(
+    tree: Tree, wait_for: Callable[..., None]
+) -> None:
+    told = Heard()
+    (tree.root / ".drivesync").mkdir()
+    (tree.root / ".drivesync" / "before").write_bytes(b"x")
+    with Watch(tree.root, ("**/*",), told, scan_every_s=NEVER_S):
+        wait_for(lambda: "cfg/run.cfg" in told)
+        told.clear()
+        (tree.root / ".drivesync" / "after").write_bytes(b"x")
+        (tree.root / "after").write_bytes(b"x")
+        wait_for(lambda: "after" in told)
+    assert told == ["after"]
+
+
 def test_a_scan_that_fails_is_not_the_last(
     tree: Tree, wait_for: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +209,7 @@ def test_without_watches_the_scan_alone_does(
         raise OSError(28, "inotify watch limit reached")
 
     told = Heard()
-    monkeypatch.setattr("drivesync.watch.Observer.start", refuse)
+    monkeypatch.setattr("drivesync.watch.InotifyObserver.start", refuse)
     with Watch(tree.root, PATTERNS, told, scan_every_s=0.01):
         tree.save("run_last.weights", 100)
         wait_for(lambda: "backup/run_last.weights" in told)
