@@ -12,7 +12,7 @@ import shutil
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from drivesync.disk import local_errors, make_state_folder, write_atomically
+from drivesync.disk import local_errors, make_state_folder
 from drivesync.errors import LocalWriteError
 from drivesync.files import STATE_FOLDER
 
@@ -31,7 +31,7 @@ def keep_rejected(tree: Path, path: str, snapshot: Path, reason: str, now_s: flo
     Args:
         tree: the local tree.
         path: of the file that was refused.
-        snapshot: its copy, in the spool; it stays where it is if it cannot be kept.
+        snapshot: its copy, in a folder of its own in the spool, where it stays if it cannot be kept.
         reason: why it was refused.
         now_s: Unix time.
 
@@ -44,14 +44,18 @@ def keep_rejected(tree: Path, path: str, snapshot: Path, reason: str, now_s: flo
         make_state_folder(tree, kept.parent.relative_to(tree / STATE_FOLDER).as_posix())
         with local_errors(kept):
             size = snapshot.stat().st_size
+            if size > _MOST_BYTES:
+                return ""
+            said = _reason_of(snapshot)
+            said.write_text(f"{path}, {size} bytes, refused {when}: {reason}\n", "utf-8")
             # Never the new one with the old one's reason.
             _reason_of(kept).unlink(missing_ok=True)
             snapshot.replace(kept)
+            said.replace(_reason_of(kept))
             _keep_newest(tree)
-        write_atomically(_reason_of(kept), f"{path}, {size} bytes, refused {when}: {reason}\n".encode())
     except LocalWriteError:
         return ""
-    return kept.relative_to(tree).as_posix() if kept.exists() else ""
+    return kept.relative_to(tree).as_posix()
 
 
 def clear_rejected(tree: Path) -> bool:

@@ -5,6 +5,7 @@
       spool/00000007/                  a snapshot, see shelf.py
       spool/rejected/                  what was refused, see rejected.py
       receipts.jsonl                   what is safe, see receipts.py
+      ballast                          room for all that on a full disk, see ballast.py
 
 A snapshot is a copy: darknet truncates its files in place, so a hard link would be emptied by its next save. The
 newest accepted checkpoint of each run stays here after it was pushed, because the file it was taken from may be torn
@@ -20,6 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from drivesync.ballast import drop_ballast, keep_ballast
 from drivesync.disk import local_errors, lock_state, look
 from drivesync.entries import Entry, find_older, find_superfluous, order_pending
 from drivesync.errors import DiskFullError, MovedError
@@ -96,6 +98,7 @@ class Spool:
             self._direct = {}
             self._last_sequence = max(self._entries, default=0)
             self._prune()
+            keep_ballast(self._tree)
             self._held = held.pop_all()
         return self
 
@@ -147,6 +150,7 @@ class Spool:
         if clear_rejected(self._tree):
             with suppress(DiskFullError):
                 return self._take_snapshot(path, accept)
+        drop_ballast(self._tree)
         return self._take_directly(path, accept)
 
     def place_of(self, entry: Entry) -> Path:
@@ -232,6 +236,7 @@ class Spool:
             if isinstance(outcome, Entry):
                 self._shelf.put(making, outcome)
                 self._add(outcome)
+                keep_ballast(self._tree)
             elif not outcome.moved:
                 kept = keep_rejected(self._tree, path, snapshot, outcome.reason, time.time())
                 outcome = replace(outcome, kept=kept)

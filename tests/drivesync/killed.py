@@ -23,8 +23,6 @@ from typing import TYPE_CHECKING
 
 from drivesync.acceptance import find_accept
 from drivesync.cli import cli, run_command
-from drivesync.files import Receipt, Verdict
-from drivesync.spool import Entry, Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,29 +66,6 @@ def run(job: Callable[[], int], effect: int = 0) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def spool(tree: Path) -> int:
-    """Two snapshots of a file that is saved in between and a third of another, then receipts for all."""
-
-    def accept(_tree: Path, path: str, _snapshot: Path) -> Verdict:
-        return Verdict(accepted=True, iteration=100 if path.endswith("_100.weights") else None)
-
-    with Spool(tree) as opened:
-        for content in (b"first", b"second"):
-            (tree / "backup" / "run_last.weights").write_bytes(content)
-            opened.take("backup/run_last.weights", accept)
-        opened.take("backup/run_100.weights", accept)
-        while opened.pending():
-            with opened.claim() as entry:
-                if entry is not None:
-                    opened.settle(entry, receipt_of(entry))
-    return 0
-
-
-def receipt_of(entry: Entry) -> Receipt:
-    """As if it had been pushed."""
-    return Receipt(entry.path, entry.size, entry.md5, entry.sha256, "id", "revision", 0.0, entry.iteration)
-
-
 def push(tree: Path) -> int:
     """``drivesync push`` to a folder of the tree's own."""
     return run_command(cli, ["push", str(tree), f"pushed-{tree.name}"])
@@ -107,7 +82,7 @@ def main(name: str, template: Path, folder: Path) -> None:
     find_accept()
     for module in ("cli.pull", "cli.push", "remotes.drive", "remotes.folder"):
         import_module(f"drivesync.{module}")
-    job = {"spool": spool, "push": push, "pull": pull}[name]
+    job = {"push": push, "pull": pull}[name]
     for effect in range(1, _LIMIT):
         tree = folder / str(effect)
         shutil.copytree(template, tree)
