@@ -172,9 +172,23 @@ class Sender:
             content = self._open(target.path, stack, sent)
             note = self._note_of(target, content)
             self._wait_for_turn(target.path)
-            before, file = target.there, content.file
             # What is tried again replaces what this try has made.
-            target.there = there = self._remote.write(
+            target.there = there = self._write(target, content, note)
+            file = content.file
+            if not _holds(there, content):
+                self._refuse_change(content)
+                raise DamagedError(
+                    f"{target.path} is not on the remote as it was sent: expected {file.size} bytes with md5 "
+                    f"{file.md5}, it has {there.size} bytes with md5 {there.md5}"
+                )
+            note.write("")
+            sent.reach(file.size)
+        return replace(file, revision_id=there.revision_id)
+
+    def _write(self, target: _Target, content: _Content, note: FileNote) -> RemoteFile:
+        file, before = content.file, target.there
+        try:
+            return self._remote.write(
                 target.path,
                 content.source,
                 size=file.size,
@@ -185,15 +199,11 @@ class Sender:
                 before_end=lambda: self._check(content, before),
                 note=note,
             )
-            if not _holds(there, content):
+        except MovedError:
+            if not content.is_copy:
+                # It ended early, maybe.
                 self._refuse_change(content)
-                raise DamagedError(
-                    f"{target.path} is not on the remote as it was sent: expected {file.size} bytes with md5 "
-                    f"{file.md5}, it has {there.size} bytes with md5 {there.md5}"
-                )
-            note.write("")
-            sent.reach(file.size)
-        return replace(file, revision_id=there.revision_id)
+            raise
 
     def _open(self, path: str, stack: ExitStack, sent: _Sent) -> _Content:
         """What ``path`` is now.
