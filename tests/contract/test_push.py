@@ -336,6 +336,14 @@ def test_a_file_is_not_moved_to_where_none_can_be(remote: Remote, path: str) -> 
     assert paths(remote) == ["backup/a"]
 
 
+@pytest.mark.parametrize("path", HOSTILE_PATHS)
+def test_nothing_is_written_to_where_no_file_can_be(remote: Remote, path: str) -> None:
+    write(remote, "a", b"content")
+    with pytest.raises(RemoteError):
+        write(remote, path, b"content")
+    assert paths(remote) == ["a"]
+
+
 def test_after_cancel_nothing_is_deleted_or_moved(remote: Remote, writable: Place) -> None:
     file = write(remote, "a", b"content")
     remote.cancel()
