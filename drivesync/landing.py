@@ -104,7 +104,7 @@ class Landing:
         self._accept = accept
         self._leases = leases
         self._clock = clock
-        self._hashed: tuple[int, Checksums] | None = None
+        self._hashed: tuple[Entry, Checksums] | None = None
         self._looked_into: dict[tuple[str, str], Standing] = {}
         self.own: dict[str, Own] = {}
 
@@ -169,7 +169,7 @@ class Landing:
 
     def _begin_to_sum(self, entry: Entry, aside: Executor) -> Callable[[], Checksums]:
         """Have both checksums made at once; returned is what waits for them."""
-        if self._hashed is not None and self._hashed[0] == entry.sequence:
+        if self._hashed is not None and self._hashed[0] is entry:
             self._spool.check(entry)
             known = self._hashed[1]
             return lambda: known
@@ -179,7 +179,7 @@ class Landing:
         def wait() -> Checksums:
             sums = Checksums(entry.size, md5.result(), sha256.result())
             # An outage may last for many tries.
-            self._hashed = entry.sequence, sums
+            self._hashed = entry, sums
             return sums
 
         return wait

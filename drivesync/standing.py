@@ -96,7 +96,7 @@ def refuse_to_replace(role: Role, ours: Standing, theirs: Standing, *, straggler
 
 
 def _refuse_score(ours: Standing, theirs: Standing, score: float) -> str:
-    if ours.score is None:
+    if ours.score is None or not math.isfinite(ours.score):
         return f"the remote holds one with a score of {score:g}, and nobody knows the score of this one"
     if ours.score < score:
         return f"the remote holds one with a score of {score:g}, and this one has {ours.score:g}"

@@ -56,6 +56,9 @@ def test_never_backwards(role: Role, ours: Standing, theirs: Standing, refused: 
         pytest.param(
             at(300), at(200, 0.0), "nobody knows the score of this one", id="even if that is the worst"
         ),
+        pytest.param(
+            at(300, float("nan")), at(200, 71.4), "nobody knows the score of", id="no number against known"
+        ),
         pytest.param(at(300, 1.0), at(200), "", id="known against unknown, further"),
         pytest.param(at(100, 99.0), at(200), "holds iteration 200", id="known against unknown, not as far"),
         pytest.param(at(300), at(200), "", id="unknown against unknown, further"),
