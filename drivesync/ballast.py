@@ -9,8 +9,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from drivesync.disk import local_errors, make_state_folder
-from drivesync.errors import DiskFullError
+from drivesync.disk import make_state_folder
 from drivesync.files import STATE_FOLDER
 
 if TYPE_CHECKING:
@@ -21,20 +20,20 @@ _SIZE_BYTES = 1 << 20
 
 
 def keep_ballast(tree: Path) -> None:
-    """Have it, if there is room.
+    """Have it, if the disk has room for it, and can set some aside.
 
     Raises:
-        LocalWriteError: the disk cannot take it, and not for want of room.
+        LocalWriteError: the state folder cannot be made.
     """
     path = make_state_folder(tree) / _BALLAST
-    with suppress(DiskFullError), local_errors(path):
+    with suppress(OSError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
         try:
             if os.fstat(descriptor).st_size < _SIZE_BYTES:
                 os.posix_fallocate(descriptor, 0, _SIZE_BYTES)
         except OSError:
+            # Half of it may have been set aside.
             path.unlink()
-            raise
         finally:
             os.close(descriptor)
 

@@ -6,10 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
-
 from drivesync.ballast import drop_ballast, keep_ballast
-from drivesync.errors import LocalWriteError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +43,9 @@ def test_without_room_there_is_none(small_disk: Path) -> None:
     assert free(small_disk) == 4096
 
 
-def test_what_is_in_its_place_is_said(tmp_path: Path) -> None:
-    (tmp_path / ".drivesync" / "ballast").mkdir(parents=True)
-    with pytest.raises(LocalWriteError, match="ballast"):
-        keep_ballast(tmp_path)
+def test_whatever_is_in_its_place_stays(tmp_path: Path) -> None:
+    place = tmp_path / ".drivesync" / "ballast"
+    place.mkdir(parents=True)
+    keep_ballast(tmp_path)
+    drop_ballast(tmp_path)
+    assert place.is_dir()

@@ -120,6 +120,16 @@ class TestWriteAtomically:
         assert path.read_bytes() == b"new"
         assert list(tmp_path.iterdir()) == [path]
 
+    def test_who_may_read_it(self, tmp_path: Path) -> None:
+        before = os.umask(0o022)
+        try:
+            write_atomically(tmp_path / "open", b"")
+            write_atomically(tmp_path / "secret", b"", mode=0o600)
+        finally:
+            os.umask(before)
+        assert (tmp_path / "open").stat().st_mode & 0o777 == 0o644
+        assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
 
 class TestLockState:
     def test_one_at_a_time(self, tmp_path: Path) -> None:

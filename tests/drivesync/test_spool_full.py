@@ -258,10 +258,13 @@ def test_with_room_again_there_are_snapshots_again(tree: Path, spool: Spool) -> 
     save(tree, "run_last.weights", 100)
     fill(tree, but=0)
     assert take(spool).direct
+    # What is written on a full disk nevertheless, has room.
+    assert not (tree / ".drivesync" / "ballast").exists()
     (tree / "filling").unlink()
     entry = take(spool)
     assert not entry.direct
     assert spool.entries() == (entry,)
+    assert (tree / ".drivesync" / "ballast").exists()
 
 
 def test_the_spool_on_a_disk_of_its_own(tree: Path, tmp_path: Path) -> None:
