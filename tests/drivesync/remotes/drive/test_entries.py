@@ -63,3 +63,9 @@ def test_a_folder_leads_back_to_itself_and_to_those_above() -> None:
     root = Folder("r", "")
     below = root.child({"id": "a"}, "a").child({"id": "b"}, "a/b")
     assert [below.leads_back_to(folder_id) for folder_id in "abrx"] == [True, True, True, False]
+
+
+def test_what_a_push_recorded_is_told_and_the_run_bit_apart_from_it() -> None:
+    value = to_value({**FILE, "appProperties": {"iteration": "7", "executable": "true"}}, "a")
+    assert isinstance(value, RemoteFile)
+    assert (value.properties, value.executable) == ({"iteration": "7"}, True)

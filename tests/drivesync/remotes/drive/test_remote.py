@@ -6,12 +6,14 @@ import io
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from drivesync.config import Settings
 from drivesync.errors import MovedError, NotAllowedError, NotFoundError, RemoteError, TransientError
+from drivesync.files import Room
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.testing import (
     CorruptDownload,
@@ -126,6 +128,65 @@ class TestMostBytes:
         drive.lock(drive.id_of("theirs"), "")
         assert enter("Shareddrives/team/darknet").most_bytes() is None
         assert enter("theirs").most_bytes() is None
+
+
+class TestRoom:
+    def test_what_is_used_and_what_of_it_is_trash(self, remote: DriveRemote, drive: Drive) -> None:
+        drive.add("darknet", "a", bytes(1000))
+        drive.add("elsewhere", "b", bytes(500))
+        drive.trash("elsewhere/b")
+        room = remote.room()
+        assert room == Room(15 << 30, 1500, 500)
+        assert room.free == (15 << 30) - 1500
+        assert drive.requests("about.get") == 1
+
+    def test_there_may_be_no_limit(self, remote: DriveRemote, drive: Drive) -> None:
+        drive.emulator.store.storage_limit_bytes = None
+        assert remote.room() == Room(None, 0, 0)
+
+    def test_of_a_tree_that_is_not_there_yet(self, enter: Enter, drive: Drive) -> None:
+        assert enter("work/darknet").room() == Room(15 << 30, 0, 0)
+        drive.make_shared_drive("team")
+        assert enter("Shareddrives/team/darknet").room() is None
+
+    def test_of_a_shared_drive_nobody_can_tell(self, enter: Enter, drive: Drive) -> None:
+        drive.make_shared_drive("team", "darknet/a")
+        assert enter("Shareddrives/team/darknet").room() is None
+        assert drive.requests("about.get") == 0
+
+
+class TestNow:
+    @pytest.fixture
+    def ahead(self, drive: Drive, monkeypatch: pytest.MonkeyPatch) -> float:
+        """Drive's clock is so many seconds ahead of this machine's."""
+        ahead_s = 7200.0
+        monkeypatch.setattr(drive.emulator.store, "now_ms", lambda: round((time.time() + ahead_s) * 1000))
+        return ahead_s
+
+    def test_it_is_drives_and_costs_nothing_once_anything_was_answered(
+        self, remote: DriveRemote, drive: Drive, ahead: float
+    ) -> None:
+        assert remote.now_s() == pytest.approx(time.time() + ahead, abs=2.0)
+        assert drive.emulator.counters().total().requests == 1
+        assert remote.now_s() == pytest.approx(time.time() + ahead, abs=2.0)
+        assert drive.emulator.counters().total().requests == 1
+
+    @pytest.mark.parametrize("status", [200, 503])
+    def test_any_answer_tells_it(self, remote: DriveRemote, drive: Drive, ahead: float, status: int) -> None:
+        drive.emulator.inject(*[Fault(ErrorAnswer(status), times=None)] * (status == 503))
+        with suppress(TransientError):
+            remote.find("a")
+        asked = drive.emulator.counters().total().requests
+        assert remote.now_s() == pytest.approx(time.time() + ahead, abs=2.0)
+        assert drive.emulator.counters().total().requests == asked
+
+    def test_where_nobody_tells_it_that_is_said(
+        self, remote: DriveRemote, drive: Drive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("drivesync.testing.exchange.formatdate", lambda *_, **__: "today")
+        with pytest.raises(RemoteError, match="does not say"):
+            remote.now_s()
+        assert drive.requests("about.get") == 1
 
 
 class TestRead:
