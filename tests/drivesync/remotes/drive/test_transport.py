@@ -15,17 +15,18 @@ import urllib3
 from drivesync.errors import RemoteError, SettingsError
 from drivesync.remotes.drive.translate import translate_errors
 from drivesync.remotes.drive.transport import Transport
-from drivesync.testing import TOKEN
+from drivesync.testing import TOKEN, ErrorAnswer, Fault
 from drivesync.testing.tls import TlsFront
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from drivesync.testing import DriveEmulator
 
     Ask: TypeAlias = Callable[[Transport], tuple[int, bytes]]
 
 PATH = "/drive/v3/about?fields=user"
+SIZE = 1 << 20
 HEADERS = {"authorization": f"Bearer {TOKEN}"}
 
 
@@ -209,3 +210,51 @@ def test_a_cut_ends_reads() -> None:
             transport.cut()
             assert reading.result(timeout=5) == b"half"
     transport.close()
+
+
+class TestBodies:
+    """What goes out by TLS: its tickets, which come unasked, are no answers."""
+
+    @pytest.fixture
+    def transport(self, front: TlsFront, monkeypatch: pytest.MonkeyPatch) -> Iterator[Transport]:
+        monkeypatch.setenv("SSL_CERT_FILE", str(front.ca_pem))
+        opened = Transport(front.url, by_proxy=False)
+        yield opened
+        opened.close()
+
+    def send(self, transport: Transport, blocks: Iterable[bytes]) -> tuple[int, bytes]:
+        headers = {**HEADERS, "content-length": str(SIZE)}
+        answer = transport.send("POST", "/upload/drive/v3/files?uploadType=media", headers, blocks)
+        try:
+            return answer.status, answer.data
+        finally:
+            answer.close()
+
+    def test_a_body_goes_out_whole(self, transport: Transport, drive_emulator: DriveEmulator) -> None:
+        def blocks() -> Iterator[bytes]:
+            for number in range(SIZE >> 16):
+                if number in {1, 2}:
+                    # Long enough for whatever comes after a handshake.
+                    time.sleep(0.05)
+                yield bytes(1 << 16)
+
+        for _ in range(2):
+            assert self.send(transport, blocks())[0] == 200
+        assert [len(content) for content in drive_emulator.read_tree("").values()] == [SIZE]
+        assert [entry.quota_bytes for entry in drive_emulator.store.children("root")] == [SIZE] * 2
+
+    def test_who_answers_early_is_heard(self, transport: Transport, drive_emulator: DriveEmulator) -> None:
+        drive_emulator.inject(Fault(ErrorAnswer(403, "storageQuotaExceeded"), "files.create.media"))
+        sent: list[None] = []
+
+        def blocks() -> Iterator[bytes]:
+            give_up_s = time.monotonic() + 20
+            while time.monotonic() < give_up_s:
+                sent.append(None)
+                yield b"x"
+                time.sleep(0.001)
+
+        status, body = self.send(transport, blocks())
+        assert status == 403
+        assert b"storageQuotaExceeded" in body
+        assert 1 < len(sent) < 5000
