@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 from drivesync.disk import is_same, look
 from drivesync.index import Index
 from drivesync.push import find_files
-from drivesync.spool import read_pending, read_receipts
+from drivesync.receipts import read_receipts
+from drivesync.spool import read_pending
 from drivesync.tree import read_tree_state
+from drivesync.watching import read_watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from drivesync.acceptance import Accept
+    from drivesync.entries import Entry
     from drivesync.files import LocalFile, Receipt, Verdict
-    from drivesync.spool import Entry
+    from drivesync.watching import Watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class TreeStatus:
         complete: all of the remote has arrived once, or the tree was made here.
         unpushed: what a push would look at; sorted by path.
         pending: what was taken for an earlier push and has not arrived; the most valuable first.
-        last: the newest proof that something is safe; None if there is none.
+        safe: the newest receipt of each checkpoint, or of whatever else was pushed; the newest first.
+        watching: the watch that is at work here; None if there is none.
     """
 
     source: str
@@ -46,7 +50,14 @@ class TreeStatus:
     complete: bool
     unpushed: tuple[Unpushed, ...]
     pending: tuple[Entry, ...]
-    last: Receipt | None
+    safe: tuple[Receipt, ...]
+    watching: Watching | None
+
+    @property
+    def last(self) -> Receipt | None:
+        """The newest receipt of a checkpoint; of anything where no checkpoint was pushed; None if there is none."""
+        checkpoints = (receipt for receipt in self.safe if receipt.iteration is not None)
+        return next(checkpoints, None) or next(iter(self.safe), None)
 
 
 def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_remote: str) -> TreeStatus:
@@ -59,7 +70,7 @@ def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_rem
         default_remote: where a tree comes from and goes to that remembers nothing.
     """
     state = read_tree_state(tree)
-    receipts = read_receipts(tree)
+    newest = {receipt.path: receipt for receipt in read_receipts(tree)}
     source = state.remote if state else default_remote
     return TreeStatus(
         source=source,
@@ -67,7 +78,8 @@ def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_rem
         complete=state is None or state.complete,
         unpushed=tuple(_find_unpushed(tree, patterns, accept)),
         pending=read_pending(tree),
-        last=receipts[-1] if receipts else None,
+        safe=tuple(sorted(newest.values(), key=lambda receipt: -receipt.at_s)),
+        watching=read_watching(tree),
     )
 
 

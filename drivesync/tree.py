@@ -39,6 +39,12 @@ def read_tree_state(tree: Path) -> TreeState | None:
         return None
 
 
+def target_of(tree: Path, default: str) -> str:
+    """Where the tree goes: what it remembers, else where it comes from, else ``default``."""
+    state = read_tree_state(tree)
+    return (state.target or state.remote) if state else default
+
+
 def write_tree_state(tree: Path, state: TreeState) -> None:
     """Remember ``state``.
 

@@ -17,7 +17,7 @@ __all__ = ["INTERRUPTED", "USAGE", "cli", "interruptible", "main", "run_command"
 _COMMANDS = {
     "pull": "pull",
     "push": "push",
-    "watch": "push",
+    "watch": "watch",
     "status": "status",
     "ls": "ls",
     "verify": "verify",
@@ -57,7 +57,8 @@ def cli() -> None:
     python -m drivesync status               what a pull and a push would do
 
     Exit status: 0 done, 64 usage, 65 damaged data, 66 not found, 69 Drive unreachable after retries, 73 cannot
-    write locally, 75 stopped before the end (run again to go on), 77 not allowed, 78 settings wrong.
+    write locally, 75 stopped before the end (run again to go on), 76 another session has the run, 77 not allowed,
+    78 settings wrong.
     """
 
 

@@ -14,7 +14,7 @@ from drivesync.disk import is_within
 from drivesync.errors import NotFoundError, SettingsError, UsageError
 from drivesync.remotes import open_remote
 from drivesync.remotes.places import DriveId, DrivePath, LocalFolder, parse_place
-from drivesync.tree import read_tree_state, remember_target
+from drivesync.tree import read_tree_state, remember_target, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,9 @@ def _to_tree(context: click.Context, parameter: click.Parameter, given: str | No
 
 REMOTE = click.argument("remote", required=False, callback=_refuse_empty)
 TREE = click.argument("tree", required=False, callback=_to_tree)
+TAKE_OVER = click.option(
+    "--take-over", is_flag=True, help="Go on though another session has the run; that one stops."
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 
 REMOTE_NAMES = """\b
@@ -81,8 +84,10 @@ def is_drive(name: str) -> bool:
     return isinstance(parse_place(name), (DrivePath, DriveId))
 
 
-def open_target(tree: Path, given: str | None, on_wait: Callable[[str], None]) -> Remote:
-    """The remote to push to, remembered from now on; enter it to use it.
+def open_target(
+    tree: Path, given: str | None, on_wait: Callable[[str], None], *, remember: bool = True
+) -> Remote:
+    """The remote to push to, by default remembered from now on; enter it to use it.
 
     Raises:
         UsageError: ``given`` names nothing, or a place that takes nothing.
@@ -94,7 +99,10 @@ def open_target(tree: Path, given: str | None, on_wait: Callable[[str], None]) -
             raise UsageError(f"nothing can be pushed to {target.name}", hint=hint)
         # Its own name is good from any working directory.
         given = target.name
-    return open_remote(remember_target(tree, given, DEFAULT_REMOTE), settings(), on_wait)
+    name = (
+        remember_target(tree, given, DEFAULT_REMOTE) if remember else given or target_of(tree, DEFAULT_REMOTE)
+    )
+    return open_remote(name, settings(), on_wait)
 
 
 def open_source(tree: Path, given: str | None, on_wait: Callable[[str], None]) -> Remote:

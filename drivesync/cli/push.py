@@ -1,105 +1,119 @@
-"""``push`` and ``watch``: checkpoints go to the remote."""
+"""``push``: checkpoints go to the remote, or with ``--all`` the whole tree."""
 
 from __future__ import annotations
 
 import json
-import signal
-import threading
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from drivesync.acceptance import find_accept
-from drivesync.cli.arguments import AS_JSON, REMOTE, REMOTE_NAMES, TREE, existing_tree, open_target
+from drivesync.cli.arguments import (
+    AS_JSON,
+    REMOTE,
+    REMOTE_NAMES,
+    TAKE_OVER,
+    TREE,
+    existing_tree,
+    open_target,
+)
+from drivesync.cli.mirror import mirror
 from drivesync.cli.running import interruptible
-from drivesync.config import CHECKPOINT_PATTERNS
-from drivesync.errors import UnfinishedError
+from drivesync.cli.words import count, print_some
+from drivesync.config import CHECKPOINT_PATTERNS, read_tree_settings
+from drivesync.errors import UsageError
 from drivesync.index import Index
+from drivesync.lease import Leases
 from drivesync.progress import TerminalReporter
-from drivesync.push import Pusher, find_files, push
-from drivesync.watch import keep_pushed
+from drivesync.push import Pusher, PushResult, push
+from drivesync.upload_plan import MirrorOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drivesync.push import PushResult
+    from drivesync.progress import Reporter
+    from drivesync.remotes.base import Remote
 
-_LOOK_EVERY_S = 1.0
 
-
-@click.command("push", short_help="Send checkpoints, and verify them.", epilog=REMOTE_NAMES)
+@click.command(
+    "push", short_help="Send checkpoints, or the whole tree, and verify them.", epilog=REMOTE_NAMES
+)
 @TREE
 @REMOTE
+@click.option(
+    "--all", "everything", is_flag=True, help="Send the whole tree, as the first time from a laptop."
+)
+@click.option("--ours", is_flag=True, help="With --all: replace what is another there, too.")
+@click.option("--dry-run", is_flag=True, help="With --all: say what would be sent; send nothing.")
+@TAKE_OVER
 @AS_JSON
-def push_command(tree: Path | None, remote: str | None, *, as_json: bool) -> None:
-    """Send TREE's backup/*.weights and backup/*.backup to REMOTE, and compare Drive's checksums.
+def push_command(
+    tree: Path | None,
+    remote: str | None,
+    *,
+    everything: bool,
+    ours: bool,
+    dry_run: bool,
+    take_over: bool,
+    as_json: bool,
+) -> None:
+    """Send TREE's backup/*.weights and backup/*.backup to REMOTE, and compare the remote's checksums.
 
-    A checkpoint that is torn, or holds values that are no numbers, is not sent.
+    A checkpoint that is torn, holds values that are no numbers, or is behind what the remote has, is not sent.
 
     \b
     python -m drivesync push                       from where the last pull brought it, to where it came from
     python -m drivesync push ./darknet darknet     to the folder darknet of My Drive
+    python -m drivesync push --all ./darknet       the whole tree, what is there already left out
     """
     tree = existing_tree(tree)
+    if (ours or dry_run) and not everything:
+        raise UsageError("--ours and --dry-run are about the whole tree", hint="Add --all.")
+    sent: PushResult | None = None
     with (
         TerminalReporter() as reporter,
         interruptible(),
-        open_target(tree, remote, reporter.note) as target,
-        Index(tree) as index,
+        open_target(tree, remote, reporter.note, remember=not dry_run) as target,
     ):
-        pusher = Pusher(tree, target, index, find_accept(), reporter)
-        result = push(pusher, tree, CHECKPOINT_PATTERNS)
+        options = MirrorOptions(ours=ours, dry_run=dry_run)
+        mirrored = mirror(target, tree, reporter, options) if everything else None
+        if not dry_run and (mirrored is None or mirrored.error is None):
+            sent = _push_checkpoints(target, tree, reporter, take_over=take_over)
     try:
         if as_json:
-            click.echo(json.dumps(_describe_push(result)))
+            said: dict[str, Any] = _describe_push(sent) if sent else {}
+            click.echo(json.dumps(said | (mirrored.describe() if mirrored else {})))
         else:
-            sent = sum(pushed.uploaded for pushed in result.pushed)
-            click.echo(
-                f"push: {sent} sent, {len(result.pushed) - sent} on Drive already, {len(result.refused)} not sent"
-            )
+            if mirrored is not None:
+                mirrored.print()
+            if sent is not None:
+                _print_push(sent)
     finally:
         # Also where nobody reads what is printed.
-        result.raise_failure()
+        if mirrored is not None:
+            mirrored.raise_failure()
+        if sent is not None:
+            sent.raise_failure()
 
 
-@click.command("watch", short_help="Push checkpoints as they are written.", epilog=REMOTE_NAMES)
-@TREE
-@REMOTE
-@click.option(
-    "--grace", "grace_s", default=20.0, show_default=True, help="Seconds to finish pushing in when stopped."
-)
-def watch_command(tree: Path | None, remote: str | None, *, grace_s: float) -> None:
-    """Push checkpoints to REMOTE as they are written to TREE, until stopped (Ctrl-C or SIGTERM).
+def _push_checkpoints(target: Remote, tree: Path, reporter: Reporter, *, take_over: bool) -> PushResult:
+    keep_numbered = read_tree_settings(tree, os.environ).keep_numbered
+    with Index(tree) as index, Leases(target, take_over=take_over, tell=reporter.note) as leases:
+        pusher = Pusher(
+            tree, target, index, find_accept(), reporter, leases=leases, keep_numbered=keep_numbered
+        )
+        return push(pusher, tree, CHECKPOINT_PATTERNS)
 
-    Not needed beside `trainer supervise`, which does the same.
 
-    \b
-    python -m drivesync watch &
-    """
-    tree = existing_tree(tree)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
-    with (
-        TerminalReporter() as reporter,
-        open_target(tree, remote, reporter.note) as target,
-    ):
-        accept = find_accept()
-        with keep_pushed(
-            tree, target, CHECKPOINT_PATTERNS, accept, reporter=reporter, on_safe=lambda _receipt: None
-        ) as background:
-            reporter.note(f"watching {tree}/backup, pushing to {target.name}; Ctrl-C stops")
-            # A signal that came just before the wait began is heard only when it ends.
-            while not stop.wait(_LOOK_EVERY_S):
-                pass
-            # What was closed in the last moments may not have been noticed yet.
-            for path in find_files(tree, CHECKPOINT_PATTERNS):
-                background.offer(path)
-            if not background.wait_until_safe(grace_s):
-                raise UnfinishedError(
-                    f"{len(background.pending)} file(s) are not on Drive yet; they are kept in {tree}/.drivesync",
-                    hint="Run the same command again to push them.",
-                )
+def _print_push(result: PushResult) -> None:
+    sent = sum(pushed.uploaded for pushed in result.pushed)
+    already = len(result.pushed) - sent
+    behind = f", {len(result.outdone)} behind what is there" if result.outdone else ""
+    click.echo(
+        f"push: {count(sent, 'checkpoint')} sent, {already} there already, {len(result.refused)} not sent{behind}"
+    )
+    print_some("left as it is there", [f"{outdone.path}: {outdone.reason}" for outdone in result.outdone])
 
 
 def _describe_push(result: PushResult) -> dict[str, Any]:
@@ -111,8 +125,10 @@ def _describe_push(result: PushResult) -> dict[str, Any]:
                 "bytes": pushed.receipt.size,
                 "md5": pushed.receipt.md5,
                 "uploaded": pushed.uploaded,
+                "proven": pushed.receipt.proven,
             }
             for pushed in result.pushed
         ],
         "refused": [{"path": refused.path, "reason": refused.reason} for refused in result.refused],
+        "outdone": [{"path": outdone.path, "reason": outdone.reason} for outdone in result.outdone],
     }

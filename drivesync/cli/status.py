@@ -31,8 +31,8 @@ from drivesync.status import read_status
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drivesync.entries import Entry
     from drivesync.files import Receipt
-    from drivesync.spool import Entry
     from drivesync.status import TreeStatus, Unpushed
 
 
@@ -73,8 +73,13 @@ def _print_status(status: TreeStatus, tree: Path) -> None:
         click.echo(f"remote: {status.source}")
     else:
         click.echo(f"remote: {status.source} to pull from, {status.target} to push to")
+    if status.watching is not None:
+        click.echo(f"process {status.watching.pid} watches {', '.join(status.watching.patterns)}")
+        if status.watching.trouble:
+            click.echo(f"waiting to push: {printable(status.watching.trouble)}")
     if status.last is not None:
-        click.echo(f"last proven safe: {_name_receipt(status.last)}")
+        # A mount that syncs later is no proof.
+        click.echo(f"last {'proven safe' if status.last.proven else 'written'}: {_name_receipt(status.last)}")
     fit = [unpushed for unpushed in status.unpushed if unpushed.verdict.accepted]
     click.echo(f"push would send {count(len(fit), 'file')}")
     for unpushed in status.unpushed:
@@ -111,6 +116,8 @@ def _describe_status(status: TreeStatus, tree: Path) -> dict[str, Any]:
         "target": status.target,
         "complete": status.complete,
         "last_receipt": asdict(status.last) if status.last else None,
+        "safe": [asdict(receipt) for receipt in status.safe],
+        "watching": asdict(status.watching) if status.watching else None,
         "unpushed": [
             {
                 "path": unpushed.file.path,

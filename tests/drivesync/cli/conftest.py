@@ -26,6 +26,17 @@ def full(drive_emulator: DriveEmulator, tree: Tree) -> DriveEmulator:
 
 
 @pytest.fixture
+def on_drive(drive_emulator: DriveEmulator) -> Callable[[str], dict[str, bytes]]:
+    """What a folder of the Drive holds, without what drivesync keeps there for itself."""
+
+    def read(folder: str) -> dict[str, bytes]:
+        files = drive_emulator.read_tree(folder)
+        return {path: content for path, content in files.items() if not path.startswith(".drivesync/")}
+
+    return read
+
+
+@pytest.fixture
 def on_small_disk(
     environment: dict[str, str], tmp_path: Path
 ) -> Callable[[str], subprocess.CompletedProcess[str]]:
