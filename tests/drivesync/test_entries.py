@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivesync.entries import Entry, find_older, find_superfluous, order_pending
 from drivesync.files import LocalFile, Role
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 def entry(sequence: int, name: str, *, run: str = "r", pushed: bool = False, direct: bool = False) -> Entry:
@@ -177,3 +184,51 @@ def test_older_ones_of_its_name() -> None:
     ]
     assert named(find_older(entries, pushed)) == [1]
     assert find_older([entry(1, "final 50")], entry(2, "final 60")) == ()
+
+
+@st.composite
+def spools(draw: st.DrawFn) -> list[Entry]:
+    """Whatever may be in a spool, in any order."""
+    names = st.sampled_from(["last", "best", "numbered", "final", "other"])
+    fates = st.sampled_from(["pending", "pushed", "dropped"])
+    drawn = draw(
+        st.lists(st.tuples(names, st.integers(1, 3), st.sampled_from("rs"), fates, st.booleans()), max_size=8)
+    )
+    made = [
+        replace(
+            entry(sequence, name if name == "other" else f"{name} {100 * number}", run=run, direct=direct),
+            pushed=fate == "pushed",
+            dropped=fate == "dropped",
+        )
+        for sequence, (name, number, run, fate, direct) in enumerate(drawn, 1)
+    ]
+    return draw(st.permutations(made))
+
+
+@given(spools())
+def test_what_goes_is_replaced_or_done_with_and_the_newest_stays(entries: list[Entry]) -> None:
+    gone = find_superfluous(entries)
+    left = [each for each in entries if each not in gone]
+    for each in gone:
+        newer = [other for other in entries if other.path == each.path and other.sequence > each.sequence]
+        assert not each.pending or any(each.direct or not other.direct for other in newer)
+        assert not (each.pending and each.role in {Role.NUMBERED, Role.FINAL})
+    for run in "rs":
+        checkpoints = [
+            each for each in entries if each.run == run and each.iteration is not None and not each.direct
+        ]
+        if checkpoints:
+            assert max(checkpoints, key=lambda each: (each.iteration or 0, each.sequence)) in left
+    assert find_superfluous(left) == ()
+
+
+@given(spools(), st.randoms())
+def test_the_order_is_one_whatever_it_is_made_from(entries: list[Entry], random: Random) -> None:
+    ordered = order_pending(entries)
+    shuffled = list(entries)
+    random.shuffle(shuffled)
+    assert order_pending(shuffled) == ordered
+    assert set(ordered) == {each for each in entries if each.pending}
+    for first, second in pairwise(each for each in ordered if each.role in {Role.NUMBERED, Role.FINAL}):
+        if first.path == second.path:
+            assert first.sequence < second.sequence
