@@ -114,7 +114,15 @@ class Comparison:
 
     def _plan(self, pool: ThreadPoolExecutor, pairs: list[Pair], *, ours: bool) -> UploadPlan:
         recalled = [recall(replace(pair, blocked_by=self._find_blocker(pair))) for pair in pairs]
-        learned = [pair for pair in pool.map(self._learn, recalled) if pair is not None]
+        asked = {
+            pair.found.file.path: pool.submit(self._learn, pair)
+            for pair in recalled
+            if wants_local_md5(pair) or wants_remote_md5(pair)
+        }
+        told = (
+            asked[path].result() if (path := pair.found.file.path) in asked else pair for pair in recalled
+        )
+        learned = [pair for pair in told if pair is not None]
         plan = plan_upload(learned, ours=ours)
         known = {pair.found.file.path: pair.then for pair in learned}
         self._index.record(*(file for file in plan.keep if file != known[file.path]))

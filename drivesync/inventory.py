@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import threading
 from array import array
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from drivesync.files import Entry, LocalFile, RemoteFile, RemoteFolder, Skipped
@@ -185,7 +184,9 @@ def _top(path: str) -> str:
 
 def _to_row(entry: Entry) -> tuple[str, str, str]:
     kind = next(kind for kind, value in _KINDS.items() if isinstance(entry, value))
-    return entry.path, kind, json.dumps(asdict(entry))
+    # Not by ``asdict``, whose deep copies take thrice as long as all else here.
+    said = {name: getattr(entry, name) for name in entry.__slots__}
+    return entry.path, kind, json.dumps(said, default=dict)
 
 
 def _to_pair(row: tuple[Any, ...]) -> Pair:
