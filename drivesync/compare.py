@@ -13,14 +13,14 @@ from drivesync.files import RemoteFile, Skipped
 from drivesync.listings import Listings
 from drivesync.scan import scan
 from drivesync.source import Source
-from drivesync.upload_plan import Found, is_apart, plan_upload, recall, wants_local_md5, wants_remote_md5
+from drivesync.upload_plan import is_apart, plan_upload, recall, wants_local_md5, wants_remote_md5
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
-    from drivesync.files import Page
+    from drivesync.files import LocalFile, Page
     from drivesync.index import Index
     from drivesync.inventory import Inventory
     from drivesync.remotes.base import Remote
@@ -73,12 +73,12 @@ class Comparison:
         others: list[str] = []
         skipped: list[Skipped] = []
 
-        def wanted() -> Iterator[Found]:
+        def wanted() -> Iterator[LocalFile]:
             for seen in scan(self._tree, self._on_failed):
                 if isinstance(seen, Skipped):
                     skipped.append(seen)
-                elif is_apart(seen.file.path, apart):
-                    others.append(seen.file.path)
+                elif is_apart(seen.path, apart):
+                    others.append(seen.path)
                 else:
                     yield seen
 
@@ -115,21 +115,19 @@ class Comparison:
     def _plan(self, pool: ThreadPoolExecutor, pairs: list[Pair], *, ours: bool) -> UploadPlan:
         recalled = [recall(replace(pair, blocked_by=self._find_blocker(pair))) for pair in pairs]
         asked = {
-            pair.found.file.path: pool.submit(self._learn, pair)
+            pair.here.path: pool.submit(self._learn, pair)
             for pair in recalled
             if wants_local_md5(pair) or wants_remote_md5(pair)
         }
-        told = (
-            asked[path].result() if (path := pair.found.file.path) in asked else pair for pair in recalled
-        )
+        told = (asked[path].result() if (path := pair.here.path) in asked else pair for pair in recalled)
         learned = [pair for pair in told if pair is not None]
         plan = plan_upload(learned, ours=ours)
-        known = {pair.found.file.path: pair.then for pair in learned}
+        known = {pair.here.path: pair.then for pair in learned}
         self._index.record(*(file for file in plan.keep if file != known[file.path]))
         return plan
 
     def _find_blocker(self, pair: Pair) -> str:
-        folder = pair.found.file.path.rpartition("/")[0]
+        folder = pair.here.path.rpartition("/")[0]
         if folder not in self._blockers:
             self._blockers[folder] = self._inventory.find_blocker(folder) if folder else ""
         return self._blockers[folder]
@@ -141,11 +139,10 @@ class Comparison:
                 now = self._remote.renew(pair.there)
                 pair = replace(pair, there=None if now is None else replace(now, path=pair.there.path))
             if wants_local_md5(pair):
-                file = hash_file(self._tree, pair.found.file)
-                pair = replace(pair, found=replace(pair.found, file=file))
+                pair = replace(pair, here=hash_file(self._tree, pair.here))
         except (TransientError, UsedUpError):
             raise
         except DrivesyncError as error:
-            self._on_failed(pair.found.file.path, error)
+            self._on_failed(pair.here.path, error)
             return None
         return pair

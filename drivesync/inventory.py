@@ -12,7 +12,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from drivesync.files import Entry, LocalFile, RemoteFile, RemoteFolder, Skipped
-from drivesync.upload_plan import Found, Pair, Upload
+from drivesync.upload_plan import Pair, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,8 +25,7 @@ _CHUNK = 500
 
 _TABLES = """
 CREATE TEMP TABLE here (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, executable INTEGER NOT NULL,
-    top TEXT NOT NULL
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, top TEXT NOT NULL
 );
 CREATE TEMP TABLE there (path TEXT PRIMARY KEY, kind TEXT NOT NULL, said TEXT NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE uploads (
@@ -48,7 +47,7 @@ ORDER BY top != '', files, top, path
 """
 
 _PAIR = """
-SELECT here.rowid, here.path, here.size, here.mtime_ns, here.executable, there.kind, there.said,
+SELECT here.rowid, here.path, here.size, here.mtime_ns, there.kind, there.said,
     synced.path, synced.size, synced.mtime_ns, synced.md5, synced.revision_id
 FROM here LEFT JOIN there ON there.path = here.path LEFT JOIN synced ON synced.path = here.path
 """
@@ -67,14 +66,11 @@ class Inventory:
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
 
-    def add_here(self, found: Iterable[Found]) -> None:
+    def add_here(self, files: Iterable[LocalFile]) -> None:
         """More of what is in the tree."""
-        rows = (
-            (one.file.path, one.file.size, one.file.mtime_ns, one.executable, _top(one.file.path))
-            for one in found
-        )
+        rows = ((file.path, file.size, file.mtime_ns, _top(file.path)) for file in files)
         with self._database.use() as connection:
-            connection.executemany("INSERT OR IGNORE INTO here VALUES (?,?,?,?,?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO here VALUES (?,?,?,?)", rows)
 
     def add_there(self, entries: Iterable[Entry]) -> None:
         """More of what the remote holds: of several files with one path the first counts."""
@@ -117,7 +113,7 @@ class Inventory:
         )
         rows = []
         for upload in uploads:
-            file, replaced = upload.found.file, upload.replaces
+            file, replaced = upload.here, upload.replaces
             growth_bytes = file.size - (replaced.size if replaced else 0)
             rows.append((file.size >= large_bytes, replaced is not None, growth_bytes, file.path))
         with self._database.use() as connection:
@@ -144,7 +140,7 @@ class Inventory:
             pairs = self._read([row[1] for row in rows])
             for (_number, _here, replaces), pair in zip(rows, pairs, strict=True):
                 there = pair.there if replaces else None
-                yield Upload(pair.found, there if isinstance(there, RemoteFile) else None)
+                yield Upload(pair.here, there if isinstance(there, RemoteFile) else None)
 
     def _read(self, rows: Sequence[int]) -> list[Pair]:
         """The pairs of these rows, in their order."""
@@ -190,7 +186,6 @@ def _to_row(entry: Entry) -> tuple[str, str, str]:
 
 
 def _to_pair(row: tuple[Any, ...]) -> Pair:
-    _rowid, path, size, mtime_ns, executable, kind, said, *then = row
-    found = Found(LocalFile(path, size, mtime_ns), executable=bool(executable))
+    _rowid, path, size, mtime_ns, kind, said, *then = row
     there = None if kind is None else _KINDS[kind](**json.loads(said))
-    return Pair(found, there, None if then[0] is None else LocalFile(*then))
+    return Pair(LocalFile(path, size, mtime_ns), there, None if then[0] is None else LocalFile(*then))

@@ -169,7 +169,7 @@ def push_all(
     Raises:
         TransientError: the remote cannot be reached after all repeats; what was sent stays.
         RemoteFullError: the remote has no room, said before the first byte where it can tell.
-        UnfinishedError: another one is at work in this tree.
+        UnfinishedError: another one, or a pull, is at work in this tree.
         LocalWriteError: the tree cannot be read, or its state folder not written.
     """
     started_s = time.monotonic()
@@ -179,6 +179,8 @@ def push_all(
         with ExitStack() as stack:
             if not options.dry_run:
                 stack.enter_context(lock_state(tree, "push-all"))
+                # A pull would throw the listing away that is being stored here, and the other way round.
+                stack.enter_context(lock_state(tree, "pull"))
             index = stack.enter_context(Index(tree, leaves_traces=not options.dry_run))
             reporter.begin(
                 "push", lambda: remote.slowed_by or ("Drive's write rate" if rate.is_holding else "")
@@ -232,7 +234,7 @@ class _Work:
         for plan in comparison.plans(ours=options.ours):
             self._inventory.add_uploads(plan.upload, LARGE_BYTES)
             self._account(plan)
-            writes += sum(1 + folders.count_new(upload.found.file.path) for upload in plan.upload)
+            writes += sum(1 + folders.count_new(upload.here.path) for upload in plan.upload)
             self._result.least_s = self._rate.least_s(writes)
             on_plan(plan)
 
@@ -249,7 +251,7 @@ class _Work:
             sender.forget()
 
     def _account(self, plan: UploadPlan) -> None:
-        size_bytes = sum(upload.found.file.size for upload in plan.upload)
+        size_bytes = sum(upload.here.size for upload in plan.upload)
         with self._lock:
             self._result.planned_files += len(plan.upload)
             self._result.planned_bytes += size_bytes
@@ -292,12 +294,12 @@ class _Work:
         except ReplacedError as error:
             self._reporter.note(str(error))
             with self._lock:
-                self._result.conflicts.append(upload.found.file.path)
+                self._result.conflicts.append(upload.here.path)
             return
         except DrivesyncError as error:
             if _concerns_all(error) or (isinstance(error, RemoteError) and self._is_hopeless()):
                 raise
-            self._failed(upload.found.file.path, error)
+            self._failed(upload.here.path, error)
             return
         self._index.record(sent)
         with self._lock:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from drivesync.disk import local_errors
 from drivesync.errors import LocalWriteError
 from drivesync.files import STATE_FOLDER, LocalFile, Skipped
-from drivesync.upload_plan import Found, refuse_entry
+from drivesync.upload_plan import refuse_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ class _Folder:
     above: frozenset[tuple[int, int]]
 
 
-def scan(tree: Path, on_failed: Callable[[str, LocalWriteError], None]) -> Iterator[Found | Skipped]:
+def scan(tree: Path, on_failed: Callable[[str, LocalWriteError], None]) -> Iterator[LocalFile | Skipped]:
     """Every file below ``tree``, in any order; what is not to be sent as ``Skipped``.
 
     Links are followed as far as they stay in the tree. What drivesync keeps at its top is passed over.
@@ -75,7 +75,7 @@ def scan(tree: Path, on_failed: Callable[[str, LocalWriteError], None]) -> Itera
 
 def _read(
     root: str, folder: _Folder, on_failed: Callable[[str, LocalWriteError], None]
-) -> Iterator[Found | Skipped | _Folder]:
+) -> Iterator[LocalFile | Skipped | _Folder]:
     place = f"{root}/{folder.path}"
     with local_errors(place, "read"), os.scandir(place) as entries:
         for entry in entries:
@@ -85,7 +85,7 @@ def _read(
 
 def _try_to_look(
     root: str, folder: _Folder, entry: os.DirEntry[str], on_failed: Callable[[str, LocalWriteError], None]
-) -> Found | Skipped | _Folder | None:
+) -> LocalFile | Skipped | _Folder | None:
     try:
         with local_errors(entry.path, "look at"):
             return _look(root, folder, entry)
@@ -94,7 +94,7 @@ def _try_to_look(
         return None
 
 
-def _look(root: str, folder: _Folder, entry: os.DirEntry[str]) -> Found | Skipped | _Folder | None:
+def _look(root: str, folder: _Folder, entry: os.DirEntry[str]) -> LocalFile | Skipped | _Folder | None:
     """What ``entry`` is; None for what is gone already, or is drivesync's own."""
     path = folder.path + entry.name
     if path == STATE_FOLDER:
@@ -117,8 +117,7 @@ def _look(root: str, folder: _Folder, entry: os.DirEntry[str]) -> Found | Skippe
         return Skipped(_printable(path), reason)
     if stat.S_ISDIR(status.st_mode):
         return _Folder(f"{path}/", folder.above | {_identity(status)})
-    file = LocalFile(path, status.st_size, status.st_mtime_ns)
-    return Found(file, executable=bool(status.st_mode & stat.S_IXUSR))
+    return LocalFile(path, status.st_size, status.st_mtime_ns)
 
 
 def _refuse_target(root: str, real: str) -> str:

@@ -141,7 +141,7 @@ class Sender:
             LocalWriteError: it cannot be read.
             RemoteError: the remote cannot take it.
         """
-        target = _Target(upload.found.file.path, upload.replaces)
+        target = _Target(upload.here.path, upload.replaces)
         changing = Retrying(
             retry=retry_if_exception_type(_ChangedError), stop=stop_after_attempt(_CHANGES), reraise=True
         )

@@ -43,25 +43,17 @@ DEFAULT_MIRROR_OPTIONS = MirrorOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file of the tree: what it is, and whether its owner may run it."""
-
-    file: LocalFile
-    executable: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Pair:
     """A file of the tree and what the remote has at its path.
 
     Attributes:
-        found: as it is here.
+        here: as it is in the tree.
         there: what the remote has; None for nothing.
         then: what the file was when it last equalled the remote's; None if it never did.
         blocked_by: the path of a file on the remote that is where a folder of this one's path should be.
     """
 
-    found: Found
+    here: LocalFile
     there: Entry | None
     then: LocalFile | None
     blocked_by: str = ""
@@ -71,7 +63,7 @@ class Pair:
 class Upload:
     """A file to send; ``replaces`` is what lies there, None for nothing."""
 
-    found: Found
+    here: LocalFile
     replaces: RemoteFile | None
 
 
@@ -114,11 +106,11 @@ def is_apart(path: str, patterns: Iterable[str]) -> bool:
 
 def recall(pair: Pair) -> Pair:
     """``pair`` with the checksums that can be told from what was the same when both were."""
-    here, there, then = pair.found.file, pair.there, pair.then
+    here, there, then = pair.here, pair.there, pair.then
     if then is None:
         return pair
     if not here.md5 and _is_unchanged(here, then):
-        pair = replace(pair, found=replace(pair.found, file=replace(here, md5=then.md5)))
+        pair = replace(pair, here=replace(here, md5=then.md5))
     if isinstance(there, RemoteFile) and not there.md5 and _is_revision_of(there, then):
         pair = replace(pair, there=replace(there, md5=then.md5))
     return pair
@@ -126,7 +118,7 @@ def recall(pair: Pair) -> Pair:
 
 def wants_local_md5(pair: Pair) -> bool:
     """Whether only the file's content can tell whether the remote has it; ``pair`` is from ``recall``."""
-    here, there = pair.found.file, pair.there
+    here, there = pair.here, pair.there
     return isinstance(there, RemoteFile) and there.size == here.size and not here.md5
 
 
@@ -135,7 +127,7 @@ def wants_remote_md5(pair: Pair) -> bool:
     there, then = pair.there, pair.then
     if not isinstance(there, RemoteFile) or there.md5:
         return False
-    return there.size in {pair.found.file.size, pair.found.file.size if then is None else then.size}
+    return there.size in {pair.here.size, pair.here.size if then is None else then.size}
 
 
 def plan_upload(pairs: Iterable[Pair], *, ours: bool = False) -> UploadPlan:
@@ -153,15 +145,15 @@ def plan_upload(pairs: Iterable[Pair], *, ours: bool = False) -> UploadPlan:
     behind: list[str] = []
     skipped: list[Skipped] = []
     for pair in pairs:
-        here, there, then = pair.found.file, pair.there, pair.then
+        here, there, then = pair.here, pair.there, pair.then
         if reason := _refuse(pair):
             skipped.append(Skipped(here.path, reason))
         elif not isinstance(there, RemoteFile):
-            upload.append(Upload(pair.found, None))
+            upload.append(Upload(here, None))
         elif there.size == here.size and there.md5 and there.md5 == here.md5:
             keep.append(replace(here, revision_id=there.revision_id))
         elif ours or (then is not None and _holds(there, then)):
-            upload.append(Upload(pair.found, there))
+            upload.append(Upload(here, there))
         elif then is not None and _is_unchanged(here, then):
             behind.append(here.path)
         else:

@@ -8,7 +8,7 @@ import pytest
 
 from drivesync.files import Entry, LocalFile, RemoteFile, RemoteFolder, Skipped
 from drivesync.inventory import Inventory, NewFolders
-from drivesync.upload_plan import Found, Upload
+from drivesync.upload_plan import Upload
 
 if TYPE_CHECKING:
     from drivesync.index import Index
@@ -19,8 +19,8 @@ def inventory(index: Index) -> Inventory:
     return Inventory(index.database)
 
 
-def found(path: str, size: int = 1, *, executable: bool = False) -> Found:
-    return Found(LocalFile(path, size, 5), executable)
+def found(path: str, size: int = 1) -> LocalFile:
+    return LocalFile(path, size, 5)
 
 
 def there(path: str, md5: str = "md5", name: str = "id") -> RemoteFile:
@@ -28,7 +28,7 @@ def there(path: str, md5: str = "md5", name: str = "id") -> RemoteFile:
 
 
 def paths(inventory: Inventory) -> list[str]:
-    return [pair.found.file.path for pairs in inventory.pairs() for pair in pairs]
+    return [pair.here.path for pairs in inventory.pairs() for pair in pairs]
 
 
 def test_each_file_here_comes_with_what_is_there_and_what_it_was(inventory: Inventory, index: Index) -> None:
@@ -40,11 +40,11 @@ def test_each_file_here_comes_with_what_is_there_and_what_it_was(inventory: Inve
     ]
     then = LocalFile("b", 7, 8, "old", "9")
     index.record(then)
-    inventory.add_here([found("a", executable=True), found("b"), found("c"), found("d")])
+    inventory.add_here([found("a"), found("b"), found("c"), found("d")])
     inventory.add_there(entries)
     (pairs,) = inventory.pairs()
-    assert [pair.found for pair in pairs] == [
-        found("a", executable=True),
+    assert [pair.here for pair in pairs] == [
+        found("a"),
         found("b"),
         found("c"),
         found("d"),
@@ -102,16 +102,13 @@ def test_what_is_to_be_sent_comes_in_its_order_large_and_small_apart(inventory: 
     inventory.add_there([there("00003")])
     for pairs in inventory.pairs():
         inventory.add_uploads(
-            [
-                Upload(pair.found, pair.there if isinstance(pair.there, RemoteFile) else None)
-                for pair in pairs
-            ],
+            [Upload(pair.here, pair.there if isinstance(pair.there, RemoteFile) else None) for pair in pairs],
             large_bytes=2,
         )
     small = list(inventory.uploads(large=False))
-    assert [upload.found.file.path for upload in small] == [path for path, size in sizes.items() if size < 2]
+    assert [upload.here.path for upload in small] == [path for path, size in sizes.items() if size < 2]
     assert [upload.replaces for upload in small if upload.replaces] == [there("00003")]
-    assert [upload.found.file.path for upload in inventory.uploads(large=True)] == [
+    assert [upload.here.path for upload in inventory.uploads(large=True)] == [
         path for path, size in sizes.items() if size == 2
     ]
     assert inventory.growth_bytes() == sum(sizes.values()) - 1

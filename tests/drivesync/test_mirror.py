@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivesync.disk import lock_state
 from drivesync.errors import (
     DamagedError,
     LocalWriteError,
@@ -184,7 +185,7 @@ def test_a_dry_run_says_what_would_go_and_leaves_no_trace(
 ) -> None:
     plans: list[UploadPlan] = []
     result = push_all(remote, here, reporter=notes, options=MirrorOptions(dry_run=True), on_plan=plans.append)
-    assert {upload.found.file.path for plan in plans for upload in plan.upload} == FILES.keys()
+    assert {upload.here.path for plan in plans for upload in plan.upload} == FILES.keys()
     assert (result.planned_files, result.uploaded_files) == (len(FILES), 0)
     assert not (here / ".drivesync").exists()
     assert drive_emulator.read_tree("darknet") == {}
@@ -441,18 +442,17 @@ class TestTrouble:
             send()
         assert sent(drive_emulator) == 0
 
-    def test_only_one_is_at_work_in_a_tree(
-        self, send: Callable[..., MirrorResult], remote: DriveRemote, here: Path, notes: Notes
+    @pytest.mark.parametrize("job", ["push-all", "pull"])
+    def test_nothing_else_is_at_work_in_the_tree(
+        self, send: Callable[..., MirrorResult], here: Path, drive_emulator: DriveEmulator, job: str
     ) -> None:
-        trouble: list[BaseException] = []
-
-        def second(_plan: UploadPlan) -> None:
-            with pytest.raises(UnfinishedError, match="another push-all is at work") as caught:
-                send()
-            trouble.append(caught.value)
-
-        push_all(remote, here, reporter=notes, on_plan=second)
-        assert trouble
+        with (
+            lock_state(here, job),
+            pytest.raises(UnfinishedError, match=f"another {job} is at work in .*here"),
+        ):
+            send()
+        assert sent(drive_emulator) == 0
+        send().raise_failure()
 
     def test_interrupted_it_ends_soon_and_a_rerun_goes_on(
         self,

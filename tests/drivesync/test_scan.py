@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drivesync.errors import LocalWriteError
-from drivesync.files import Skipped
+from drivesync.files import LocalFile, Skipped
 from drivesync.scan import scan
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from drivesync.upload_plan import Found
 
 
 @pytest.fixture
@@ -26,33 +24,30 @@ def top(tmp_path: Path) -> Path:
     return folder
 
 
-def look(tree: Path) -> tuple[dict[str, Found], dict[str, str], list[str]]:
+def look(tree: Path) -> tuple[dict[str, LocalFile], dict[str, str], list[str]]:
     """Files by path, reasons by path, and the paths of what could not be looked at."""
     failed: list[str] = []
-    found: dict[str, Found] = {}
+    found: dict[str, LocalFile] = {}
     skipped: dict[str, str] = {}
     for seen in scan(tree, lambda path, _error: failed.append(path)):
         if isinstance(seen, Skipped):
             skipped[seen.path] = seen.reason
         else:
-            assert seen.file.path not in found
-            found[seen.file.path] = seen
+            assert seen.path not in found
+            found[seen.path] = seen
     return found, skipped, failed
 
 
-def test_every_file_with_its_size_time_and_run_bit(top: Path) -> None:
+def test_every_file_with_its_size_and_time(top: Path) -> None:
     (top / "data" / "日本語").mkdir(parents=True)
     (top / "empty.txt").touch()
     (top / "data" / "日本語" / "🦊.png").write_bytes(b"12345")
-    (top / "run").write_bytes(b"#!")
-    (top / "run").chmod(0o755)
     (top / "nothing in it").mkdir()
     found, skipped, failed = look(top)
-    assert found.keys() == {"empty.txt", "data/日本語/🦊.png", "run"}
-    assert [path for path, seen in found.items() if seen.executable] == ["run"]
-    file = found["data/日本語/🦊.png"].file
+    assert found.keys() == {"empty.txt", "data/日本語/🦊.png"}
+    file = found["data/日本語/🦊.png"]
     assert (file.size, file.mtime_ns) == (5, (top / file.path).stat().st_mtime_ns)
-    assert found["empty.txt"].file.size == 0
+    assert found["empty.txt"].size == 0
     assert (skipped, failed) == ({}, [])
 
 
@@ -99,7 +94,7 @@ class TestLinks:
         (top / "a").symlink_to("real/file")
         (top / "absolute").symlink_to(top / "real" / "file")
         found, skipped, _failed = look(top)
-        assert {path: seen.file.size for path, seen in found.items()} == dict.fromkeys(
+        assert {path: seen.size for path, seen in found.items()} == dict.fromkeys(
             ("real/file", "folder/file", "a", "absolute"), 3
         )
         assert skipped == {}

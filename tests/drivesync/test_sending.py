@@ -12,7 +12,7 @@ from drivesync.errors import RemoteError
 from drivesync.files import LocalFile
 from drivesync.sending import LARGE_BYTES, Sender
 from drivesync.testing import ErrorAnswer, ExpiredUpload, Fault
-from drivesync.upload_plan import Found, Upload
+from drivesync.upload_plan import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def upload(top: Path) -> Callable[[str, bytes], Upload]:
 
     def make(path: str, content: bytes) -> Upload:
         (top / path).write_bytes(content)
-        return Upload(Found(LocalFile(path, len(content), 5), executable=False), None)
+        return Upload(LocalFile(path, len(content), 5), None)
 
     return make
 

@@ -6,7 +6,6 @@ import pytest
 
 from drivesync.files import Entry, LocalFile, RemoteFile, RemoteFolder, Skipped
 from drivesync.upload_plan import (
-    Found,
     Pair,
     Upload,
     UploadPlan,
@@ -30,7 +29,7 @@ def there(md5: str = A, size: int = 1, revision_id: str = "") -> RemoteFile:
 
 
 def pair(found: LocalFile, on_remote: Entry | None, then: LocalFile | None, blocked_by: str = "") -> Pair:
-    return recall(Pair(Found(found, executable=False), on_remote, then, blocked_by))
+    return recall(Pair(found, on_remote, then, blocked_by))
 
 
 def fate(one: Pair, *, ours: bool = False) -> str:
@@ -143,7 +142,7 @@ def test_what_is_replaced_and_what_is_kept_is_told_with_it() -> None:
         ]
     )
     assert [upload.replaces for upload in plan.upload] == [replaced, None]
-    assert plan.upload[1] == Upload(Found(here(), executable=False), None)
+    assert plan.upload[1] == Upload(here(), None)
     assert plan.keep == (here(A, revision_id="7"),)
 
 
