@@ -154,7 +154,7 @@ class Lease:
             try:
                 successor = self._remote.next_lease(record)
             except NotFoundError:
-                self._lose(report_gone(record))
+                self._lose(self._explain_gone())
             else:
                 if successor is not None:
                     self._lose(report_taken(successor, self._ask_time(successor.renewed_s)))
@@ -167,6 +167,14 @@ class Lease:
         if self._record is None:
             raise RuntimeError(f"the lease on {self.run} was not entered")
         return self._record
+
+    def _explain_gone(self) -> LeaseError:
+        """Who has it, now that our own record is gone, as far as the remote tells."""
+        with suppress(DrivesyncError):
+            newest = self._remote.find_lease(self.run)
+            if newest is not None:
+                return report_taken(newest, self._ask_time(newest.renewed_s))
+        return report_gone(self._held)
 
     def _ask_time(self, otherwise_s: float) -> float:
         try:
@@ -210,7 +218,7 @@ class Lease:
         except LeaseError:
             return
         except NotFoundError:
-            self._lose(report_gone(self._held))
+            self._lose(self._explain_gone())
         # Whatever it is, a lease that is renewed no more is lost to the next session that starts.
         except Exception as error:  # noqa: BLE001
             self._note_trouble(error)

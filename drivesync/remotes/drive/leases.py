@@ -51,7 +51,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from drivesync.errors import DrivesyncError, NotFoundError, RemoteError, TransientError
+from drivesync.errors import DrivesyncError, NotFoundError, TransientError
 from drivesync.files import STATE_FOLDER, LeaseRecord
 from drivesync.remotes.drive.entries import from_time
 from drivesync.remotes.drive.ids import make_once
@@ -282,9 +282,7 @@ class DriveLeases:
         """Drive's time, from an answer that was given just now."""
         if self._look(record.id) is None:
             raise _gone(record)
-        if not self._client.clock.is_known:
-            raise RemoteError("Drive's answers do not tell the time: does a proxy take their Date away?")
-        return self._client.clock.read(time.monotonic())
+        return self._client.now_s()
 
 
 def _name(run: str) -> str:

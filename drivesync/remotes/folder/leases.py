@@ -95,13 +95,10 @@ class FolderLeases:
     def next(self, record: LeaseRecord) -> LeaseRecord | None:
         """See ``Remote.next_lease``; of several that came after it the last."""
         self._check_mounted()
-        newest = self._root.call(f"looking at the lease on {record.run}", partial(self._find, record.run))
-        if newest is not None and newest.epoch > record.epoch:
-            return newest
-        self._root.call(
-            f"looking at the lease on {record.run}", partial(self._system.stat, self._folder / record.id)
-        )
-        return None
+        action = f"looking at the lease on {record.run}"
+        newest = self._root.call(action, partial(self._find, record.run))
+        self._root.call(action, partial(self._system.stat, self._folder / record.id))
+        return newest if newest is not None and newest.epoch > record.epoch else None
 
     def _find(self, run: str) -> LeaseRecord | None:
         for epoch in reversed(self._epochs(run)):
