@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import google.auth
 import google.auth.exceptions
-from google.oauth2.credentials import Credentials
 
 from drivesync.errors import NotAllowedError
+from drivesync.remotes.drive.authorization import GivenToken
 from drivesync.remotes.drive.kept import LOGIN_COMMAND, login_path, read_login
 from drivesync.remotes.drive.translate import COLAB_CELL, LOG_IN_HINT
 
@@ -41,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Credentials, google-auth's own object, and where they came from."""
+    """Credentials, google-auth's own object or a ``GivenToken``, and where they came from."""
 
     credentials: Any = field(repr=False)
     origin: Origin
@@ -86,13 +86,13 @@ def locate_credentials(settings: Settings) -> Found:
         NotAllowedError: there are none, or they are damaged, with the cell or command that makes some.
     """
     if settings.access_token:
-        return Found(Credentials(token=settings.access_token), _TOKEN)
+        return Found(GivenToken(settings.access_token), _TOKEN)
     key_file = "" if settings.emulator_url else os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "")
     if not key_file and (kept := read_login(settings)) is not None:
         place = f"the login kept in {login_path(settings)}"
         return Found(kept, Origin("login", place, f"Run `{LOGIN_COMMAND}` again."))
     if settings.emulator_url:
-        return Found(Credentials(token="emulator"), _EMULATOR)  # noqa: S106 - any token does there
+        return Found(GivenToken("emulator"), _EMULATOR)
     try:
         credentials, _project = google.auth.default(scopes=SCOPES)
     # A damaged key file shows as a ValueError.

@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from google.auth.exceptions import RefreshError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
     from drivesync.remotes.drive.transport import Transport
+
+
+class GivenToken:
+    """Credentials that are nothing but a token: all that google-auth's are asked for, and loaded in no time.
+
+    Attributes:
+        token: a secret.
+        valid: until Drive refuses it.
+    """
+
+    valid: Literal[True] = True
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def apply(self, headers: MutableMapping[str, str], token: str) -> None:
+        """Put ``token`` on ``headers``."""
+        headers["authorization"] = f"Bearer {token}"
+
+    def refresh(self, _request: object) -> NoReturn:
+        """There is no other to be had.
+
+        Raises:
+            google.auth.exceptions.RefreshError: always.
+        """
+        raise RefreshError("a given token cannot be renewed")
 
 
 class Authorization:
     """Puts tokens on requests; safe to use from several threads.
 
     Args:
-        credentials: google-auth's.
+        credentials: google-auth's, or a ``GivenToken``.
         transport: by which new tokens are asked for.
     """
 

@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from google.oauth2.credentials import Credentials
 from platformdirs import user_config_path
 
 from drivesync.disk import fsync_folder, local_errors
@@ -75,6 +74,8 @@ def read_login(settings: Settings) -> Any | None:
         )
     if settings.emulator_url and not info["token_uri"].startswith(f"{settings.emulator_url}/"):
         return None
+    from google.oauth2.credentials import Credentials  # noqa: PLC0415 - slow to import, and not needed by all
+
     # Not from_authorized_user_info, which would ask Google whatever token_uri says.
     return Credentials(
         token=None,
