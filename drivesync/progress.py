@@ -9,24 +9,19 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
 from drivesync.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
+    from typing import TextIO
 
 FIRST_LINE_S = 1.0
 LINE_EVERY_S = 5.0
 
 _LOOK_EVERY_S = 1.0
 _DRAW_EVERY_S = 0.25
-_BAR_COLUMNS = 60
+_DUMB_TERMINALS = frozenset({"dumb", "unknown"})
 
 
 class Reporter(Protocol):
@@ -66,21 +61,63 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-class _Console(Console):
-    """One whose reader may go away; rich would end the thread that prints, and redirect standard output."""
+class Display(Protocol):
+    """Where the words of a reporter appear; used by one thread at a time, but for ``write``.
 
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
+    Every method raises OSError where it cannot be written to, and ValueError where it is closed.
+    """
+
+    @property
+    def draws(self) -> bool:
+        """Whether ``draw`` draws anything."""
+
+    def write(self, line: str) -> None:
+        """Write ``line``."""
+
+    def draw(self, words: Sequence[str], share: float) -> None:
+        """Draw a bar of which ``share``, from 0 to 1, is full, and ``words`` below it."""
+
+    def close(self) -> None:
+        """Take the bar away."""
 
 
-def open_console() -> Console:
+class Log:
+    """A notebook, a file or a pipe.
+
+    Args:
+        stream: is given the lines.
+    """
+
+    draws = False
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        """Write ``line``, however long it is."""
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+    def draw(self, words: Sequence[str], share: float) -> None:
+        """Draw nothing."""
+
+    def close(self) -> None:
+        """There is nothing to take away."""
+
+
+def open_display() -> Display:
     """Standard error, as a terminal only where there is a screen.
 
     A command in a notebook's cell is given a terminal as well, but what it writes there stays in the notebook: that
     is a log. Jupyter's kernels, Colab's too, set JPY_PARENT_PID; FORCE_COLOR, which they also set, says nothing.
     """
     is_screen = sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
-    return _Console(file=sys.stderr, highlight=False, force_terminal=is_screen)
+    if not is_screen or os.environ.get("TERM", "").lower() in _DUMB_TERMINALS:
+        return Log(sys.stderr)
+
+    from drivesync.screen import Screen  # noqa: PLC0415 - slow to import, and of no use in a log
+
+    return Screen(sys.stderr)
 
 
 class TerminalReporter:
@@ -90,18 +127,16 @@ class TerminalReporter:
     So whoever does the work only counts, and a job that waits is seen to wait.
 
     Args:
-        console: standard error unless given.
+        display: standard error unless given.
         clock: seconds that never decrease.
     """
 
-    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or open_console()
+    def __init__(self, display: Display | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._display = display or open_display()
         self._clock = clock
-        self._draws = self._console.is_terminal and not self._console.is_dumb_terminal
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._live: Live | None = None
         self._tally = Tally("", clock())
         self._slowed_by: Callable[[], str] = str
         self._next_line_s = 0.0
@@ -119,9 +154,8 @@ class TerminalReporter:
         self._closing.set()
         if self._thread is not None:
             self._thread.join()
-        if self._live is not None:
-            with suppress(OSError, ValueError):
-                self._live.stop()
+        with suppress(OSError, ValueError):
+            self._display.close()
 
     def begin(self, what: str, slowed_by: Callable[[], str] = str) -> None:
         """Show from now on how far ``what`` is."""
@@ -156,41 +190,20 @@ class TerminalReporter:
             self._tally.sample(now_s)
             is_done, share = self._tally.is_done(now_s), self._tally.share_done
             words = ("", "") if is_done else self._tally.describe(now_s, slowed_by)
-            if words == self._shown or not (self._draws or now_s >= self._next_line_s):
+            if words == self._shown or not (self._display.draws or now_s >= self._next_line_s):
                 return
             self._shown, self._next_line_s = words, now_s + LINE_EVERY_S
-        if self._draws:
-            self._draw(words, share)
+        if self._display.draws:
+            with suppress(OSError, ValueError):
+                self._display.draw([printable(line) for line in words], share)
         elif not is_done:
             self._print(", ".join(filter(None, words)))
 
     def _show_for_ever(self) -> None:
-        while not self._closing.wait(_DRAW_EVERY_S if self._draws else _LOOK_EVERY_S):
+        while not self._closing.wait(_DRAW_EVERY_S if self._display.draws else _LOOK_EVERY_S):
             self.show()
 
     def _print(self, line: str) -> None:
         # What goes on must not end because its log is full or its reader is gone.
         with suppress(OSError, ValueError):
-            self._console.print(printable(line), markup=False, emoji=False, soft_wrap=True)
-
-    def _draw(self, words: tuple[str, str], share: float) -> None:
-        """Draw a bar and ``words`` below it; nothing if there are none."""
-        picture = Table.grid()
-        if any(words):
-            bar = ProgressBar(total=1.0, completed=share, width=min(_BAR_COLUMNS, self._console.width))
-            picture.add_row(bar)
-            for line in words:
-                picture.add_row(Text(printable(line)))
-        with suppress(OSError, ValueError):
-            if self._live is None:
-                # Standard output is for results, which somebody may read while the bar is drawn.
-                live = Live(
-                    console=self._console,
-                    auto_refresh=False,
-                    transient=True,
-                    redirect_stdout=False,
-                    redirect_stderr=False,
-                )
-                live.start()
-                self._live = live
-            self._live.update(picture, refresh=True)
+            self._display.write(printable(line))

@@ -36,6 +36,8 @@ class Session:
         (root / "backup").mkdir(parents=True)
         self.tree = Tree(root)
         self.remote = stack.enter_context(DriveRemote("darknet", settings, first_wait_s=FIRST_WAIT_S))
+        # Nobody else claims at the same moment here.
+        self.remote._leases._settle_s = 0.0
         self.leases = stack.enter_context(Leases(self.remote, take_over=True))
         index = stack.enter_context(Index(root))
         self.pusher = stack.enter_context(

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
 
-from drivesync.progress import TerminalReporter, open_console, printable
+from drivesync.progress import Log, TerminalReporter, open_display, printable
+from drivesync.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def test_a_note_is_one_line_as_it_is() -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, width=20)) as reporter:
+    with TerminalReporter(Log(out)) as reporter:
         reporter.note("a line that is longer than the log is wide: [red]:smile:[/red] it's 日本")
     assert out.getvalue() == "a line that is longer than the log is wide: [red]:smile:[/red] it's 日本\n"
 
@@ -41,7 +41,7 @@ def test_a_note_is_one_line_as_it_is() -> None:
 def test_control_characters_are_shown_and_not_obeyed(text: str, shown: str) -> None:
     assert printable(text) == shown
     out = io.StringIO()
-    TerminalReporter(Console(file=out, width=200)).note(text)
+    TerminalReporter(Log(out)).note(text)
     assert out.getvalue() == f"{shown}\n"
 
 
@@ -62,7 +62,7 @@ def clock() -> Clock:
 
 def test_a_log_gets_a_line_soon_and_then_every_few_seconds(clock: Clock) -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, width=200), clock) as reporter:
+    with TerminalReporter(Log(out), clock) as reporter:
         reporter.begin("pull")
         reporter.expect(files=200, size_bytes=200_000_000)
         for _ in range(40):
@@ -79,7 +79,7 @@ def test_a_log_gets_a_line_soon_and_then_every_few_seconds(clock: Clock) -> None
 
 def test_a_job_that_waits_says_for_what_and_does_not_repeat_itself(clock: Clock) -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, width=200), clock) as reporter:
+    with TerminalReporter(Log(out), clock) as reporter:
         reporter.begin("pull", lambda: "Drive's rate limit")
         reporter.expect(files=2, size_bytes=10)
         for _ in range(100):
@@ -93,7 +93,7 @@ def test_a_job_that_waits_says_for_what_and_does_not_repeat_itself(clock: Clock)
 
 def test_of_a_job_that_is_done_nothing_more_is_told(clock: Clock) -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, width=200), clock) as reporter:
+    with TerminalReporter(Log(out), clock) as reporter:
         reporter.begin("pull")
         reporter.expect(files=1, size_bytes=10)
         reporter.advance(files=1, size_bytes=10)
@@ -104,7 +104,7 @@ def test_of_a_job_that_is_done_nothing_more_is_told(clock: Clock) -> None:
 
 def test_a_new_job_begins_at_nothing(clock: Clock) -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, width=200), clock) as reporter:
+    with TerminalReporter(Log(out), clock) as reporter:
         reporter.begin("pull")
         reporter.expect(files=1, size_bytes=10)
         reporter.begin("verify")
@@ -115,7 +115,7 @@ def test_a_new_job_begins_at_nothing(clock: Clock) -> None:
 
 def test_no_count_is_lost_between_threads(clock: Clock) -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, width=200), clock) as reporter:
+    with TerminalReporter(Log(out), clock) as reporter:
         reporter.begin("pull")
         reporter.expect(files=16_001)
 
@@ -133,7 +133,7 @@ def test_no_count_is_lost_between_threads(clock: Clock) -> None:
 
 def test_a_terminal_gets_a_bar_with_notes_above_it_which_goes_at_the_end(clock: Clock) -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, force_terminal=True, width=100), clock) as reporter:
+    with TerminalReporter(Screen(out, width=100), clock) as reporter:
         reporter.begin("pull")
         reporter.expect(files=2, size_bytes=100)
         reporter.advance(files=1, size_bytes=50)
@@ -151,7 +151,7 @@ def test_a_terminal_gets_a_bar_with_notes_above_it_which_goes_at_the_end(clock: 
 
 def test_it_is_drawn_without_being_asked() -> None:
     out = io.StringIO()
-    with TerminalReporter(Console(file=out, force_terminal=True, width=100)) as reporter:
+    with TerminalReporter(Screen(out, width=100)) as reporter:
         reporter.begin("pull")
         reporter.expect(files=2, size_bytes=100)
         give_up_s = time.monotonic() + 20
@@ -160,11 +160,12 @@ def test_it_is_drawn_without_being_asked() -> None:
             time.sleep(0.01)
 
 
-class TestConsole:
+class TestDisplay:
     @pytest.fixture
     def terminal(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
         """To be standard error."""
         monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+        monkeypatch.setenv("TERM", "xterm")
         here, there = pty.openpty()
         with os.fdopen(there, "w") as stream:
             yield stream
@@ -172,7 +173,14 @@ class TestConsole:
 
     def test_a_terminal_is_one(self, terminal: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stderr", terminal)
-        assert open_console().is_terminal
+        assert open_display().draws
+
+    def test_one_that_cannot_move_its_cursor_is_a_log(
+        self, terminal: TextIO, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("TERM", "dumb")
+        assert not open_display().draws
 
     def test_a_cell_is_a_log_though_it_has_a_terminal(
         self, terminal: TextIO, monkeypatch: pytest.MonkeyPatch
@@ -180,12 +188,12 @@ class TestConsole:
         monkeypatch.setattr(sys, "stderr", terminal)
         monkeypatch.setenv("JPY_PARENT_PID", "3")
         monkeypatch.setenv("FORCE_COLOR", "1")
-        assert not open_console().is_terminal
+        assert not open_display().draws
 
     def test_a_log_is_one_whatever_color_is_wished(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stderr", io.StringIO())
         monkeypatch.setenv("FORCE_COLOR", "1")
-        assert not open_console().is_terminal
+        assert not open_display().draws
 
 
 def test_a_reader_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +213,7 @@ def test_a_reader_that_is_gone_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_full_disk_under_the_log_ends_nothing() -> None:
     log = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115 - closing it fails, and that is the point
-    reporter = TerminalReporter(Console(file=log))
+    reporter = TerminalReporter(Log(log))
     reporter.note("one")
     reporter.note("two")
     with pytest.raises(OSError, match="No space left"):
