@@ -66,4 +66,7 @@ def main() -> None:
     """The console command."""
     # Of thousands of files nothing is left in cycles, and looking for it takes a tenth of a pull's work.
     gc.set_threshold(_LOOK_FOR_CYCLES_AFTER)
-    sys.exit(run_command(cli, sys.argv[1:]))
+    status = run_command(cli, sys.argv[1:])
+    # Nor is it worth while at the very end, when Python would look through all that was loaded, some times over.
+    gc.freeze()
+    sys.exit(status)
