@@ -24,6 +24,7 @@ from drivesync.files import STATE_FOLDER, LocalFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import TracebackType
     from typing import BinaryIO
 
 BLOCK_BYTES = 1 << 20
@@ -40,9 +41,8 @@ class Checksums:
     sha256: str
 
 
-@contextmanager
-def local_errors(path: Path | str, verb: str = "write") -> Iterator[None]:
-    """Turn the operating system's errors into ours.
+def local_errors(path: Path | str, verb: str = "write") -> _LocalErrors:
+    """Within it the operating system's errors are turned into ours.
 
     Args:
         path: named where the system names no file.
@@ -52,15 +52,33 @@ def local_errors(path: Path | str, verb: str = "write") -> Iterator[None]:
         DiskFullError: there is no room.
         LocalWriteError: anything else; both name the file.
     """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        said = f"cannot {verb} {error.filename or path}: {reason}"
-        if is_full(error):
-            hint = "Free some space on this disk and run the same command again."
-            raise DiskFullError(said, hint=hint) from error
-        raise LocalWriteError(said) from error
+    return _LocalErrors(path, verb)
+
+
+class _LocalErrors:
+    # A class, since a generator takes twice as long to enter and leave, and each file goes through several of these.
+    __slots__ = ("_path", "_verb")
+
+    def __init__(self, path: Path | str, verb: str) -> None:
+        self._path = path
+        self._verb = verb
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            said = f"cannot {self._verb} {error.filename or self._path}: {reason}"
+            if is_full(error):
+                hint = "Free some space on this disk and run the same command again."
+                raise DiskFullError(said, hint=hint) from error
+            raise LocalWriteError(said) from error
 
 
 def is_full(error: OSError) -> bool:

@@ -22,6 +22,7 @@ from drivesync.errors import (
     NotFoundError,
     UnfinishedError,
 )
+from drivesync.files import LocalFile
 from drivesync.mending import mend
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.assembly import Content
-    from drivesync.files import LocalFile, RemoteFile
+    from drivesync.files import RemoteFile
     from drivesync.parts import Part, Parts
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
@@ -189,7 +190,7 @@ class Fetch:
         with ready.stack:
             self._refuse_change(ready.wanted)
             written = self._parts.commit(file, ready.part)
-        return replace(written, md5=ready.md5, revision_id=file.revision_id)
+        return LocalFile(file.path, written.st_size, written.st_mtime_ns, ready.md5, file.revision_id)
 
     def _read_whole(self, file: RemoteFile, part: Part, count: Count) -> Content:
         """One read, from the first byte to the last."""

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, make_state_folder
 from drivesync.errors import DamagedError, LocalWriteError, MovedError, NotFoundError
-from drivesync.files import LocalFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -181,8 +180,8 @@ class Parts:
                 with suppress(OSError):
                     os.unlink(leftover)  # noqa: PTH108 - a string, see _paths
 
-    def commit(self, file: RemoteFile, part: Part) -> LocalFile:
-        """Flush what ``part`` holds, and put it in its place in the tree.
+    def commit(self, file: RemoteFile, part: Part) -> os.stat_result:
+        """Flush what ``part`` holds, and put it in its place in the tree; returned is what it is then.
 
         Raises:
             LocalWriteError: the place cannot be written to, or lies outside the tree.
@@ -202,7 +201,7 @@ class Parts:
                 )
             os.replace(part.path, target)  # noqa: PTH105
         part.is_in_place = True
-        return LocalFile(file.path, status.st_size, status.st_mtime_ns)
+        return status
 
     def kept_bytes(self, file: RemoteFile) -> int:
         """Room that the part of ``file`` has taken already."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile, Skipped
@@ -17,7 +16,7 @@ _NUMBERED = re.compile(r"(?P<run>backup/.+)_(?P<number>\d{1,12})\.weights")
 _NUMBERED_NEEDED = 2
 """The newest, and one to go back to should that turn out to be torn."""
 
-_URGENT = ("cfg/*", "backup/*", "*.weights", "*.conv.*", "*.data", "*.names")
+_URGENT = re.compile(r"(cfg|backup)/.*|.*\.(weights|conv\..*|data|names)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +212,7 @@ def _is_unchanged(here: LocalFile, then: LocalFile | None) -> bool:
 
 def start_order(file: RemoteFile) -> tuple[bool, int, str]:
     """Sorts to the front what training waits for, then the largest, so that it does not start last."""
-    urgent = any(fnmatchcase(file.path, pattern) for pattern in _URGENT)
-    return not urgent, -file.size, file.path
+    return not _URGENT.fullmatch(file.path), -file.size, file.path
 
 
 def missing_ranges(

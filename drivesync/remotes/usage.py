@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,14 +29,13 @@ class Usage:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._spent: dict[str, Spent] = {}
+        self._requests: Counter[str] = Counter()
         self._retries = 0
 
     def count(self, kind: str) -> None:
         """One request of ``kind`` (get, list, download, edit, other) goes out."""
         with self._lock:
-            before = self._spent.get(kind, Spent())
-            self._spent[kind] = Spent(before.requests + 1, before.units + units_of(kind))
+            self._requests[kind] += 1
 
     def count_retry(self) -> None:
         """A request has to be repeated; the repeat is counted as a request, too."""
@@ -46,7 +46,7 @@ class Usage:
     def by_kind(self) -> dict[str, Spent]:
         """A copy of what was counted."""
         with self._lock:
-            return dict(self._spent)
+            return {kind: Spent(count, count * units_of(kind)) for kind, count in self._requests.items()}
 
     @property
     def retries(self) -> int:

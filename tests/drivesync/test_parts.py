@@ -37,7 +37,8 @@ def bring(tree: Path, path: str = "a", content: bytes = b"new", *, executable: b
     with parts.open(file, resumable=False) as part:
         part.write_at(0, content)
         part.settle(file.modified_s, executable=executable)
-        return parts.commit(file, part)
+        status = parts.commit(file, part)
+    return LocalFile(path, status.st_size, status.st_mtime_ns)
 
 
 def left_over(tree: Path) -> list[str]:

@@ -9,7 +9,6 @@ import http.client
 import json
 import socket
 import ssl
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import google.auth.exceptions
@@ -31,7 +30,8 @@ from drivesync.errors import (
 from drivesync.remotes.drive.kept import LOGIN_COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from types import TracebackType
 
 COLAB_CELL: Final = "from google.colab import auth; auth.authenticate_user()"
 LOG_IN_HINT: Final = (
@@ -68,26 +68,51 @@ _WHAT_TO_DO = {
 }
 
 
-@contextmanager
-def translate_errors(action: str) -> Iterator[None]:
-    """Let only typed errors leave, each saying which ``action`` failed ("reading data/1.png").
+def translate_errors(action: str) -> _TranslatedErrors:
+    """Within it only typed errors leave, each saying which ``action`` failed ("reading data/1.png").
 
     Raises:
         TransientError: a retry may help (429, 5xx, rate limit, lost connection).
         RemoteError: a retry will not help.
     """
-    try:
-        yield
-    except HttpError as error:
-        raise translate_answer(action, int(error.resp.status), error.resp, error.content) from None
-    except google.auth.exceptions.GoogleAuthError as error:
-        raise _translate_login(error, action) from None
-    except (http.client.HTTPException, urllib3_errors.HTTPError, httplib2.HttpLib2Error, OSError) as error:
-        raise _translate_break(error, action) from None
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        raise TransientError(f"{action}: what came is no answer of Drive's") from None
-    except ClientError as error:
-        raise RemoteError(f"{action}: Google's client gave up ({type(error).__name__})") from None
+    return _TranslatedErrors(action)
+
+
+class _TranslatedErrors:
+    # A class, since a generator takes twice as long to enter and leave, and each file goes through several of these.
+    __slots__ = ("_action",)
+
+    def __init__(self, action: str) -> None:
+        self._action = action
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None and (translated := _translate(error, self._action)) is not None:
+            raise translated from None
+
+
+def _translate(error: BaseException, action: str) -> DrivesyncError | None:
+    """``error`` as ours; None for one that is ours, or nobody's business here."""
+    match error:
+        case HttpError():
+            return translate_answer(action, int(error.resp.status), error.resp, error.content)
+        case google.auth.exceptions.GoogleAuthError():
+            return _translate_login(error, action)
+        case http.client.HTTPException() | urllib3_errors.HTTPError() | httplib2.HttpLib2Error() | OSError():
+            return _translate_break(error, action)
+        case json.JSONDecodeError() | UnicodeDecodeError():
+            return TransientError(f"{action}: what came is no answer of Drive's")
+        case ClientError():
+            return RemoteError(f"{action}: Google's client gave up ({type(error).__name__})")
+        case _:
+            return None
 
 
 def translate_answer(action: str, status: int, headers: Mapping[str, str], content: bytes) -> DrivesyncError:
