@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from trainer.config import STATE_FOLDER
 from trainer.darknet.output import Complaint, Progress, parse_line
-from trainer.darknet.program import Flavour, train_arguments
+from trainer.darknet.program import train_arguments
 from trainer.darknet.size import HEADER_BYTES
 from trainer.darknet.weights import HeaderError, parse_header
 from trainer.policy import refuse_start
 from trainer.process import Exited, Line, Process, Started
+from trainer.score import ScoreKeeper
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
     from pathlib import Path
 
@@ -51,18 +51,18 @@ def run_attempt(
     weights: Path | None,
     resumed_from: int,
     *,
-    stop: threading.Event,
+    is_over: Callable[[], bool],
     on_start: Callable[[int], None],
     on_event: Callable[[Event], None],
     on_tick: Callable[[], None],
 ) -> Outcome:
-    """Run darknet to its end, or until ``stop`` is set.
+    """Run darknet to its end, or until it ``is_over``.
 
     Args:
         run: what is trained.
         weights: to start from: a checkpoint, or the pretrained weights; None for random ones.
         resumed_from: the checkpoint's iteration; 0 where ``weights`` is none.
-        stop: ends darknet when set.
+        is_over: asked several times a second; ends darknet when it says so.
         on_start: gets darknet's pid.
         on_event: gets what darknet says, as it says it.
         on_tick: called several times a second.
@@ -83,10 +83,18 @@ def run_attempt(
         ),
     ]
     log = run.tree / STATE_FOLDER / LOG_NAME
-    with Process(
-        argv, run.tree, log, line_buffered=run.flavour is Flavour.PJ, wanted=_means_something
-    ) as process:
-        return _follow(process, resumed_from, stop, on_start, on_event, on_tick)
+    scores = ScoreKeeper(run.tree, run.best)
+    scores.begin()
+
+    def means_something(line: str) -> bool:
+        # Here, in the thread that reads the pipe: whoever takes the events may be waiting for this very word.
+        event = parse_line(line)
+        if event is not None:
+            scores.hear(event)
+        return event is not None
+
+    with Process(argv, run.tree, log, wanted=means_something) as process:
+        return _follow(process, resumed_from, is_over, on_start, on_event, on_tick)
 
 
 def _count_from_one(pretrained: Path | None, extra: tuple[str, ...]) -> tuple[str, ...]:
@@ -107,7 +115,7 @@ def _count_from_one(pretrained: Path | None, extra: tuple[str, ...]) -> tuple[st
 def _follow(
     process: Process,
     resumed_from: int,
-    stop: threading.Event,
+    is_over: Callable[[], bool],
     on_start: Callable[[int], None],
     on_event: Callable[[Event], None],
     on_tick: Callable[[], None],
@@ -117,7 +125,7 @@ def _follow(
     refused = ""
     stopping = False
     while True:
-        if (stop.is_set() or refused) and not stopping:
+        if (is_over() or refused) and not stopping:
             stopping = True
             process.stop(_STOP_GRACE_S)
         happened = process.next_event(_TICK_S)
@@ -132,10 +140,6 @@ def _follow(
                     first, refused = event.iteration, refuse_start(event.iteration, resumed_from)
                 last = event.iteration
             on_event(event)
-
-
-def _means_something(line: str) -> bool:
-    return parse_line(line) is not None
 
 
 def _last_complaint(process: Process) -> Complaint | None:

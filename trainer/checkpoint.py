@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -16,14 +16,28 @@ import numpy as np
 from drivesync import files
 from trainer.darknet.cfg import Network, parse_cfg
 from trainer.darknet.size import FLOAT_BYTES, HEADER_BYTES
-from trainer.darknet.weights import Checkpoint, CheckpointName, Verdict, judge, name_of, parse_header
+from trainer.darknet.weights import Checkpoint, CheckpointName, Kind, Verdict, judge, name_of, parse_header
 from trainer.errors import TreeError
+from trainer.metrics import CHART_NAME, METRICS_NAME
+from trainer.score import find_score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 RUN_FILE = ".trainer/run.json"
 """In a tree: what is being trained there, ``{"cfg": "cfg/remote.cfg", ...}``; written by ``trainer supervise``."""
+
+_ROLES = {
+    Kind.LAST: files.Role.LAST,
+    # The original's _last under another name: written over every hundred iterations.
+    Kind.BACKUP: files.Role.LAST,
+    Kind.BEST: files.Role.BEST,
+    Kind.NUMBERED: files.Role.NUMBERED,
+    Kind.FINAL: files.Role.FINAL,
+    # Averages, from which nothing can be resumed: in no role may they stand in for what can be.
+    Kind.EMA: files.Role.OTHER,
+    Kind.PLAIN: files.Role.OTHER,
+}
 
 _BLOCK_BYTES = 1 << 20  # stays in the processor's cache between being read and being checked
 _CFG_MAX_BYTES = 1 << 20
@@ -126,9 +140,10 @@ class _Acceptor:
         self._networks: dict[tuple[Path, int, int], Network] = {}
 
     def __call__(self, tree: Path, relative_path: str, snapshot: Path) -> files.Verdict:
-        name = name_of(Path(relative_path).name)
+        path = PurePosixPath(relative_path)
+        name = name_of(path.name)
         if name is None:
-            return files.Verdict(accepted=True)
+            return files.Verdict(accepted=True, run=_run_shown_by(tree, path))
         cfg = find_cfg(tree, name.base)
         if cfg is None:
             return files.Verdict(accepted=False, reason=f"there is no {name.base}.cfg to check it by")
@@ -142,7 +157,16 @@ class _Acceptor:
             return files.Verdict(accepted=False, reason=f"it cannot be read ({error.strerror or error})")
         except TreeError as error:
             return files.Verdict(accepted=False, reason=str(error))
-        return files.Verdict(verdict.whole, verdict.reason, verdict.iteration)
+        if verdict.iteration is None:
+            return files.Verdict(accepted=False, reason=verdict.reason)
+        best = name.kind is Kind.BEST
+        return files.Verdict(
+            accepted=True,
+            iteration=verdict.iteration,
+            run=name_run(path.parent.as_posix(), name.base),
+            role=_ROLES[name.kind],
+            score=find_score(tree, relative_path, verdict.iteration) if best else None,
+        )
 
     def _network(self, path: Path, source: str) -> Network:
         status = path.stat()
@@ -156,9 +180,15 @@ def acceptor() -> Callable[[Path, str, Path], files.Verdict]:
     """What drivesync asks, through the entry point ``drivesync.accept``, before it pushes a file.
 
     The answer is called with the tree, the file's path in it, and an immutable copy of the file. Weights files are
-    accepted if they are whole by the cfg of their name; all other files are accepted.
+    accepted if they are whole by the cfg of their name; all other files are accepted. The metrics and the chart of the
+    run that is being trained are the run's too, so that only the session that trains it pushes them.
     """
     return _Acceptor()
+
+
+def name_run(backup: str, base: str) -> str:
+    """What drivesync calls the run whose weights files, in the folder ``backup``, begin with ``base``."""
+    return f"{backup}/{base}"
 
 
 def find_cfg(tree: Path, base: str) -> Path | None:
@@ -171,9 +201,22 @@ def find_cfg(tree: Path, base: str) -> Path | None:
 
 
 def _running_cfg(tree: Path) -> Path | None:
+    cfg = _running(tree, "cfg")
+    return tree / cfg if cfg else None
+
+
+def _run_shown_by(tree: Path, path: PurePosixPath) -> str:
+    """The run whose metrics or chart ``path`` is; empty if it is neither."""
+    cfg, backup = _running(tree, "cfg"), _running(tree, "backup")
+    shown = path.name in {METRICS_NAME, CHART_NAME} and path.parent.as_posix() == backup
+    return name_run(backup, PurePosixPath(cfg).stem) if cfg and shown else ""
+
+
+def _running(tree: Path, key: str) -> str:
+    """What is said of the run that is being trained; empty where nothing is."""
     try:
-        run = json.loads((tree / RUN_FILE).read_bytes())
+        said = json.loads((tree / RUN_FILE).read_bytes())
     except (OSError, ValueError):
-        return None
-    cfg = run.get("cfg") if isinstance(run, dict) else None
-    return tree / cfg if isinstance(cfg, str) else None
+        return ""
+    value = said.get(key) if isinstance(said, dict) else None
+    return value if isinstance(value, str) else ""

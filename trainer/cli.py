@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING
 import click
 
 from drivesync.cli import interruptible, run_command
-from drivesync.cli.arguments import TREE
+from drivesync.cli.arguments import TAKE_OVER, TREE
 from drivesync.config import Settings, default_tree
 from drivesync.daemon import is_alive, launch
 from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
 from drivesync.progress import TerminalReporter
 from trainer.background import running_pid, signal_supervisor
+from trainer.begin import Terms
 from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, STATE_FOLDER, Wishes
 from trainer.session import supervise
 from trainer.status import DEAD, ENDED, Status, describe, read_status, to_json
@@ -27,6 +29,9 @@ from trainer.status import DEAD, ENDED, Status, describe, read_status, to_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+FRESH = "fresh"
+"""What --fresh calls its start."""
 
 LOG_NAME = "supervisor.log"
 
@@ -45,6 +50,26 @@ class Call:
     extra: tuple[str, ...]
 
 
+class Span(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions of click only
+    """A span of time: 20, 20s or 2m; in seconds."""
+
+    name = "time"
+
+    def convert(self, value: float | str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; refuse what is none."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|)", str(value))
+        if match is None:
+            self.fail(f"{value!r} is no time; write 20s or 2m", param, ctx)
+        return float(match[1]) * (60 if match[2] == "m" else 1)
+
+
+def _refuse_no_name(_context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    """A variable that is not set must not stand for going on."""
+    if given == "":
+        raise click.BadParameter("a start needs a name", param=parameter)
+    return given
+
+
 @click.group(context_settings=_CONTEXT)
 @click.version_option(package_name="darknet-drivesync")
 def cli() -> None:
@@ -56,7 +81,8 @@ def cli() -> None:
     trainer stop                      stop darknet, push what is queued
 
     Exit status: 0 done, 64 usage, 65 damaged data, 66 not found, 69 Drive unreachable after retries, 73 cannot
-    write locally, 75 stopped before the end (run again to go on), 77 not allowed, 78 settings or tree wrong.
+    write locally, 75 stopped before the end (run again to go on), 76 another session has the run, 77 not allowed,
+    78 settings or tree wrong.
     """
 
 
@@ -75,7 +101,22 @@ def cli() -> None:
 )
 @click.option("--no-push", is_flag=True, help="Use no Drive: everything stays on this disk.")
 @click.option(
-    "--grace", "grace_s", default=20.0, show_default=True, help="Seconds to go on pushing after a stop."
+    "--fresh", is_flag=True, help="Start the run over, once; what there is of it goes to an archive."
+)
+@click.option(
+    "--fresh-as",
+    metavar="NAME",
+    callback=_refuse_no_name,
+    help="The same under another name, to start over once more.",
+)
+@TAKE_OVER
+@click.option(
+    "--grace",
+    "grace_s",
+    type=Span(),
+    default="20s",
+    show_default=True,
+    help="How long to go on pushing after a stop.",
 )
 @click.option("--background", is_flag=True, help="Detach, and return at once; see `trainer status`.")
 @click.pass_obj
@@ -89,6 +130,9 @@ def supervise_command(
     darknet: str | None,
     remote: str | None,
     no_push: bool,
+    fresh: bool,
+    fresh_as: str | None,
+    take_over: bool,
     grace_s: float,
     background: bool,
 ) -> None:
@@ -96,7 +140,11 @@ def supervise_command(
 
     The tree is pulled from Drive if it is not there. Training starts from the best whole checkpoint, each new one is
     pushed and verified while darknet runs, and darknet is started again when it dies. Run the same command again
-    after whatever happened: training goes on.
+    after whatever happened: training goes on. One session at a time trains a run; a second one is refused.
+
+    --fresh starts the run over once, and may stay in the command: what there was of the run is moved to
+    backup/archive-DATE/, on Drive and here, and the same command run again goes on with the new run. To start over
+    once more, give that start a name: --fresh-as second, say.
 
     \b
     trainer supervise                          in TREE /content/darknet or ./darknet
@@ -115,7 +163,7 @@ def supervise_command(
         supervise(
             wishes,
             settings,
-            remote,
+            Terms(remote, fresh_as or (FRESH if fresh else ""), take_over),
             pushing=not no_push,
             grace_s=grace_s,
             reporter=reporter,

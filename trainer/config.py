@@ -6,16 +6,19 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, write_atomically
-from trainer.checkpoint import RUN_FILE, read_network
+from trainer.checkpoint import RUN_FILE, name_run, read_network
 from trainer.darknet.data import parse_data
 from trainer.darknet.program import Flavour, flavour_of, refuse_weights
 from trainer.errors import NoDarknetError, TreeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trainer.darknet.cfg import Network
 
 STATE_FOLDER = ".trainer"
@@ -23,6 +26,7 @@ STATE_FOLDER = ".trainer"
 
 DEFAULT_DATA = "cfg/remote.data"
 DEFAULT_CFG = "cfg/remote.cfg"
+DEFAULT_BACKUP = "backup"
 DEFAULT_WEIGHTS = "yolov4-tiny.conv.29"
 
 
@@ -78,9 +82,25 @@ class Run:
         return PurePosixPath(self.cfg).stem
 
     @property
+    def name(self) -> str:
+        """What drivesync calls the run: only one session at a time may push what is of it."""
+        return name_run(self.backup, self.base)
+
+    @property
+    def best(self) -> str:
+        """Where darknet keeps its best weights."""
+        return f"{self.backup}/{self.base}_best.weights"
+
+    @property
     def patterns(self) -> tuple[str, ...]:
         """The run's checkpoints, as globs below the tree."""
-        return f"{self.backup}/*.weights", f"{self.backup}/*.backup"
+        return checkpoint_patterns(self.name)
+
+
+def checkpoint_patterns(run: str) -> tuple[str, ...]:
+    """Globs of a run's checkpoints, and of no other run's: those may be another session's."""
+    begin = escape(run)
+    return f"{begin}_*.weights", f"{begin}.weights", f"{begin}.backup"
 
 
 def resolve_run(wishes: Wishes) -> Run:
@@ -116,6 +136,25 @@ def resolve_run(wishes: Wishes) -> Run:
         flavour=flavour,
         extra=wishes.extra,
     )
+
+
+def foresee_run(wishes: Wishes, read: Callable[[str], bytes | None]) -> str:
+    """The run's name as ``resolve_run`` will find it, before the tree is here; empty where it cannot be told.
+
+    Args:
+        wishes: as for ``resolve_run``.
+        read: the content of a file of the tree, given by its path there; None if there is none.
+    """
+    tree = wishes.tree.resolve()
+    data = _relative(tree, Path(os.path.normpath(tree / (wishes.data or DEFAULT_DATA))))
+    content = read(data) if data else None
+    if data is None or content is None:
+        return ""
+    try:
+        backup = _backup(tree, data, parse_data(content.decode("utf-8", "replace"), data).backup)
+    except TreeError:
+        return ""  # to be said once the tree is here
+    return name_run(backup, PurePosixPath(wishes.cfg or DEFAULT_CFG).stem)
 
 
 def record_run(run: Run) -> None:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
     from trainer.curve import Record, SeamKind
 
+METRICS_NAME = "metrics.jsonl"
+CHART_NAME = "chart.png"
+"""What lies beside a run's checkpoints for people, and is pushed with them."""
+
 POINTS_LIMIT = 20_000
 """More points than this are thinned when a writer opens the file; while it is open there may be twice as many."""
 

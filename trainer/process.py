@@ -94,13 +94,15 @@ class Process:
     Its pipes are emptied whether or not anybody asks for events, so it never waits for us. When the block is left
     nothing of its process group is alive.
 
+    Its C library is made to write each line at once (``stdbuf -oL``). The original darknet fills 4096-byte blocks on a
+    pipe, and what is in them is lost when it is killed; its successors would tell of a best mAP after they have
+    written the file that it is of.
+
     Args:
         argv: program and arguments; the program is looked up in ``cwd`` if it has a slash, else on PATH.
         cwd: working directory of the child.
         log: file to which every byte of both streams is appended; see :data:`trainer.pipes.LOG_LIMIT_BYTES`. A log that
             cannot be written is no reason to stop: the bytes are then lost, the events are not.
-        line_buffered: make the child's C library write each line at once (``stdbuf -oL``). The original darknet
-            fills 4096-byte blocks on a pipe, and what is in them is lost when it is killed.
         wanted: which lines become events, all by default; asked in the drain thread, so that a flood of others
             costs the consumer nothing.
         clock: seconds of a monotonic clock, for :attr:`last_byte_at`.
@@ -117,7 +119,6 @@ class Process:
         cwd: Path,
         log: Path,
         *,
-        line_buffered: bool,
         wanted: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -131,7 +132,6 @@ class Process:
         self._argv = list(argv)
         self._cwd = cwd
         self._log = log
-        self._line_buffered = line_buffered
         self._wanted = wanted
         self._clock = clock
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
@@ -242,7 +242,7 @@ class Process:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         child = subprocess.Popen(
-            command_line(self._argv, os.getpid(), line_buffered=self._line_buffered),
+            command_line(self._argv, os.getpid()),
             cwd=self._cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -9,10 +9,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal as format_size
+
+from drivesync.disk import look
 from drivesync.errors import DrivesyncError
 from drivesync.push import find_files
 from drivesync.spool import Refused
 from trainer.darknet.output import MeanAveragePrecision, Progress
+from trainer.metrics import CHART_NAME, METRICS_NAME
 from trainer.status import RestartNote
 
 if TYPE_CHECKING:
@@ -21,20 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from drivesync.background import BackgroundPusher
+    from drivesync.entries import Entry
+    from drivesync.errors import LeaseError
     from drivesync.files import Receipt
+    from drivesync.lease import Lease
     from drivesync.progress import Reporter
     from trainer.config import Run
     from trainer.darknet.output import Event
     from trainer.metrics import MetricsWriter
     from trainer.status import StatusWriter
 
-METRICS_NAME = "metrics.jsonl"
-CHART_NAME = "chart.png"
-
 _NOTE_EVERY_S = 10.0
-_METRICS_EVERY_S = 1.0
-_CHART_EVERY_S = 60.0
+_PICTURES_EVERY_S = 60.0
 _CHART_TIMEOUT_S = 120.0
+_NAMED_WAITING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Surroundings:
         reporter: hears what a person would want to read in a log.
         stop: set to end the training.
         grace_s: how long may be pushed after an end that is not the training's.
+        lease: on the run, as it is now; None where there is none.
         jitter: a random number from 0 to 1.
         clock: Unix time in seconds.
     """
@@ -59,8 +64,22 @@ class Surroundings:
     reporter: Reporter
     stop: threading.Event
     grace_s: float = 20.0
+    lease: Callable[[], Lease | None] = lambda: None
     jitter: Callable[[], float] = random.random
     clock: Callable[[], float] = time.time
+
+    @property
+    def is_over(self) -> bool:
+        """Whether darknet is to be stopped."""
+        return self.stop.is_set() or self.lost is not None
+
+    @property
+    def lost(self) -> LeaseError | None:
+        """Which other session has the run; None while nobody knows of one."""
+        if (lease := self.lease()) is not None:
+            return lease.lost
+        # A session that began while the remote could not be asked: its first push claims the lease.
+        return None if self.pusher is None else self.pusher.lost
 
 
 class Recorder:
@@ -69,9 +88,9 @@ class Recorder:
     def __init__(self, run: Run, around: Surroundings) -> None:
         self._run = run
         self._around = around
-        self._noted_s = self._offered_s = 0.0
-        self._drawn_s = around.clock()
-        self._metrics_due = False
+        self._noted_s = 0.0
+        self._shown_s = around.clock()
+        self._shown = look(run.tree, self._pictures[0])
         self.disk_trouble = ""
         """Why a file that is to be pushed cannot be copied; empty if all can."""
 
@@ -121,13 +140,9 @@ class Recorder:
             loss = "" if status.avg_loss is None else f", avg loss {status.avg_loss:.4g}"
             safe = "" if status.safe_iteration is None else f", safe up to {status.safe_iteration}"
             around.reporter.note(f"iteration {status.iteration} of {status.max_batches}{loss}{safe}")
-        if self._metrics_due and now_s - self._offered_s >= _METRICS_EVERY_S:
-            self._metrics_due, self._offered_s = False, now_s
-            if now_s - self._drawn_s >= _CHART_EVERY_S:
-                self._drawn_s = now_s
-                self._draw_chart()
-            around.metrics.flush()
-            self.offer(*self._pictures)
+        if now_s - self._shown_s >= _PICTURES_EVERY_S:
+            self._shown_s = now_s
+            self._show()
 
     def take_receipts(self) -> None:
         """Make known what has become safe."""
@@ -138,7 +153,6 @@ class Recorder:
             around.status.update(pushed=status.pushed + 1)
             if receipt.iteration is None:
                 continue
-            self._metrics_due = True
             # Once the last metrics are on their way the file stays as it is, so that Drive holds all of it.
             if status.state != "pushing":
                 around.metrics.event("pushed", iteration=receipt.iteration)
@@ -147,16 +161,19 @@ class Recorder:
         if around.pusher is not None:
             trouble = around.pusher.trouble or self.disk_trouble
             hint = f". {trouble.hint}" if isinstance(trouble, DrivesyncError) and trouble.hint else ""
+            pending, lease = around.pusher.pending, around.lease()
             around.status.update(
-                pending=len(around.pusher.pending),
+                pending=len(pending),
+                waiting=tuple(describe_entry(entry) for entry in pending[:_NAMED_WAITING]),
+                epoch=None if lease is None or lease.lost else lease.epoch,
                 trouble=f"waiting to push: {trouble}{hint}" if trouble else "",
             )
 
     def wrap_up(self) -> None:
         """Offer all there is for the last time."""
+        self.offer_checkpoints()
         self._around.metrics.flush()
         self._draw_chart()
-        self.offer_checkpoints()
         self.offer(*self._pictures)
 
     def offer_checkpoints(self) -> None:
@@ -177,6 +194,15 @@ class Recorder:
     def _pictures(self) -> tuple[str, str]:
         return f"{self._run.backup}/{METRICS_NAME}", f"{self._run.backup}/{CHART_NAME}"
 
+    def _show(self) -> None:
+        """Have metrics and chart pushed, if there is anything new in them."""
+        self._around.metrics.flush()
+        now = look(self._run.tree, self._pictures[0])
+        if now != self._shown:
+            self._shown = now
+            self._draw_chart()
+            self.offer(*self._pictures)
+
     def _draw_chart(self) -> None:
         """Draw the loss chart in a process of its own: matplotlib would stay in this one's memory."""
         metrics, chart = (self._run.tree / path for path in self._pictures)
@@ -195,3 +221,9 @@ class Recorder:
             said = getattr(error, "stderr", None) or b""
             last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
             self._around.reporter.note(f"no chart could be drawn: {last[0] if last else error}")
+
+
+def describe_entry(entry: Entry) -> str:
+    """What waits to be pushed, in a few words."""
+    iteration = "" if entry.iteration is None else f"iteration {entry.iteration:,}, "
+    return f"{entry.path} ({iteration}{format_size(entry.size)})"

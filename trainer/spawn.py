@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def command_line(argv: Sequence[str], parent_pid: int, *, line_buffered: bool) -> list[str]:
+def command_line(argv: Sequence[str], parent_pid: int) -> list[str]:
     """Put in front of ``argv`` what ties it to ``parent_pid`` and unbuffers it, each exec'ing the next."""
     command = list(argv)
-    if line_buffered and (stdbuf := shutil.which("stdbuf")):
+    if stdbuf := shutil.which("stdbuf"):
         command = [stdbuf, "-oL", *command]
     if setpriv := shutil.which("setpriv"):
         shell = ["/bin/sh", "-c", '[ "$PPID" = "$0" ] || exit 1; exec "$@"', str(parent_pid)]

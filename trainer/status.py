@@ -53,11 +53,14 @@ class Status:
         safe_at_s: when that was pushed.
         pushed: files that this session has pushed and verified.
         pending: files that are not on Drive yet.
+        waiting: the first of them, in words, the most valuable first.
         trouble: why nothing can be pushed at the moment; empty if it can.
         attempts: how often this session has started darknet.
         restarts: why, for all but the first.
         message: what the user should know; the reason where the run has ended.
         exit_code: of the supervisor, where it has ended.
+        run: what is trained, by the name under which one session at a time may push it; empty where nothing is pushed.
+        epoch: how many turns of sessions the run has had, this one's included; None where this one has none.
     """
 
     state: str
@@ -72,11 +75,14 @@ class Status:
     safe_at_s: float | None = None
     pushed: int = 0
     pending: int = 0
+    waiting: tuple[str, ...] = ()
     trouble: str = ""
     attempts: int = 0
     restarts: tuple[RestartNote, ...] = ()
     message: str = ""
     exit_code: int | None = None
+    run: str = ""
+    epoch: int | None = None
 
 
 class StatusWriter:
@@ -129,6 +135,7 @@ def read_status(tree: Path) -> Status | None:
     try:
         said = json.loads(status_path(tree).read_bytes())
         said["restarts"] = tuple(RestartNote(**note) for note in said["restarts"])
+        said["waiting"] = tuple(said["waiting"])
         status = Status(**said)
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -153,7 +160,9 @@ def describe(status: Status, now_s: float) -> str:
             f"{len(status.restarts)} restart(s), the last at iteration {last.iteration:,}: {last.reason}"
         )
     if status.pending:
-        lines.append(f"{status.pending} file(s) wait to be pushed")
+        named = f": {', '.join(status.waiting)}" if status.waiting else ""
+        more = ", ..." if named and status.pending > len(status.waiting) else ""
+        lines.append(f"{status.pending} file(s) wait to be pushed{named}{more}")
     lines.extend(line for line in (status.trouble, status.message) if line)
     return "\n".join(lines)
 

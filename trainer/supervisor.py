@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors
-from drivesync.errors import LocalWriteError
+from drivesync.errors import LeaseError, LocalWriteError
 from drivesync.files import STATE_FOLDER as SYNC_FOLDER
 from trainer.attempt import run_attempt
 from trainer.checkpoint import list_checkpoints
@@ -27,7 +27,7 @@ from trainer.policy import (
     find_final,
     is_finished,
 )
-from trainer.recorder import Recorder
+from trainer.recorder import Recorder, describe_entry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.5
 _OFFER_AGAIN_S = 3.0
+_NAMED_LEFT = 5
 
 
 class Supervisor:
@@ -58,6 +59,7 @@ class Supervisor:
 
         Raises:
             StoppedError: ``stop`` was set.
+            LeaseError: another session has taken the run over.
             GaveUpError: darknet ended too often without getting any further.
             TreeError, LocalWriteError: darknet ended of something that another start would not help.
         """
@@ -79,7 +81,7 @@ class Supervisor:
             if isinstance(decision, Restart):
                 self._around.stop.wait(decision.delay_s)
                 best = decision.resume_from
-            if self._around.stop.is_set():
+            if self._around.is_over:
                 raise self._stop()
 
     def _attempt(
@@ -98,7 +100,7 @@ class Supervisor:
             run,
             best.path if best else (run.tree / run.pretrained if run.pretrained else None),
             resumed_from,
-            stop=around.stop,
+            is_over=lambda: around.is_over,
             on_start=self._recorder.note_start,
             on_event=self._recorder.hear,
             on_tick=self._recorder.tick,
@@ -114,7 +116,7 @@ class Supervisor:
             last_iteration=outcome.last_iteration,
             exit_status=outcome.exit_status,
             complaint=outcome.complaint,
-            stopped=around.stop.is_set(),
+            stopped=around.is_over,
         )
         decision = decide(
             end,
@@ -166,7 +168,8 @@ class Supervisor:
         while (refused := self._recorder.offer(*whole)) or not pusher.wait_until_safe(_LOOK_EVERY_S):
             self._recorder.disk_trouble = refused
             self._recorder.take_receipts()
-            if around.stop.wait(_OFFER_AGAIN_S if refused else 0.0):
+            around.stop.wait(_OFFER_AGAIN_S if refused else 0.0)
+            if around.is_over:
                 raise self._stop()
         self._recorder.disk_trouble = ""
 
@@ -176,21 +179,29 @@ class Supervisor:
         hint = f"What darknet said is in {self._run.tree}/.trainer/darknet.log."
         return kind(decision.reason + self._push_in_time(), hint=hint)
 
-    def _stop(self) -> StoppedError:
+    def _stop(self) -> DrivesyncError:
         iteration = self._around.status.value.iteration or 0
+        if (lost := self._around.lost) is not None:
+            said = f"stopped at iteration {iteration}: {lost}; what is not on Drive stays here"
+            return LeaseError(said, hint=lost.hint)
         hint = "Run the same command again to go on."
         return StoppedError(f"stopped at iteration {iteration}{self._push_in_time()}", hint=hint)
 
     def _push_in_time(self) -> str:
         """Push what can be pushed within the grace; returned is what is to be said of the rest."""
         around = self._around
+        if around.lost is not None:
+            return f"; {around.lost}"
         around.status.update(state="pushing")
         self._recorder.wrap_up()
         in_time = around.pusher is None or around.pusher.wait_until_safe(around.grace_s)
         self._recorder.take_receipts()
         if in_time or around.pusher is None:
             return ""
-        return f"; {len(around.pusher.pending)} file(s) are kept in {SYNC_FOLDER} to be pushed next time"
+        left = around.pusher.pending
+        named = ", ".join(describe_entry(entry) for entry in left[:_NAMED_LEFT])
+        more = ", ..." if len(left) > _NAMED_LEFT else ""
+        return f"; {len(left)} file(s) are kept in {SYNC_FOLDER} to be pushed next time: {named}{more}"
 
     def _shown(self, path: Path) -> str:
         tree = self._run.tree

@@ -45,7 +45,7 @@ class Heard:
     def attempt(self, run: Run, weights: Path | None = None, resumed_from: int = 0) -> Outcome:
         return run_attempt(
             run, weights, resumed_from,
-            stop=self.stop, on_start=self.pids.append, on_event=self.hear, on_tick=self.tick,
+            is_over=self.stop.is_set, on_start=self.pids.append, on_event=self.hear, on_tick=self.tick,
         )  # fmt: skip
 
     @property

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivesync.files import Verdict
+from drivesync.files import Role, Verdict
 from trainer.checkpoint import acceptor, find_cfg, list_checkpoints, read_checkpoint, read_network
+from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
 from trainer.darknet.weights import Kind
 from trainer.errors import TreeError
 from trainer.policy import choose_checkpoint
+from trainer.score import ScoreKeeper
 from trainer.testing import TreeInfo, make_tree
 
 if TYPE_CHECKING:
@@ -213,10 +215,52 @@ def snapshot(whole: bytes, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_whole_checkpoint_may_be_pushed(trained: TreeInfo, snapshot: Path) -> None:
-    assert acceptor()(trained.root, "backup/remote_last.weights", snapshot) == Verdict(
-        accepted=True, iteration=100
+@pytest.mark.parametrize(
+    ("path", "role"),
+    [
+        pytest.param("backup/remote_last.weights", Role.LAST, id="last"),
+        pytest.param("backup/remote.backup", Role.LAST, id="the original's last"),
+        pytest.param("backup/remote_100.weights", Role.NUMBERED, id="numbered"),
+        pytest.param("backup/remote_best.weights", Role.BEST, id="best"),
+        pytest.param("backup/remote_final.weights", Role.FINAL, id="final"),
+        pytest.param("backup/remote_ema.weights", Role.OTHER, id="averages"),
+        pytest.param("backup/remote.weights", Role.OTHER, id="a copy of the user's"),
+    ],
+)
+def test_a_whole_checkpoint_may_be_pushed(path: str, role: Role, trained: TreeInfo, snapshot: Path) -> None:
+    assert acceptor()(trained.root, path, snapshot) == Verdict(
+        accepted=True, iteration=100, run="backup/remote", role=role
     )
+
+
+def test_runs_in_two_folders_are_two(trained: TreeInfo, snapshot: Path) -> None:
+    assert acceptor()(trained.root, "second/remote_last.weights", snapshot).run == "second/remote"
+
+
+def test_the_best_has_the_score_that_darknet_told_of(tmp_path: Path, snapshot: Path) -> None:
+    tree = make_tree(tmp_path / "tree", max_batches=120)
+    best = "backup/remote_best.weights"
+    keeper = ScoreKeeper(tree.root, best)
+    for event in (Progress(100, 2.0, 3.0, 0.001, 0.01, 400), MeanAveragePrecision(0.25), NewBest()):
+        keeper.hear(event)
+    (tree.root / best).touch()
+    assert acceptor()(tree.root, best, snapshot).score == 0.25
+    assert acceptor()(tree.root, "backup/remote_last.weights", snapshot).score is None
+
+
+@pytest.mark.parametrize(
+    ("path", "run"),
+    [
+        pytest.param("backup/metrics.jsonl", "backup/remote", id="metrics"),
+        pytest.param("backup/chart.png", "backup/remote", id="chart"),
+        pytest.param("chart.png", "", id="another chart"),
+        pytest.param("backup/notes.txt", "", id="another file"),
+    ],
+)
+def test_what_shows_a_run_is_the_runs(path: str, run: str, tmp_path: Path) -> None:
+    (tmp_path / ".trainer").mkdir()
+    (tmp_path / ".trainer/run.json").write_text('{"cfg": "cfg/remote.cfg", "backup": "backup"}')
+    assert acceptor()(tmp_path, path, tmp_path / "snapshot") == Verdict(accepted=True, run=run)
 
 
 @pytest.mark.parametrize("path", ["data/train.txt", "yolov4-tiny.conv.29", "backup/remote_last.weights.part"])

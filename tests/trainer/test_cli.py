@@ -38,7 +38,11 @@ def tree(tmp_path: Path) -> Path:
     [
         pytest.param(["supervise", "--no-such-flag"], 64, "No such option", id="unknown flag"),
         pytest.param(["supervise", "a", "b"], 64, "unexpected extra argument", id="two trees"),
-        pytest.param(["supervise", "--grace", "soon"], 64, "'soon' is not a valid float", id="no number"),
+        pytest.param(
+            ["supervise", "--grace", "soon"], 64, "'soon' is no time; write 20s or 2m", id="no time"
+        ),
+        pytest.param(["supervise", "--grace", "-1"], 64, "'-1' is no time", id="a time before now"),
+        pytest.param(["supervise", "--fresh-as", ""], 64, "a start needs a name", id="no name"),
         pytest.param(["sing"], 64, "No such command", id="unknown command"),
         pytest.param(["status", "no such tree"], 66, "nothing has been trained in no such tree", id="status"),
         pytest.param(["stop", "no such tree"], 66, "no supervisor runs in no such tree", id="stop"),

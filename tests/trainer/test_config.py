@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trainer.config import Run, Wishes, record_run, resolve_run
+from trainer.config import Run, Wishes, foresee_run, record_run, resolve_run
 from trainer.darknet.program import Flavour
 from trainer.errors import NoDarknetError, TreeError
 from trainer.testing import make_tree
@@ -38,7 +38,8 @@ def test_the_tutorials_names_are_the_defaults(tree: Path) -> None:
     assert (run.base, run.pretrained, run.extra) == ("remote", None, ())
     assert run.network.max_batches == 300
     assert run.flavour is Flavour.PJ
-    assert run.patterns == ("backup/*.weights", "backup/*.backup")
+    assert (run.name, run.best) == ("backup/remote", "backup/remote_best.weights")
+    assert run.patterns == ("backup/remote_*.weights", "backup/remote.weights", "backup/remote.backup")
 
 
 def test_the_tutorials_pretrained_weights_are_taken_where_they_are(tree: Path) -> None:
@@ -84,6 +85,29 @@ def test_the_directory_for_checkpoints_is_what_the_data_file_says(tree: Path, sa
     link.symlink_to(tree)
     (tree / "cfg/remote.data").write_text(f"classes=2\nbackup={said.format(link=link)}\n")
     assert resolve_run(Wishes(link)).backup == backup
+
+
+@pytest.mark.parametrize(
+    ("wishes", "files", "name"),
+    [
+        pytest.param({}, {"cfg/remote.data": b"backup = backup/"}, "backup/remote", id="the tutorial's"),
+        pytest.param(
+            {"data": "data/my.data", "cfg": "cfg/my.cfg"},
+            {"data/my.data": b"backup=runs/1"},
+            "runs/1/my",
+            id="own",
+        ),
+        pytest.param({}, {}, "", id="no .data"),
+        pytest.param({}, {"cfg/remote.data": b"backup = /elsewhere/"}, "", id="a backup outside"),
+        pytest.param({}, {"cfg/remote.data": b"\xef\xbb\xbfclasses=1"}, "", id="no .data that darknet reads"),
+        pytest.param({"data": "../x.data"}, {}, "", id="a .data outside"),
+    ],
+)
+def test_a_run_has_its_name_before_the_tree_is_here(
+    wishes: dict[str, str], files: dict[str, bytes], name: str, tmp_path: Path
+) -> None:
+    wished = Wishes(tmp_path / "tree", **wishes)  # type: ignore[arg-type]  # extra is not among them
+    assert foresee_run(wished, files.get) == name
 
 
 def write(path: str, text: str) -> Callable[[Path], object]:

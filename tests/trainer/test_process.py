@@ -34,7 +34,7 @@ def go(tmp_path: Path) -> Iterator[FileIO]:
 
 
 def shell(script: str, tmp_path: Path, *, wanted: Callable[[str], bool] | None = None) -> Process:
-    return Process(["sh", "-c", script], tmp_path, tmp_path / "log", line_buffered=False, wanted=wanted)
+    return Process(["sh", "-c", script], tmp_path, tmp_path / "log", wanted=wanted)
 
 
 def run(script: str, tmp_path: Path) -> list[Event]:
@@ -161,9 +161,7 @@ def test_a_flood_nobody_reads_neither_blocks_the_child_nor_fills_memory(
 def test_bytes_without_a_line_end_move_the_clock(go: FileIO, tmp_path: Path) -> None:
     times = itertools.count(1)
     script = "printf .; read line <go; printf .; exec sleep 60"
-    with Process(
-        ["sh", "-c", script], tmp_path, tmp_path / "log", line_buffered=False, clock=lambda: next(times)
-    ) as child:
+    with Process(["sh", "-c", script], tmp_path, tmp_path / "log", clock=lambda: next(times)) as child:
         wait_for(lambda: child.last_byte_at == 2)
         go.write(b"\n")
         wait_for(lambda: child.last_byte_at == 3)
@@ -175,7 +173,7 @@ def test_bytes_without_a_line_end_move_the_clock(go: FileIO, tmp_path: Path) -> 
 def test_line_buffered_lines_come_at_once(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    with Process(["cut", "-c1-", "fifo"], tmp_path, tmp_path / "log", line_buffered=True) as child:
+    with Process(["cut", "-c1-", "fifo"], tmp_path, tmp_path / "log") as child:
         with fifo.open("w") as writer:
             print("at once", file=writer, flush=True)
             assert next_text(child) == "at once"
@@ -267,7 +265,7 @@ SUPERVISOR = """
 import sys
 from pathlib import Path
 from trainer.process import Process
-with Process(["sleep", "60"], Path("."), Path("log"), line_buffered=True) as child:
+with Process(["sleep", "60"], Path("."), Path("log")) as child:
     print(child.next_event().pid, flush=True)
     child.next_event()
 """
@@ -286,7 +284,7 @@ def test_the_child_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -> None
 
 def test_a_child_whose_parent_died_before_it_could_ask_for_the_signal_does_not_run() -> None:
     def start(parent_pid: int) -> subprocess.CompletedProcess[bytes]:
-        command = command_line(["echo", "ran"], parent_pid, line_buffered=False)
+        command = command_line(["echo", "ran"], parent_pid)
         return subprocess.run(command, capture_output=True, check=False)
 
     assert start(os.getpid()).stdout == b"ran\n"
@@ -321,7 +319,7 @@ def test_what_cannot_start(
     (tmp_path / "plain").write_bytes(b"#!/bin/sh\n")
     with (
         pytest.raises(error, match=message),
-        Process([program], tmp_path / cwd, tmp_path / "log", line_buffered=True),
+        Process([program], tmp_path / cwd, tmp_path / "log"),
     ):
         pytest.fail("entered")
 
@@ -329,7 +327,7 @@ def test_what_cannot_start(
 def test_a_program_in_the_tree_starts(tmp_path: Path) -> None:
     (tmp_path / "dark net").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "dark net").chmod(0o755)
-    with Process(["./dark net", "a b", "$c"], tmp_path, tmp_path / "log", line_buffered=True) as child:
+    with Process(["./dark net", "a b", "$c"], tmp_path, tmp_path / "log") as child:
         assert texts(list(child.events())) == ["a b $c"]
 
 
@@ -341,14 +339,14 @@ def test_a_program_in_the_tree_starts(tmp_path: Path) -> None:
     ],
 )
 def test_a_log_that_cannot_be_written_harms_nothing(log: str, tmp_path: Path) -> None:
-    with Process(["seq", "5"], tmp_path, tmp_path / log, line_buffered=True) as child:
+    with Process(["seq", "5"], tmp_path, tmp_path / log) as child:
         assert texts(list(child.events())) == ["1", "2", "3", "4", "5"]
 
 
 @pytest.mark.skipif(shutil.which("darknet") is None, reason="needs the distribution's darknet")
 def test_the_real_darknet_says_why_it_does_not_train(tmp_path: Path) -> None:
     argv = ["darknet", "detector", "train", "none.data", "none.cfg"]
-    with Process(argv, tmp_path, tmp_path / "log", line_buffered=True) as child:
+    with Process(argv, tmp_path, tmp_path / "log") as child:
         events = list(child.events())
         assert any("Couldn't open file" in line for line in child.last_lines)
     assert isinstance(events[-1], Exited)

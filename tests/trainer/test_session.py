@@ -16,6 +16,7 @@ from drivesync.testing import TOKEN, DriveEmulator
 from drivesync.tree import read_tree_state
 from trainer import session
 from trainer.background import RunLock
+from trainer.begin import Terms
 from trainer.config import Wishes
 from trainer.errors import AlreadyRunningError, StoppedError, TreeError
 from trainer.session import supervise
@@ -32,6 +33,8 @@ def begin(
     drive: DriveEmulator | None = None,
     *,
     remote: str | None = None,
+    fresh: str = "",
+    take_over: bool = False,
     stopped: bool = False,
     while_pulling: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> None:
@@ -41,7 +44,7 @@ def begin(
     supervise(
         wishes,
         Settings(emulator_url=drive.url if drive else "", access_token=TOKEN, retries=0),
-        remote,
+        Terms(remote, fresh, take_over),
         pushing=drive is not None,
         grace_s=20.0,
         reporter=Silence(),
