@@ -17,7 +17,7 @@ import pytest
 from drivesync.receipts import read_receipts
 from drivesync.testing import DriveEmulator
 from drivesync.testing.trees import find
-from tests.drivesync.pushes import POINTS
+from tests.drivesync.killed_points import POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,10 +44,10 @@ def drive() -> Iterator[DriveEmulator]:
 
 @pytest.fixture(scope="module")
 def push(drive: DriveEmulator) -> Iterator[Callable[..., int]]:
-    """``push(tree, "remote", point="", nth=1)`` -> the exit status of a process that pushed; see pushes.py."""
+    """``push(tree, "remote", point="", nth=1)`` -> the exit status of a process that pushed; see killed_points.py."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOOGLE_", "DRIVE"))}
     with subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("pushes.py")],
+        [sys.executable, Path(__file__).with_name("killed_points.py")],
         env=kept | drive.environment() | {"DRIVESYNC_RETRIES": "3", "SSL_CERT_FILE": os.devnull},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
