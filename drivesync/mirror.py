@@ -223,6 +223,7 @@ class _Work:
         self._made = NewFolders(self._inventory)
         self._lock = threading.Lock()
         self._fruitless = 0
+        self._is_cancelled = False
 
     def plan(self, stack: ExitStack, options: MirrorOptions, on_plan: Callable[[UploadPlan], None]) -> None:
         """Find out what is to be sent."""
@@ -284,6 +285,7 @@ class _Work:
         self._rate.take(1 + self._made.count_new(path))
 
     def _cancel(self) -> None:
+        self._is_cancelled = True
         self._rate.stop()
         self._remote.cancel()
 
@@ -312,7 +314,7 @@ class _Work:
         """Count one more file that the remote could not take, and say whether it can take any."""
         with self._lock:
             self._fruitless += 1
-            return self._fruitless >= _HOPELESS
+            return self._fruitless >= _HOPELESS or self._is_cancelled
 
     def _failed(self, path: str, error: DrivesyncError) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from drivesync.errors import (
     TransientError,
     UnfinishedError,
 )
-from drivesync.mirror import MirrorResult, push_all
+from drivesync.mirror import WRITES_AT_ONCE, WRITES_PER_S, MirrorResult, push_all
 from drivesync.pull import pull
 from drivesync.remotes.folder.remote import FolderRemote
 from drivesync.testing import CorruptUpload, Costs, Delay, ErrorAnswer, ExpiredToken, Fault, LostAnswer
@@ -458,13 +458,19 @@ class TestTrouble:
         self,
         send: Callable[..., MirrorResult],
         remote: DriveRemote,
+        here: Path,
+        notes: Notes,
         drive_emulator: DriveEmulator,
         interrupt_soon: Callable[[], None],
     ) -> None:
         drive_emulator.inject(Fault(Delay(30), LAST, times=None))
-        interrupt_soon()
+        result = MirrorResult()
         with pytest.raises(KeyboardInterrupt):
-            send()
+            push_all(remote, here, reporter=notes, on_plan=lambda _plan: interrupt_soon(), result=result)
+        assert (result.planned_files, result.uploaded_files) == (len(FILES), 0)
+        assert result.failed == [], "they did not fail: they were stopped"
+        assert notes.lines == []
+        assert notes.size_bytes == 0
         drive_emulator.reset()
         remote.__exit__(None, None, None)
         with remote:
@@ -503,6 +509,20 @@ def test_writes_and_folders_keep_to_the_rate(
     result = push_all(remote, here, reporter=notes, rate=rate)
     writes = len(FILES) + drive_emulator.counters()["files.create"].requests
     assert result.least_s == writes - 1 <= now_s
+
+
+def test_how_long_it_takes_at_least_is_known_before(
+    remote: DriveRemote, here: Path, notes: Notes, settings: Settings, tmp_path: Path
+) -> None:
+    for number in range(100):
+        put(here, f"many/{number}", b"x")
+    options = MirrorOptions(dry_run=True)
+    folders = 9
+    writes = len(FILES) + 100 + folders
+    least_s = push_all(remote, here, reporter=notes, options=options).least_s
+    assert least_s == pytest.approx((writes - WRITES_AT_ONCE) / WRITES_PER_S)
+    with FolderRemote(str(tmp_path / "there"), settings) as folder:
+        assert push_all(folder, here, reporter=notes, options=options).least_s == 0.0
 
 
 class TestFolder:
