@@ -6,7 +6,7 @@ import math
 import os
 import random
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,7 @@ from drivesync.errors import (
 from drivesync.mirror import WRITES_AT_ONCE, WRITES_PER_S, MirrorResult, push_all
 from drivesync.pull import pull
 from drivesync.remotes.folder.remote import FolderRemote
+from drivesync.sending import LARGE_BYTES
 from drivesync.testing import CorruptUpload, Costs, Delay, ErrorAnswer, ExpiredToken, Fault, LostAnswer
 from drivesync.tree import TreeState, read_tree_state
 from drivesync.upload_plan import MirrorOptions, UploadPlan
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.config import Settings
+    from drivesync.files import RemoteFile
     from drivesync.remotes.drive.remote import DriveRemote
     from drivesync.testing import DriveEmulator
     from tests.drivesync.conftest import Notes
@@ -478,16 +480,29 @@ class TestTrouble:
         assert drive_emulator.read_tree("darknet") == FILES
 
 
-def test_small_and_large_files_go_side_by_side_and_folders_are_made_once(
+def test_eight_small_files_go_beside_three_large_ones(
+    remote: DriveRemote, tmp_path: Path, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "tree"
+    for number in range(11):
+        put(tree, f"a/{number}", b"x" * (LARGE_BYTES if number < 3 else 1))
+    together = threading.Barrier(11, timeout=20)
+    write = remote.write
+
+    def write_together(*arguments: Any, **more: Any) -> RemoteFile:
+        together.wait()
+        return write(*arguments, **more)
+
+    monkeypatch.setattr(remote, "write", write_together)
+    push_all(remote, tree, reporter=notes).raise_failure()
+
+
+def test_each_folder_is_made_once(
     send: Callable[..., MirrorResult], here: Path, drive_emulator: DriveEmulator
 ) -> None:
     for number in range(40):
         put(here, f"data/obj/{number}.txt", b"x")
-    drive_emulator.set_costs(Costs(latency_s=0.05))
-    result = send()
-    result.raise_failure()
-    one_by_one_s = 0.05 * 2 * result.uploaded_files
-    assert result.seconds < one_by_one_s * 0.6
+    send().raise_failure()
     listed = files_of(drive_emulator, "darknet")
     assert len(listed) == len(set(listed))
     folders = ["darknet", "cfg", "data", "obj", "deep", "er", "and", "deeper"]
