@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from drivesync.files import RemoteFile
     from drivesync.remotes.drive.remote import DriveRemote
+    from drivesync.testing.entries import Entry
+    from drivesync.testing.metadata import Metadata
     from tests.drivesync.remotes.conftest import Drive
 
 CONTENT = b"content"
@@ -71,6 +73,22 @@ class TestMove:
         assert drive.emulator.read_tree("darknet") == {"backup/archive-2026-11-23/b": CONTENT}
         (entry,) = drive.entries("darknet/backup/archive-2026-11-23")
         assert len(entry.revisions) == 1
+
+    def test_it_is_said_that_its_time_stays(
+        self, remote: DriveRemote, drive: Drive, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Google does not say whether a new name is a change."""
+        file = put(remote, "a")
+        told: list[int | None] = []
+        update = drive.emulator.store.update
+
+        def look(file_id: str, metadata: Metadata, **more: Any) -> Entry:
+            told.append(metadata.modified_ms)
+            return update(file_id, metadata, **more)
+
+        monkeypatch.setattr(drive.emulator.store, "update", look)
+        remote.move(file, "b")
+        assert told == [1_700_000_000_123]
 
     def test_one_look_at_the_place_and_one_request(self, remote: DriveRemote, drive: Drive) -> None:
         files = [put(remote, f"backup/{name}") for name in "abc"]

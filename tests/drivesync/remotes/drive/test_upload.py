@@ -32,17 +32,19 @@ from drivesync.testing import (
     Fault,
     LostAnswer,
 )
+from drivesync.testing.calls import classify
 from drivesync.testing.entries import Content
 from drivesync.testing.exchange import Exchange
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.trees import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from drivesync.config import Settings
     from drivesync.files import RemoteFile
     from drivesync.remotes.base import Note
+    from drivesync.testing.calls import Call
     from tests.drivesync.remotes.conftest import Drive
 
 MEBIBYTE = 1 << 20
@@ -206,6 +208,35 @@ def test_after_trouble_the_pieces_are_smaller_and_grow_again(remote: DriveRemote
     assert sessions(drive) == Sessions(opened=1, chunk=3, final=3, status=3)
     assert sent_bytes(drive) == len(content)
     assert only(drive) == [content]
+
+
+def test_who_gets_on_is_not_given_up_however_often_the_line_breaks(
+    remote: DriveRemote, drive: Drive, settings: Settings
+) -> None:
+    often = settings.retries + 3
+    drive.emulator.inject(Fault(CutUpload(MEBIBYTE), "upload.*", times=often))
+    send(remote)
+    assert only(drive) == [CONTENT]
+    counted = sessions(drive)
+    assert (counted.opened, counted.chunk + counted.final, counted.status) == (1, often + 1, often)
+
+
+def test_answers_are_asked_for_as_they_are_read(
+    remote: DriveRemote, drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Google's client asks for gzip, which nothing unpacks here."""
+    wishes: list[str] = []
+
+    def look(method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Call:
+        call = classify(method, path, query, headers)
+        if "resumable" in call.kind or call.kind.startswith("upload."):
+            wishes.append(headers["accept-encoding"])
+        return call
+
+    monkeypatch.setattr("drivesync.testing.server.classify", look)
+    drive.emulator.inject(Fault(LostAnswer(), "upload.final"))
+    send(remote)
+    assert wishes == ["identity"] * 3
 
 
 def test_to_be_asked_for_patience_is_no_trouble_of_the_line(remote: DriveRemote, drive: Drive) -> None:

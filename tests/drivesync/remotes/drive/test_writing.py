@@ -269,6 +269,17 @@ class TestNotToBeTrusted:
             assert remote.find("backup/a") == written
         assert revisions(drive) == [CONTENT, OTHER, CONTENT]
 
+    def test_what_a_straggler_wrote_over_an_empty_file_is_written_over(
+        self, killed: Killed, drive: Drive
+    ) -> None:
+        note = CutNote("done", before=True)
+        with killed.open() as remote, pytest.raises(Cut):
+            send(remote, None, note, content=b"")
+        self.straggle(drive)
+        with killed.open() as remote:
+            send(remote, remote.find("backup/a"), note, content=b"")
+        assert revisions(drive) == [b"", OTHER, b""]
+
     def test_what_came_damaged_is_sent_again(self, remote: DriveRemote, drive: Drive) -> None:
         note = MemoryNote()
         drive.emulator.inject(Fault(CorruptUpload(), "upload.final"))
