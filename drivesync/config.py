@@ -34,18 +34,20 @@ class Settings:
         access_token: used as the bearer token; empty for Application Default Credentials.
         retries: how often one request is tried again before its error is final.
         retry_wait_s: the first pause before a request is tried again; each further one is twice as long.
+        settle_s: after so many seconds Drive's listings show what was made.
     """
 
     emulator_url: str = ""
     access_token: str = field(default="", repr=False)
     retries: int = 7
     retry_wait_s: float = 1.0
+    settle_s: float = 3.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the environment.
 
-        DRIVE_EMULATOR_HOST, GOOGLE_OAUTH_ACCESS_TOKEN, DRIVESYNC_RETRIES, DRIVESYNC_RETRY_WAIT_S.
+        DRIVE_EMULATOR_HOST, GOOGLE_OAUTH_ACCESS_TOKEN, DRIVESYNC_RETRIES, DRIVESYNC_RETRY_WAIT_S, DRIVESYNC_SETTLE_S.
 
         Raises:
             SettingsError: one of them cannot be what it says.
@@ -57,6 +59,7 @@ class Settings:
             retry_wait_s=_seconds(
                 environment, "DRIVESYNC_RETRY_WAIT_S", default=cls().retry_wait_s, high=60.0
             ),
+            settle_s=_seconds(environment, "DRIVESYNC_SETTLE_S", default=cls().settle_s, high=600.0),
         )
 
 

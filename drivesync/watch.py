@@ -16,6 +16,7 @@ from watchdog.observers.inotify import InotifyObserver
 
 from drivesync.background import BackgroundPusher
 from drivesync.disk import local_errors
+from drivesync.errors import DrivesyncError
 from drivesync.files import STATE_FOLDER
 from drivesync.index import Index
 from drivesync.patterns import fixed_folder, is_deep, matches
@@ -186,7 +187,7 @@ def keep_pushed(
 
     Args:
         tree: the local tree.
-        remote: entered; of no more use afterwards.
+        remote: entered; its connections are cut at the end, and new ones made.
         patterns: see ``Watch``.
         accept: judges each snapshot.
         reporter: hears how it goes.
@@ -201,5 +202,15 @@ def keep_pushed(
     with Index(tree) as index:
         pusher = Pusher(tree, remote, index, accept, reporter, leases=leases, keep_numbered=keep_numbered)
         background = BackgroundPusher(pusher, reporter, on_safe, on_lost=on_lost)
-        with background, Watch(tree, patterns, background.offer):
-            yield background
+        try:
+            with background, Watch(tree, patterns, background.offer):
+                yield background
+        finally:
+            _reopen(remote)
+
+
+def _reopen(remote: Remote) -> None:
+    """Pushing ends by cutting its connections; whoever comes after it, to give back a lease, needs new ones."""
+    with suppress(DrivesyncError):
+        remote.__exit__(None, None, None)
+        remote.__enter__()

@@ -64,9 +64,7 @@ class Mirrored:
             **self._describe_failure(),
         }
         if self.options.dry_run:
-            said["files"] = [
-                {"path": upload.found.file.path, "bytes": upload.found.file.size} for upload in self.uploads
-            ]
+            said["files"] = [{"path": upload.here.path, "bytes": upload.here.size} for upload in self.uploads]
         return said
 
     def print(self) -> None:
@@ -97,7 +95,7 @@ class Mirrored:
         )
         if result.least_s >= 1.0:
             click.echo(f"by Drive's write rate that takes {format_duration(result.least_s)} at least")
-        files = [upload.found.file for upload in self.uploads]
+        files = [upload.here for upload in self.uploads]
         print_some("to go", [f"{format_size(file.size):>9}  {file.path}" for file in files], _SHOWN)
         if result.apart:
             click.echo(

@@ -120,10 +120,17 @@ def _wait(tree: Path, watching: Watching, pusher: BackgroundPusher, stop: thread
     told = ""
     # A signal that came just before the wait began is heard only when it ends.
     while not stop.wait(_LOOK_EVERY_S) and pusher.lost is None:
-        trouble = str(pusher.trouble or "")
+        trouble = _describe(pusher.trouble)
         if trouble != told:
             told = trouble
             note_watching(tree, Watching(watching.pid, watching.target, watching.patterns, trouble))
+
+
+def _describe(trouble: Exception | None) -> str:
+    if trouble is None:
+        return ""
+    hint = trouble.hint if isinstance(trouble, DrivesyncError) else ""
+    return f"{trouble}. {hint}" if hint else str(trouble)
 
 
 def _push_the_rest(

@@ -284,7 +284,13 @@ def tree(tmp_path: Path) -> Tree:
 @pytest.fixture
 def settings(drive_emulator: DriveEmulator) -> Settings:
     """Waits so short that no test feels them."""
-    return Settings(emulator_url=drive_emulator.url, access_token=TOKEN, retries=4, retry_wait_s=FIRST_WAIT_S)
+    return Settings(
+        emulator_url=drive_emulator.url,
+        access_token=TOKEN,
+        retries=4,
+        retry_wait_s=FIRST_WAIT_S,
+        settle_s=0.0,
+    )
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ class DriveRemote:
         self.name = name
         self._client = DriveClient(settings, on_wait, first_wait_s=first_wait_s)
         self._folders = Folders(self._client, parse_drive_place(name), name)
-        self._leases = DriveLeases(self._client, self._folders)
+        self._leases = DriveLeases(self._client, self._folders, settle_s=settings.settle_s)
         self.usage: Usage = self._client.usage
 
     @property

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.drivesync.conftest import Ended, Tree
 
     Run = Callable[..., Ended]
+    Held = Callable[[str], dict[str, bytes]]
 
 LAST = "backup/run_last.weights"
 
@@ -104,24 +105,26 @@ def test_65_damaged_on_the_way_down(drivesync: Run, full: DriveEmulator, tmp_pat
     assert (tmp_path / "t" / "cfg" / "run.cfg").read_bytes() == before
 
 
-def test_65_damaged_on_the_way_up(drivesync: Run, tree: Tree, drive_emulator: DriveEmulator) -> None:
+def test_65_damaged_on_the_way_up(
+    drivesync: Run, tree: Tree, drive_emulator: DriveEmulator, on_drive: Held
+) -> None:
     content = tree.save("run_last.weights", 100)
     drive_emulator.inject(Fault(CorruptUpload(), "upload.final", times=2))
     ended = drivesync("push", tree.root)
     assert ended.status == 65
     assert "is not on Drive as it was sent" in ended.complaint
     assert drivesync("push", tree.root).status == 0
-    assert drive_emulator.read_tree("darknet") == {LAST: content}
+    assert on_drive("darknet") == {LAST: content}
 
 
-def test_65_a_checkpoint_that_is_torn(drivesync: Run, tree: Tree, drive_emulator: DriveEmulator) -> None:
+def test_65_a_checkpoint_that_is_torn(drivesync: Run, tree: Tree, on_drive: Held) -> None:
     content = tree.save("run_last.weights", 100)
     drivesync("push", tree.root)
     os.truncate(tree.root / LAST, len(content) - 4)
     ended = drivesync("push", tree.root)
     assert ended.status == 65
     assert LAST in ended.complaint
-    assert drive_emulator.read_tree("darknet") == {LAST: content}
+    assert on_drive("darknet") == {LAST: content}
 
 
 def test_66_no_such_folder_on_drive(drivesync: Run, tmp_path: Path) -> None:
@@ -191,18 +194,20 @@ def test_73_the_disk_cannot_hold_the_tree_until_it_is_freed(
     assert "Traceback" not in done.stderr
 
 
-def test_73_no_room_for_a_snapshot(
-    on_small_disk: Callable[[str], subprocess.CompletedProcess[str]], drive_emulator: DriveEmulator
+def test_no_room_for_a_snapshot_keeps_nothing_from_being_pushed(
+    on_small_disk: Callable[[str], subprocess.CompletedProcess[str]], on_drive: Held
 ) -> None:
     done = on_small_disk(
-        """
-        mkdir -p t/backup; head -c 1500000 /dev/zero > t/backup/chart.weights
-        drivesync push t; echo $?; ls t/.drivesync/spool
+        r"""
+        mkdir -p t/cfg t/backup
+        printf '[net]\nmax_batches=100\nchannels=3\nwidth=8\nheight=8\n[convolutional]\nfilters=90000\nsize=1\n' > t/cfg/wide.cfg
+        (printf '\0\0\0\0\2\0\0\0\5\0\0\0\7'; head -c 1440007 /dev/zero) > t/backup/wide_last.weights
+        drivesync push t; echo $?
         """
     )
-    assert done.stdout.split() == ["73"]
-    assert "No space left on device" in done.stderr
-    assert drive_emulator.read_tree("darknet") == {}
+    assert done.stdout.splitlines()[-1] == "0", done.stderr
+    assert "no room" in done.stderr
+    assert len(on_drive("darknet")["backup/wide_last.weights"]) == 1_440_020
 
 
 def test_75_stopped_by_a_signal(environment: dict[str, str], full: DriveEmulator, tmp_path: Path) -> None:

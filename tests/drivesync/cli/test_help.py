@@ -62,7 +62,18 @@ def test_the_commands_are_listed_in_order_and_named_in_full(capsys: pytest.Captu
 def test_the_statuses_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     run_command(cli, ["--help"])
     out = capsys.readouterr().out
-    assert set(re.findall(r"\b(0|6\d|7\d)\b", out)) == {"0", "64", "65", "66", "69", "73", "75", "77", "78"}
+    assert set(re.findall(r"\b(0|6\d|7\d)\b", out)) == {
+        "0",
+        "64",
+        "65",
+        "66",
+        "69",
+        "73",
+        "75",
+        "76",
+        "77",
+        "78",
+    }
 
 
 def test_version(drivesync: Run) -> None:

@@ -241,7 +241,7 @@ class TestLabels:
         drivesync: Run,
         repository: Repository,
         tree: Tree,
-        drive_emulator: DriveEmulator,
+        on_drive: Callable[[str], dict[str, bytes]],
         tmp_path: Path,
     ) -> None:
         repository.commit(Blob(b"cfg/run.cfg", (tree.root / "cfg" / "run.cfg").read_bytes()))
@@ -250,7 +250,7 @@ class TestLabels:
         (tmp_path / "t" / LAST).write_bytes(tree.weights(100))
         assert f"remote: {repository.url} to pull from, darknet to push to\n" in drivesync("status", "t").out
         assert drivesync("push", "t").status == 0
-        assert drive_emulator.read_tree("darknet") == {LAST: tree.weights(100)}
+        assert on_drive("darknet") == {LAST: tree.weights(100)}
         assert drivesync("pull", repository.url, "t").status == 0
 
 
