@@ -200,7 +200,7 @@ def test_no_room_for_a_snapshot_keeps_nothing_from_being_pushed(
     done = on_small_disk(
         r"""
         mkdir -p t/cfg t/backup
-        printf '[net]\nmax_batches=100\nchannels=3\nwidth=8\nheight=8\n[convolutional]\nfilters=90000\nsize=1\n' > t/cfg/wide.cfg
+        printf '[net]\nmax_batches=100\nchannels=3\n[convolutional]\nfilters=90000\nsize=1\n' > t/cfg/wide.cfg
         (printf '\0\0\0\0\2\0\0\0\5\0\0\0\7'; head -c 1440007 /dev/zero) > t/backup/wide_last.weights
         drivesync push t; echo $?
         """
