@@ -6,6 +6,7 @@ import math
 import os
 import random
 import threading
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,7 @@ from drivesync.mirror import WRITES_AT_ONCE, WRITES_PER_S, MirrorResult, push_al
 from drivesync.pull import pull
 from drivesync.remotes.folder.remote import FolderRemote
 from drivesync.sending import LARGE_BYTES
-from drivesync.testing import CorruptUpload, Costs, Delay, ErrorAnswer, ExpiredToken, Fault, LostAnswer
+from drivesync.testing import CorruptUpload, Delay, ErrorAnswer, ExpiredToken, Fault, LostAnswer
 from drivesync.tree import TreeState, read_tree_state
 from drivesync.upload_plan import MirrorOptions, UploadPlan
 from drivesync.write_rate import WriteRate
@@ -253,25 +254,23 @@ class TestChangesThere:
     def test_what_they_change_while_it_is_sent_is_kept_there(
         self,
         send: Callable[..., MirrorResult],
+        remote: DriveRemote,
         here: Path,
         drive_emulator: DriveEmulator,
         notes: Notes,
-        wait_for: Callable[[Callable[[], object]], None],
+        monkeypatch: pytest.MonkeyPatch,
         path: str,
     ) -> None:
         send()
         put(here, path, FILES[path][::-1])
-        drive_emulator.counters().reset()
-        drive_emulator.inject(Fault(Delay(0.3), UPDATE))
+        renew = remote.renew
 
-        def change() -> None:
-            wait_for(lambda: drive_emulator.counters()[UPDATE].requests)
+        def change_and_renew(file: RemoteFile) -> RemoteFile | None:
             drive_emulator.put(f"darknet/{path}", b"theirs")
+            return renew(file)
 
-        other = threading.Thread(target=change)
-        other.start()
+        monkeypatch.setattr(remote, "renew", change_and_renew)
         result = send()
-        other.join()
         assert result.conflicts == [path]
         assert (result.uploaded_files, result.failed) == (0, [])
         assert drive_emulator.read_tree("darknet")[path] == b"theirs"
@@ -290,53 +289,70 @@ class TestChangesThere:
 
 
 class TestChangesHere:
-    @pytest.mark.parametrize("path", ["large.conv.74", "darknet"])
-    def test_what_is_written_to_while_it_is_sent_is_sent_again(
+    @pytest.fixture
+    def on_write(
+        self, remote: DriveRemote, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[Callable[[str], None]], None]:
+        """``on_write(act)`` has ``act(path)`` called as each write begins."""
+
+        def set_up(act: Callable[[str], None]) -> None:
+            write = remote.write
+
+            def act_and_write(path: str, *arguments: Any, **more: Any) -> RemoteFile:
+                act(path)
+                return write(path, *arguments, **more)
+
+            monkeypatch.setattr(remote, "write", act_and_write)
+
+        return set_up
+
+    @pytest.mark.parametrize("kind", ["longer", "shorter", "as long"])
+    def test_a_large_file_that_is_written_to_while_it_is_sent_is_sent_again(
         self,
         send: Callable[..., MirrorResult],
         here: Path,
         drive_emulator: DriveEmulator,
-        wait_for: Callable[[Callable[[], object]], None],
-        path: str,
+        on_write: Callable[[Callable[[str], None]], None],
+        kind: str,
     ) -> None:
-        send()
-        os.utime(here / path, ns=(5, 5))
-        put(here, path, b"first" + FILES[path])
-        drive_emulator.counters().reset()
-        drive_emulator.inject(Fault(Delay(0.3), UPDATE, times=1))
+        new = {"longer": LARGE + b"x", "shorter": LARGE[:-5_000_000], "as long": LARGE[::-1]}[kind]
+        begun: list[str] = []
 
-        def write() -> None:
-            wait_for(lambda: drive_emulator.counters()[UPDATE].requests)
-            put(here, path, b"second" + FILES[path])
+        def act(path: str) -> None:
+            if path == "large.conv.74" and path not in begun:
+                put(here, path, new)
+            begun.append(path)
 
-        writer = threading.Thread(target=write)
-        writer.start()
+        on_write(act)
+        result = send()
+        result.raise_failure()
+        assert begun.count("large.conv.74") == 2
+        assert drive_emulator.read_tree("darknet") == FILES | {"large.conv.74": new}
+        assert send().uploaded_files == 0
+
+    def test_a_small_file_that_is_written_to_while_it_is_sent_goes_as_it_was_and_next_time_as_it_is(
+        self,
+        send: Callable[..., MirrorResult],
+        here: Path,
+        drive_emulator: DriveEmulator,
+        on_write: Callable[[Callable[[str], None]], None],
+    ) -> None:
+        on_write(lambda path: put(here, path, b"newer") if path == "darknet" else None)
         send().raise_failure()
-        writer.join()
-        send().raise_failure()
-        assert drive_emulator.read_tree("darknet")[path] == b"second" + FILES[path]
-        if path == "large.conv.74":
-            assert drive_emulator.counters()[UPDATE].requests == 2, "both in the first run"
+        assert drive_emulator.read_tree("darknet") == FILES
+        assert send().uploaded_files == 1
+        assert drive_emulator.read_tree("darknet") == FILES | {"darknet": b"newer"}
 
     def test_what_is_written_to_all_the_time_is_told_and_the_others_go(
-        self, send: Callable[..., MirrorResult], here: Path, drive_emulator: DriveEmulator
+        self,
+        send: Callable[..., MirrorResult],
+        here: Path,
+        drive_emulator: DriveEmulator,
+        on_write: Callable[[Callable[[str], None]], None],
     ) -> None:
-        drive_emulator.set_costs(Costs(latency_s=0.02))
-        ended = threading.Event()
-
-        def write() -> None:
-            moment = 1
-            while not ended.wait(0.002):
-                moment += 1
-                os.utime(here / "large.conv.74", ns=(moment, moment))
-
-        writer = threading.Thread(target=write)
-        writer.start()
-        try:
-            result = send()
-        finally:
-            ended.set()
-            writer.join()
+        moments = count(1)
+        on_write(lambda path: os.utime(here / path, ns=(0, next(moments))))
+        result = send()
         with pytest.raises(
             UnfinishedError, match=r"1 file.*large\.conv\.74 is being written to all the time"
         ):
