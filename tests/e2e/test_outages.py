@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from functools import partial
 from typing import TYPE_CHECKING
+
+import pytest
 
 from drivesync.testing import ErrorAnswer, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from drivesync.testing import DriveEmulator
     from tests.e2e.conftest import Session
@@ -99,3 +103,50 @@ def test_no_room_for_snapshots(new_session: Callable[..., Session]) -> None:
     status = session.finish()
     assert status.trouble == ""
     assert session.iterations_on_drive()["remote_final.weights"] == 250
+
+
+def test_storage_is_full_for_a_while(
+    new_session: Callable[..., Session], drive_emulator: DriveEmulator
+) -> None:
+    session = new_session(max_batches=350)
+    session.pull()
+    with drive_emulator.locked() as store:
+        before, store.storage_limit_bytes = store.storage_limit_bytes, 1
+    session.supervise_in_background()
+    session.wait_for_state("pushing")
+    assert session.attempts == [list(range(1, 351))]
+    session.wait_until(lambda: "waiting to push: " in session.status.trouble, "the trouble to be known")
+    told = session.run("trainer", "status", str(session.tree))
+    assert "remote_final.weights (iteration 350, 27.6 kB)" in told
+    with drive_emulator.locked() as store:
+        store.storage_limit_bytes = before
+    status = session.finish()
+    assert (status.trouble, status.waiting, status.safe_iteration) == ("", (), 350)
+    assert session.iterations_on_drive() == ALL_OF_350
+
+
+@pytest.fixture
+def tmpfs(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 20 MB, of which 3 are free."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m", "none", place], capture_output=True, check=False, text=True
+    )
+    if made.returncode:
+        pytest.skip(f"a small disk cannot be made here: {made.stderr.strip()}")
+    (place / "filler").write_bytes(bytes(17 << 20))
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_disk_without_room_for_snapshots(new_session: Callable[..., Session], tmpfs: Path) -> None:
+    session = new_session(max_batches=350)
+    session.tree = tmpfs / "darknet"
+    session.copy_tree()
+    session.supervise_in_background()
+    session.finish()
+    assert session.attempts == [list(range(1, 351))]
+    assert session.iterations_on_drive()["remote_final.weights"] == 350
+    assert "no room on this disk for a copy of backup/remote" in session.log("supervisor.log")
+    assert not list((session.tree / ".drivesync/spool").iterdir())
