@@ -36,8 +36,6 @@ class Session:
         (root / "backup").mkdir(parents=True)
         self.tree = Tree(root)
         self.remote = stack.enter_context(DriveRemote("darknet", settings, first_wait_s=FIRST_WAIT_S))
-        # Nobody else claims at the same moment here.
-        self.remote._leases._settle_s = 0.0
         self.leases = stack.enter_context(Leases(self.remote, take_over=True))
         index = stack.enter_context(Index(root))
         self.pusher = stack.enter_context(
@@ -72,8 +70,9 @@ def strew(drive: DriveEmulator, path: str, content: bytes, standing: Standing) -
         entry = find(store, f"darknet/{path}")
         assert entry is not None
         assert entry.head is not None
-        said = make_record(standing, md5=entry.head.content.md5, sha256=entry.head.content.sha256)
-        store.update(entry.id, Metadata(app_properties=said))
+        content_sums = entry.head.content
+        said = make_record(standing, md5=content_sums.md5, sha256=content_sums.sha256)
+        store.update(entry.id, Metadata(app_properties={**said}))
 
 
 def test_what_is_recorded_names_the_lease(
