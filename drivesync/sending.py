@@ -2,7 +2,9 @@
 
     TREE/.drivesync/uploads/KEY    how far a file's write is, for a later process to go on there; see ``Remote.write``
 
-KEY names the remote, the path, the content, and what it is to replace.
+KEY names the remote, the path, the content, and what it is to replace. It stays when the file is sent, until all are:
+a listing of Drive's may not show yet what was made moments ago, and a push that was killed then, and run again, would
+make a twin.
 """
 
 from __future__ import annotations
@@ -154,7 +156,7 @@ class Sender:
             ) from None
 
     def forget(self) -> None:
-        """Remove what writes have left that nobody will go on with."""
+        """All is sent: remove what a later process would go on with."""
         with suppress(OSError):
             for left in self._notes.iterdir():
                 left.unlink()
@@ -181,7 +183,6 @@ class Sender:
                     f"{target.path} is not on the remote as it was sent: expected {file.size} bytes with md5 "
                     f"{file.md5}, it has {there.size} bytes with md5 {there.md5}"
                 )
-            note.write("")
             sent.reach(file.size)
         return replace(file, revision_id=there.revision_id)
 
