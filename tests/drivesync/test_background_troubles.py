@@ -18,10 +18,11 @@ from drivesync.remotes.drive.kept import forget_login, keep_login
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.spool import Refused
 from drivesync.standing import Standing, make_record
-from drivesync.testing import ErrorAnswer, Fault
+from drivesync.testing import Costs, ErrorAnswer, Fault
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.oauth import CLIENT_ID, CLIENT_SECRET, DRIVE_SCOPE
 from drivesync.testing.trees import find
+from drivesync.watch import keep_pushed
 from tests.drivesync.conftest import FIRST_WAIT_S
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from drivesync.acceptance import Accept
     from drivesync.config import Settings
+    from drivesync.files import Receipt
     from drivesync.index import Index
     from drivesync.testing import DriveEmulator
     from tests.drivesync.conftest import Notes, Tree
@@ -270,3 +272,36 @@ class TestLost:
 
 def _look_often(condition: threading.Condition, is_over: Callable[[], bool], timeout_s: float) -> bool:
     return condition.wait_for(is_over, min(timeout_s, 0.01))
+
+
+def test_saved_far_faster_than_drive_takes_it(
+    tree: Tree,
+    remote: DriveRemote,
+    accept: Accept,
+    notes: Notes,
+    drive_emulator: DriveEmulator,
+    wait_for: Callable[[Callable[[], object]], None],
+) -> None:
+    """A minute of saves every 200 ms, with Drive at 2 s a request, in a twentieth of the time."""
+    drive_emulator.set_costs(Costs(latency_s=0.1))
+    safe: list[Receipt] = []
+    most = saves = 0
+    with keep_pushed(
+        tree.root, remote, ("backup/*.weights",), accept, reporter=notes, on_safe=safe.append
+    ) as background:
+        end_s = time.monotonic() + 3
+        while time.monotonic() < end_s:
+            saves += 1
+            content = tree.save("run_last.weights", saves)
+            time.sleep(0.01)
+            # The one under way is no longer in the queue.
+            most = max(most, len(background.pending) - 1)
+            kept = list((tree.root / ".drivesync" / "spool").glob("[0-9]*"))
+            # One that is kept, one under way, one that waits, and one that is being taken.
+            assert len(kept) <= 4
+        wait_for(lambda: safe and safe[-1].iteration == saves)
+    assert most <= 1
+    assert saves > 100
+    assert 3 <= len(safe) < saves / 5
+    assert [receipt.iteration for receipt in safe] == sorted(receipt.iteration or 0 for receipt in safe)
+    assert on_drive(drive_emulator)[LAST] == content
