@@ -99,10 +99,20 @@ def open_target(
             raise UsageError(f"nothing can be pushed to {target.name}", hint=hint)
         # Its own name is good from any working directory.
         given = target.name
-    name = (
-        remember_target(tree, given, DEFAULT_REMOTE) if remember else given or target_of(tree, DEFAULT_REMOTE)
-    )
+    name = given or target_of(tree, DEFAULT_REMOTE)
+    place = parse_place(name)
+    if isinstance(place, LocalFolder) and _are_nested(tree, Path(name)):
+        raise UsageError(
+            f"one of {tree} and {name} lies in the other, and would come into itself",
+            hint="Name another TREE, or another REMOTE.",
+        )
+    if remember:
+        remember_target(tree, given, DEFAULT_REMOTE)
     return open_remote(name, settings(), on_wait)
+
+
+def _are_nested(one: Path, other: Path) -> bool:
+    return is_within(one, other) or is_within(other, one)
 
 
 def open_source(tree: Path, given: str | None, on_wait: Callable[[str], None]) -> Remote:

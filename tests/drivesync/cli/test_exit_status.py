@@ -200,7 +200,8 @@ def test_no_room_for_a_snapshot_keeps_nothing_from_being_pushed(
     done = on_small_disk(
         r"""
         mkdir -p t/cfg t/backup
-        printf '[net]\nmax_batches=100\nchannels=3\n[convolutional]\nfilters=90000\nsize=1\n' > t/cfg/wide.cfg
+        printf '%s\n' '[net]' max_batches=9 channels=3 width=8 height=8 > t/cfg/wide.cfg
+        printf '%s\n' '[convolutional]' filters=90000 size=1 >> t/cfg/wide.cfg
         (printf '\0\0\0\0\2\0\0\0\5\0\0\0\7'; head -c 1440007 /dev/zero) > t/backup/wide_last.weights
         drivesync push t; echo $?
         """

@@ -86,6 +86,17 @@ class TestPush:
         assert on_drive("darknet") == {"data/b": b"b"}
         assert "remote: darknet to pull from, mine to push to\n" in drivesync("status", tree.root).out
 
+    @pytest.mark.parametrize("remote", [".", "tree", "tree/inside"])
+    @pytest.mark.parametrize("options", [(), ("--all",)], ids=["checkpoints", "all"])
+    def test_64_a_tree_does_not_come_into_itself(
+        self, drivesync: Run, tree: Tree, tmp_path: Path, remote: str, options: tuple[str, ...]
+    ) -> None:
+        tree.save("run_last.weights", 100)
+        ended = drivesync("push", *options, tree.root, f"{tmp_path}/{remote}")
+        assert ended.status == 64
+        assert "would come into itself" in ended.complaint
+        assert not (tree.root / ".drivesync").exists()
+
     def test_what_is_behind_stays_as_it_is_there(self, drivesync: Run, tree: Tree, on_drive: Held) -> None:
         further = tree.save("run_last.weights", 300)
         assert drivesync("push", tree.root).status == 0
