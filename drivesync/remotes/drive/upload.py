@@ -12,31 +12,24 @@ A session's address is a secret: who has it may write to the file. It goes into 
 
 from __future__ import annotations
 
-import io
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from googleapiclient.http import MediaIoBaseUpload
-
 from drivesync.errors import (
     DrivesyncError,
-    NotFoundError,
     RateLimitedError,
     RemoteError,
     TransientError,
 )
-from drivesync.remotes.drive.entries import FIELDS
-from drivesync.remotes.drive.line import Line, resource_keys_header
 from drivesync.remotes.drive.outgoing import CallerError
 from drivesync.remotes.drive.pieces import Pieces, content_range, status_range, stored_bytes
-from drivesync.remotes.drive.search import EVERYWHERE
 from drivesync.remotes.drive.translate import translate_answer, translate_errors
-from drivesync.remotes.retrying import Budget
+from drivesync.remotes.drive.upload_requests import BINARY, UploadRequests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
     from drivesync.remotes.base import Note
     from drivesync.remotes.drive.client import DriveClient
@@ -44,8 +37,6 @@ if TYPE_CHECKING:
     from drivesync.remotes.drive.outgoing import Outgoing
     from drivesync.remotes.drive.upload_note import UploadNote
 
-_BINARY = "application/octet-stream"
-_FIELDS = f"{FIELDS},trashed"
 _SESSION_GONE = frozenset({404, 410})
 _DAILY_HINT = "Drive takes 750 GB a day from one account; what is left goes up when the day is over."
 
@@ -107,6 +98,7 @@ class _Sending:
     def __init__(self, client: DriveClient, upload: Upload, note: Note | None) -> None:
         self.budget = client.new_budget()
         self._client = client
+        self._requests = UploadRequests(client, upload.action, self.budget, upload.resource_key)
         self._upload = upload
         self._action = upload.action
         self._outgoing = upload.outgoing
@@ -149,7 +141,7 @@ class _Sending:
         if uri and not self._client.slowed_by:
             # Nobody has its address any more, so that this is only tidy.
             with suppress(DrivesyncError):
-                self._send("DELETE", uri, "other", {"content-length": "0"}, budget=Budget(0))
+                self._requests.end(uri)
 
     def _resume(self) -> Json | None:
         """Ask how far it is; the file if it is done, and the same that is there now."""
@@ -157,7 +149,7 @@ class _Sending:
             # There is no such question about an empty file; sending it once more makes no second one.
             return None
         headers = {"content-length": "0", "content-range": status_range(self._size)}
-        status, answered, content = self._send("PUT", self._state.uri, "other", headers)
+        status, answered, content = self._requests.put(self._state.uri, headers)
         if status in _SESSION_GONE or (status == 400 and self._is_inherited):
             self._forget_session()
             return None
@@ -172,7 +164,7 @@ class _Sending:
         """The file, if it is complete without our having heard of it; else what is there is only noted."""
         if not self._may_be_there:
             return None
-        entry = self._look()
+        entry = self._requests.look(self._state.file_id)
         self._may_be_there = self._is_inherited = False
         if entry is not None and not entry["trashed"]:
             is_same_size = int(entry.get("size", -1)) == self._size
@@ -185,31 +177,14 @@ class _Sending:
             self._is_taken = False
         return None
 
-    def _look(self) -> Json | None:
-        file_id = self._state.file_id
-        request = self._client.files.get(fileId=file_id, fields=_FIELDS, **EVERYWHERE)
-        request.headers |= self._keys()
-        try:
-            with translate_errors(self._action):
-                entry: Json = request.execute(http=Line(self._client, self._action, "get", self.budget))
-        except NotFoundError:
-            return None
-        return entry
-
     def _open(self) -> None:
         """Open a session."""
         if self._make:
             self._keep(self._state)
-        request = self._make_request()
-        body = request.body.encode()
-        headers = {
-            **request.headers,
-            **self._keys(),
-            "content-length": str(len(body)),
-            "x-upload-content-type": _BINARY,
-            "x-upload-content-length": str(self._size),
-        }
-        status, answered, content = self._send(request.method, request.uri, "edit", headers, lambda: (body,))
+        made = {"id": self._state.file_id, **self._upload.place} if self._make else {}
+        body = {**self._upload.body, **made}
+        file_id = "" if self._make else self._state.file_id
+        status, answered, content = self._requests.open(file_id, body, self._size)
         if status == 409 and self._make:
             self._meet_twin()
         if status >= 400:
@@ -220,27 +195,18 @@ class _Sending:
         self._at, self._is_unsure = 0, False
         self._keep(replace(self._state, uri=uri))
 
-    def _make_request(self) -> Any:
-        # Only the request that opens the session is Google's: its client would hold whole pieces in memory.
-        media = MediaIoBaseUpload(io.BytesIO(), mimetype=_BINARY, resumable=True)
-        common = {"media_body": media, "fields": _FIELDS, **EVERYWHERE}
-        file_id, body = self._state.file_id, dict(self._upload.body)
-        if self._make:
-            return self._client.files.create(body=body | {"id": file_id, **self._upload.place}, **common)
-        return self._client.files.update(fileId=file_id, body=body, **common)
-
     def _send_piece(self) -> Json | None:
         """Send the next piece; the file if that was the last."""
         begun_at, end = self._at, self._pieces.end(self._at, self._size)
-        headers = {"content-length": str(end - begun_at), "content-type": _BINARY}
+        headers = {"content-length": str(end - begun_at), "content-type": BINARY}
         if self._size:
             headers["content-range"] = content_range(begun_at, end, self._size)
         else:
             self._outgoing.release()
         self._is_unsure = True
         try:
-            status, answered, content = self._send(
-                "PUT", self._state.uri, "other", headers, lambda: self._outgoing.blocks(begun_at, end)
+            status, answered, content = self._requests.put(
+                self._state.uri, headers, lambda: self._outgoing.blocks(begun_at, end)
             )
             entry = self._read_answer(status, answered, content)
         except RateLimitedError:
@@ -292,34 +258,6 @@ class _Sending:
     def _forget_session(self) -> None:
         self._state = replace(self._state, uri="")
         self._may_be_there = self._may_be_there or self._outgoing.is_released
-
-    def _send(
-        self,
-        method: str,
-        uri: str,
-        kind: str,
-        headers: Mapping[str, str],
-        body: Callable[[], Iterable[bytes]] = tuple,
-        *,
-        budget: Budget | None = None,
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body of the answer; the request's body is begun anew if the token was refused."""
-        path = uri.removeprefix(self._client.base_url)
-        with translate_errors(self._action):
-            response = self._client.send(
-                self._action,
-                kind,
-                budget or self.budget,
-                {**headers, "accept-encoding": "identity"},
-                lambda transport, authorized: transport.send(method, path, authorized, body()),
-            )
-            try:
-                return response.status, response.headers, response.data
-            finally:
-                response.close()
-
-    def _keys(self) -> dict[str, str]:
-        return resource_keys_header({self._state.file_id: self._upload.resource_key})
 
     def _keep(self, state: UploadNote) -> None:
         """Remember ``state``, here and for a later process."""
