@@ -283,7 +283,7 @@ def test_a_claim_that_always_comes_too_late_ends(remote: Remote) -> None:
             self, run: str, after: LeaseRecord | None, holder: str, who: str
         ) -> LeaseRecord | None:
             del run, after, holder, who
-            return None  # noqa: RET501 - mypy wants it said
+            return None
 
     remote.__class__ = Late
     with pytest.raises(TransientError, match="faster 10 times"):

@@ -122,7 +122,7 @@ class DriveLeases:
             return None
         if self._look(after.id) is None:
             # So the turn behind it may have been had, and deleted, before.
-            self._delete(taken.id)
+            self._discard(taken)
             return None
         return taken
 
@@ -165,7 +165,7 @@ class DriveLeases:
             listed = self._list(run)
             if any(record.id == mine.id for record in listed):
                 return self._settle(mine, listed[0])
-        self._delete(mine.id)
+        self._discard(mine)
         raise TransientError(f"claiming {run}: Drive does not list what was just made there")
 
     def _settle(self, mine: LeaseRecord, first: LeaseRecord) -> LeaseRecord | None:
@@ -174,8 +174,7 @@ class DriveLeases:
             return first
         # Behind a turn that came later than the first, mine may be a part of the chain.
         if first.epoch == 1:
-            with suppress(DrivesyncError):
-                self._delete(mine.id)
+            self._discard(mine)
         return None
 
     def _may_have_rival(self, record: LeaseRecord) -> bool:
@@ -252,6 +251,11 @@ class DriveLeases:
         except NotFoundError:
             return None
         return None if entry["trashed"] else entry
+
+    def _discard(self, record: LeaseRecord) -> None:
+        """Delete what is of no account, if Drive lets us: in a shared drive not everybody may."""
+        with suppress(DrivesyncError):
+            self._delete(record.id)
 
     def _delete(self, file_id: str) -> None:
         request = self._client.files.delete(fileId=file_id, **EVERYWHERE)

@@ -443,8 +443,9 @@ def test_old_turns_are_deleted_the_oldest_first_and_with_the_candidates_of_the_d
     for number in range(15):
         record = claim(session, record, f"later {number}")
         made.append(record.id)
-        session.leases.renew(record)
-        session.leases.renew(session.leases.renew(record))
+        # Sessions that end within a minute leave it to a later one.
+        if number > 11:
+            session.leases.renew(session.leases.renew(record))
     assert deleted == [stray.id, *made[:-9]]
     assert [entry.id for entry in world.records()] == made[-9:]
     newest = world.open().leases.find(RUN)
