@@ -18,7 +18,6 @@ from drivesync.config import Settings
 from drivesync.errors import LeaseError
 from drivesync.lease import Lease
 from drivesync.remotes import open_remote
-from drivesync.remotes.drive.remote import DriveRemote
 
 
 class Claimant:
@@ -32,9 +31,6 @@ class Claimant:
     def claim(self, name: str, run: str, *, take_over: bool) -> str:
         settings = Settings.from_environment(os.environ)
         remote = self._stack.enter_context(open_remote(name, settings, lambda _line: None))
-        if isinstance(remote, DriveRemote):
-            # What the emulator has stamped shows at once.
-            remote._leases._settle_s = 0.0
         try:
             lease = Lease(remote, run, take_over=take_over, who=self._who)
             self._lease = self._stack.enter_context(lease)

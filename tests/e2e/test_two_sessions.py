@@ -56,7 +56,8 @@ class World:
     def start(self, who: str) -> Iterator[Process]:
         """A session, which has begun."""
         program = Path(__file__).with_name("claimant.py")
-        environment = {**os.environ, **self.drive.environment(), "DRIVESYNC_RETRY_WAIT_S": "0.001"}
+        waits = {"DRIVESYNC_RETRY_WAIT_S": "0.001", "DRIVESYNC_SETTLE_S": "0"}
+        environment = {**os.environ, **self.drive.environment(), **waits}
         running = subprocess.Popen(
             [sys.executable, str(program), who],
             stdin=subprocess.PIPE,

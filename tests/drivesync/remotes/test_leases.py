@@ -67,11 +67,9 @@ class DrivePlace:
         self.emulator = stack.enter_context(DriveEmulator(now_ms=self.clock.now_ms))
 
     def open(self, tree: str = TREE) -> Remote:
-        settings = Settings(self.emulator.url, TOKEN, retries=20)
-        remote = DriveRemote(tree, settings, first_wait_s=FAST_S)
         # What this Drive has stamped shows at once.
-        remote._leases._settle_s = 0.0
-        return self._stack.enter_context(remote)
+        settings = Settings(self.emulator.url, TOKEN, retries=20, settle_s=0.0)
+        return self._stack.enter_context(DriveRemote(tree, settings, first_wait_s=FAST_S))
 
 
 class FolderPlace:
