@@ -53,6 +53,7 @@ class Exchange:
         self.effect: Effect | None = None
         self.count = CallCount()
         self._scheme: str = scope["scheme"]
+        self._port = str(scope["server"][1])
         self._connection: Connection = scope["extensions"][SCOPE_KEY]
         self._receive = receive
         self._send = send
@@ -63,11 +64,12 @@ class Exchange:
     def base_url(self) -> str:
         """Scheme and host under which the client reached this server.
 
-        A client that was made to believe that this is googleapis.com is served through a proxy that ends TLS, which
-        leaves no trace here; only https can have been meant.
+        A client that calls it by another port than its own, or by none, as one that was made to believe that this is
+        googleapis.com, is served through something that ends TLS, which leaves no trace here; only https can have
+        been meant.
         """
         host = self.headers.get("host", "")
-        scheme = "https" if host.partition(":")[0].endswith("googleapis.com") else self._scheme
+        scheme = self._scheme if host.rpartition(":")[2] == self._port else "https"
         return f"{scheme}://{host}"
 
     @property
