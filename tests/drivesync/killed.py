@@ -67,8 +67,8 @@ def run(job: Callable[[], int], effect: int = 0) -> int:
 
 
 def push(tree: Path) -> int:
-    """``drivesync push`` to a folder of the tree's own."""
-    return run_command(cli, ["push", str(tree), f"pushed-{tree.name}"])
+    """``drivesync push`` to a folder of the tree's own; who was killed has not given its leases back."""
+    return run_command(cli, ["push", "--take-over", str(tree), f"pushed-{tree.name}"])
 
 
 def pull(tree: Path) -> int:

@@ -24,7 +24,7 @@ def read(tree: Tree, accept: Accept) -> TreeStatus:
 
 def test_a_tree_that_remembers_nothing(tree: Tree, accept: Accept) -> None:
     assert read(tree, accept) == TreeStatus(
-        "darknet", "darknet", complete=True, unpushed=(), pending=(), last=None
+        "darknet", "darknet", complete=True, unpushed=(), pending=(), safe=(), watching=None
     )
     assert not (tree.root / ".drivesync").exists()
 
@@ -41,7 +41,9 @@ def test_it_goes_where_it_came_from_unless_told_otherwise(tree: Tree, accept: Ac
 def test_what_is_pushed_is_no_longer_unpushed(tree: Tree, accept: Accept, pusher: Pusher) -> None:
     tree.save("run_last.weights", 100)
     (before,) = read(tree, accept).unpushed
-    assert before.verdict == Verdict(accepted=True, iteration=100)
+    assert before.verdict == accept(
+        tree.root, "backup/run_last.weights", tree.root / "backup/run_last.weights"
+    )
     push(pusher, tree.root, CHECKPOINT_PATTERNS)
     status = read(tree, accept)
     assert status.unpushed == ()
@@ -56,7 +58,7 @@ def test_what_waits_in_the_spool_is_seen_while_another_one_holds_it(
     tree: Tree, accept: Accept, pusher: Pusher
 ) -> None:
     tree.save("run_last.weights", 100)
-    with pusher.spool:
+    with pusher:
         pusher.offer("backup/run_last.weights")
         (tree.root / "backup" / "run_last.weights").unlink()
         (pending,) = read(tree, accept).pending
