@@ -39,6 +39,8 @@ _NOTE_EVERY_S = 10.0
 _PICTURES_EVERY_S = 60.0
 _CHART_TIMEOUT_S = 120.0
 _NAMED_WAITING = 3
+_DECIDED = "it is as it was when it was refused"
+"""What drivesync says of a file that it has judged before, and that has not changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +183,17 @@ class Recorder:
         self.offer(*find_files(self._run.tree, self._run.patterns))
 
     def offer(self, *paths: str) -> str:
-        """Have files pushed that are not yet; returned is why one of them cannot be taken, empty if all were."""
+        """Have files pushed that are not yet; returned is why one of them cannot be taken now, empty if all were.
+
+        One that is not to be pushed at all, since Drive holds a better one, is none of these.
+        """
         refused = ""
         if self._around.pusher is not None:
             for path in paths:
                 if (self._run.tree / path).is_file():
                     outcome = self._around.pusher.offer(path)
-                    refused = outcome.reason if isinstance(outcome, Refused) else refused
+                    if isinstance(outcome, Refused) and outcome.reason != _DECIDED:
+                        refused = outcome.reason
         return refused
 
     @property

@@ -91,7 +91,7 @@ class Session:
     def environment(self) -> dict[str, str]:
         direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        marked = {"PATH": path, MARKER: self.name, "DRIVESYNC_RETRIES": "1"}
+        marked = {"PATH": path, MARKER: self.name, "DRIVESYNC_RETRIES": "1", "DRIVESYNC_SETTLE_S": "0.05"}
         return {**direct, **self.drive.environment(), **marked, **self.variables}
 
     def start(self, *command: str) -> subprocess.Popen[str]:

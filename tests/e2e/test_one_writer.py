@@ -84,7 +84,7 @@ def test_a_session_that_is_alive_is_stopped_by_a_take_over(new_session: Callable
 
 
 def test_checkpoints_deleted_by_hand_while_darknet_dies(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=350)
+    session = new_session(max_batches=250, batch=8)
     session.supervise_in_background()
     session.wait_until(lambda: session.safe_iteration() >= 200, "a checkpoint on Drive")
     for place in (session.tree / "backup", session.tree / ".drivesync/spool"):
@@ -96,9 +96,9 @@ def test_checkpoints_deleted_by_hand_while_darknet_dies(new_session: Callable[..
         return session.status.state == "finished"
 
     session.wait_until(check, "the end")
-    assert session.attempts[-1] == list(range(1, 351))
+    assert session.attempts[-1] == list(range(1, 251))
     assert "the remote holds iteration 200, and this is iteration 100" in session.log("supervisor.log")
-    assert session.iterations_on_drive()["remote_final.weights"] == 350
+    assert session.iterations_on_drive()["remote_final.weights"] == 250
 
 
 def test_started_over_once(new_session: Callable[..., Session]) -> None:

@@ -28,6 +28,7 @@ text = Path(cfg).read_text()
 number = lambda key: int(re.search(key + "=([0-9]+)", text)[1])
 batch, last = number("batch"), number("max_batches")
 images = 0
+best = -1
 if weights:
     print(f"Loading weights from {{weights}}...Done! Loaded 6 layers from weights-file ", file=sys.stderr, flush=True)
     images = struct.unpack_from("<Q", Path(weights).read_bytes(), 12)[0]
@@ -46,8 +47,12 @@ for iteration in range(images // batch + 1, last + 1):
     print(f" {{iteration}}: 2.000000, 2.500000 avg loss, {{took}}", flush=True)
     if "-map" in flags and iteration % 100 == 0:
         print("\\n calculation mAP (mean average precision)...")
-        print(" mean average precision (mAP@0.50) = 0.177571, or 17.76 % \\nNew best mAP!", flush=True)
-        save("best")
+        score = 0.3 - iteration / 1000
+        print(f" mean average precision (mAP@0.50) = {{score:.6f}}, or {{100 * score:.2f}} %", flush=True)
+        if score >= best:
+            best = score
+            print("New best mAP!", flush=True)
+            save("best")
     if iteration % 100 == 0:
         save("last")
     time.sleep(0.005)
@@ -71,13 +76,32 @@ def test_its_own_flags_lines_and_names(successor: Session) -> None:
     assert "flags -dont_show -map\n" in successor.log("darknet.log")
     assert successor.iterations == list(range(1, 251))
     assert successor.iterations_on_drive() == {
-        "remote_best.weights": 200,
+        "remote_best.weights": 100,
         "remote_last.weights": 200,
         "remote_final.weights": 250,
     }
     metrics = successor.drive.read_tree("darknet/backup")["metrics.jsonl"].decode()
     assert metrics.count('"event":"map"') == 2
-    assert '"value":0.177571' in metrics
+    assert '"value":0.2,' in metrics
+
+
+def test_a_best_that_is_worse_than_that_of_a_session_before_it_does_not_land(successor: Session) -> None:
+    """darknet forgets its best at each start, and writes over it with the first that comes."""
+    successor.supervise_in_background("--", "-map")
+    both = {"remote_best.weights", "remote_last.weights"}
+    successor.wait_until(lambda: both <= successor.iterations_on_drive().keys(), "the checkpoints of 100")
+    successor.lose()
+    said = successor.supervise("--", "-map")
+    assert successor.iterations[0] == 101
+    here = successor.tree / "backup"
+    assert (here / "remote_best.weights").read_bytes() == (here / "remote_last.weights").read_bytes()
+    assert successor.iterations_on_drive() == {
+        "remote_best.weights": 100,
+        "remote_last.weights": 200,
+        "remote_final.weights": 250,
+    }
+    reason = "the remote holds one with a score of 0.2, and this one has 0.1"
+    assert f"not pushed: backup/remote_best.weights: {reason}" in said
 
 
 def test_a_resume_from_last_by_a_new_session(successor: Session) -> None:

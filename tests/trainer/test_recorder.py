@@ -146,6 +146,25 @@ def test_a_line_every_ten_seconds(bench: Bench) -> None:
     assert bench.notes.lines[1:] == ["iteration 7 of 300, avg loss 3, safe up to 5"]
 
 
+def test_metrics_and_picture_once_a_minute_if_there_is_anything_new(bench: Bench) -> None:
+    chart = bench.backup / "chart.png"
+    for iteration in range(1, 6):
+        bench.recorder.hear(progress(iteration))
+    bench.now_s += 59.9
+    bench.recorder.tick()
+    assert not chart.exists()
+    bench.now_s += 0.1
+    bench.recorder.tick()
+    drawn_ns = chart.stat().st_mtime_ns
+    bench.now_s += 60.0
+    bench.recorder.tick()
+    assert chart.stat().st_mtime_ns == drawn_ns
+    bench.recorder.hear(progress(6))
+    bench.now_s += 60.0
+    bench.recorder.tick()
+    assert chart.stat().st_mtime_ns > drawn_ns
+
+
 def test_no_picture_of_nothing_and_none_twice(bench: Bench) -> None:
     chart = bench.backup / "chart.png"
     bench.recorder.wrap_up()

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.config import Settings
-from drivesync.errors import DrivesyncError, NotFoundError
+from drivesync.errors import DrivesyncError, LeaseError, NotFoundError
+from drivesync.lease import Leases
 from drivesync.progress import Silence
+from drivesync.remotes import open_remote
 from drivesync.testing import TOKEN, DriveEmulator
 from drivesync.tree import read_tree_state
 from trainer import session
@@ -43,7 +45,7 @@ def begin(
         stop.set()
     supervise(
         wishes,
-        Settings(emulator_url=drive.url if drive else "", access_token=TOKEN, retries=0),
+        Settings(emulator_url=drive.url if drive else "", access_token=TOKEN, retries=0, settle_s=0.0),
         Terms(remote, fresh, take_over),
         pushing=drive is not None,
         grace_s=20.0,
@@ -93,6 +95,29 @@ def test_safe_before_anything_is_trained_is_what_drive_holds_already(
     begin(Wishes(second), drive_emulator, remote="work/shapes")
     status = status_of(second)
     assert (status.safe_iteration, status.safe_at_s, status.attempts) == (30, None, 0)
+
+
+def test_a_run_that_another_session_has_is_not_touched(tree: Path, drive_emulator: DriveEmulator) -> None:
+    drive_emulator.seed(tree, "darknet")
+    settings = Settings(emulator_url=drive_emulator.url, access_token=TOKEN, settle_s=0.0)
+    with open_remote("darknet", settings, print) as remote, Leases(remote, who="somebody") as leases:
+        theirs = leases.hold("backup/remote")
+        with pytest.raises(LeaseError, match="somebody"):
+            begin(Wishes(tree), drive_emulator)
+        assert (status_of(tree).state, status_of(tree).exit_code) == ("stopped", 76)
+        assert "--take-over takes the run from it" in status_of(tree).message
+        begin(Wishes(tree), drive_emulator, take_over=True)
+        with pytest.raises(LeaseError):
+            theirs.check()
+    assert (status_of(tree).state, status_of(tree).run) == ("finished", "backup/remote")
+
+
+def test_started_over_without_a_drive(tree: Path) -> None:
+    for name in ("", "fresh", "fresh"):
+        begin(Wishes(tree), fresh=name)
+    (archive,) = (tree / "backup").glob("archive-*")
+    assert (archive / "remote_final.weights").is_file()
+    assert (tree / "backup/remote_final.weights").is_file()
 
 
 def test_a_tree_that_was_made_here_goes_to_drive_and_nothing_comes(
