@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import sys
 import threading
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from drivesync.cli import interruptible, run_command
-from drivesync.cli.arguments import TAKE_OVER, TREE
+from drivesync.cli.arguments import GRACE, TAKE_OVER, TREE
 from drivesync.config import Settings, default_tree
 from drivesync.daemon import is_alive, launch
 from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
@@ -48,19 +47,6 @@ class Call:
 
     argv: tuple[str, ...]
     extra: tuple[str, ...]
-
-
-class Span(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions of click only
-    """A span of time: 20, 20s or 2m; in seconds."""
-
-    name = "time"
-
-    def convert(self, value: float | str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it; refuse what is none."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|)", str(value))
-        if match is None:
-            self.fail(f"{value!r} is no time; write 20s or 2m", param, ctx)
-        return float(match[1]) * (60 if match[2] == "m" else 1)
 
 
 def _refuse_no_name(_context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
@@ -110,14 +96,7 @@ def cli() -> None:
     help="The same under another name, to start over once more.",
 )
 @TAKE_OVER
-@click.option(
-    "--grace",
-    "grace_s",
-    type=Span(),
-    default="20s",
-    show_default=True,
-    help="How long to go on pushing after a stop.",
-)
+@GRACE
 @click.option("--background", is_flag=True, help="Detach, and return at once; see `trainer status`.")
 @click.pass_obj
 def supervise_command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,10 +36,31 @@ def _to_tree(context: click.Context, parameter: click.Parameter, given: str | No
     return Path(path) if (path := _refuse_empty(context, parameter, given)) is not None else None
 
 
+class Span(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in newer versions of click only
+    """A span of time: 20, 20s or 2m; in seconds."""
+
+    name = "time"
+
+    def convert(self, value: float | str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; refuse what is none."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|)", str(value))
+        if match is None:
+            self.fail(f"{value!r} is no time; write 20s or 2m", param, ctx)
+        return float(match[1]) * (60 if match[2] == "m" else 1)
+
+
 REMOTE = click.argument("remote", required=False, callback=_refuse_empty)
 TREE = click.argument("tree", required=False, callback=_to_tree)
 TAKE_OVER = click.option(
     "--take-over", is_flag=True, help="Go on though another session has the run; that one stops."
+)
+GRACE = click.option(
+    "--grace",
+    "grace_s",
+    type=Span(),
+    default="20s",
+    show_default=True,
+    help="How long to go on pushing after a stop.",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 

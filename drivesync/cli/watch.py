@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from drivesync.acceptance import find_accept
-from drivesync.cli.arguments import REMOTE, REMOTE_NAMES, TAKE_OVER, TREE, existing_tree, open_target
+from drivesync.cli.arguments import GRACE, REMOTE, REMOTE_NAMES, TAKE_OVER, TREE, existing_tree, open_target
 from drivesync.cli.words import count
 from drivesync.config import CHECKPOINT_PATTERNS, read_tree_settings
 from drivesync.daemon import is_alive, launch, signal_holder
@@ -46,9 +46,7 @@ _STOP_MARGIN_S = 30.0
     metavar="GLOB",
     help="Files to push, below TREE; may be given again. Default: backup/*.weights and backup/*.backup.",
 )
-@click.option(
-    "--grace", "grace_s", default=20.0, show_default=True, help="Seconds to finish pushing in when stopped."
-)
+@GRACE
 @click.option("--background", is_flag=True, help="Detach, and return when it watches; see `status`.")
 @click.option("--stop", is_flag=True, help="End the watch of TREE: what is queued is pushed first.")
 @TAKE_OVER
