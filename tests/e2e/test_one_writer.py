@@ -87,9 +87,11 @@ def test_checkpoints_deleted_by_hand_while_darknet_dies(new_session: Callable[..
     session = new_session(max_batches=250, batch=8)
     session.supervise_in_background()
     session.wait_until(lambda: session.safe_iteration() >= 200, "a checkpoint on Drive")
-    for place in (session.tree / "backup", session.tree / ".drivesync/spool"):
-        subprocess.run(["rm", "-rf", *place.iterdir()], check=True)
+    os.kill(session.status.pid, signal.SIGSTOP)
     session.kill(session.processes("darknet"))
+    for place in (session.tree / "backup", session.tree / ".drivesync/spool"):
+        subprocess.run(["find", place, "-mindepth", "1", "-delete"], check=True)
+    os.kill(session.status.pid, signal.SIGCONT)
 
     def check() -> bool:
         assert (session.iterations_on_drive()["remote.backup"] or 0) >= 200
