@@ -75,7 +75,7 @@ def watch_command(
     elif background:
         given = [remote] if remote else []
         chosen = [word for pattern in patterns for word in ("--pattern", pattern)]
-        flags = ["--grace", str(grace_s), *(["--take-over"] if take_over else [])]
+        flags = ["--grace", f"{grace_s:g}s", *(["--take-over"] if take_over else [])]
         _start([*flags, *chosen, "--", str(tree.absolute()), *given], tree)
     else:
         _watch(tree, remote, patterns or CHECKPOINT_PATTERNS, grace_s, take_over=take_over)
