@@ -48,6 +48,8 @@ def trained(new_session: Callable[..., Session]) -> Session:
     both = {"remote.backup", "remote_100.weights"}
     session.wait_until(lambda: both <= session.iterations_on_drive().keys(), "the checkpoints of 100")
     session.kill_everything()
+    # Until its lease is stale a push by hand is refused.
+    session.pass_time(600)
     return session
 
 
