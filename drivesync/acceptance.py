@@ -24,7 +24,7 @@ GROUP = "drivesync.accept"
 
 
 def find_accept() -> Accept:
-    """One judge made of all that are installed: the first to refuse is heard, else the first to know an iteration.
+    """One judge made of all that are installed: the first to refuse is heard, else the first to know whose it is.
 
     Raises:
         SettingsError: one of them cannot be loaded; without it files would pass unjudged.
@@ -34,7 +34,7 @@ def find_accept() -> Accept:
     def accept(tree: Path, path: str, snapshot: Path) -> Verdict:
         verdicts = [judge(tree, path, snapshot) for judge in judges]
         refused = (verdict for verdict in verdicts if not verdict.accepted)
-        knowing = (verdict for verdict in verdicts if verdict.iteration is not None)
+        knowing = (verdict for verdict in verdicts if verdict.iteration is not None or verdict.run)
         return next(refused, None) or next(knowing, None) or Verdict(accepted=True)
 
     return accept

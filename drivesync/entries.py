@@ -73,8 +73,9 @@ def order_pending(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 def find_superfluous(entries: Iterable[Entry], claimed: int = 0) -> tuple[Entry, ...]:
     """Those that have done their duty, or that a newer one of their name replaces.
 
-    The newest snapshot of each run's checkpoints is never among them, whatever has become of it: the file that it
-    was taken from may be torn any moment. A direct entry, which ends with its process, replaces no snapshot.
+    The newest snapshot of each run's checkpoints that training can go on from is never among them, whatever has become
+    of it: the file that it was taken from may be torn any moment. A direct entry, which ends with its process, replaces
+    no snapshot.
 
     Args:
         entries: all there are.
@@ -88,7 +89,7 @@ def find_superfluous(entries: Iterable[Entry], claimed: int = 0) -> tuple[Entry,
         for kind in {entry.direct, True}:
             name = entry.path, kind
             newest[name] = max(entry.sequence, newest.get(name, 0))
-        if entry.iteration is not None and not entry.direct:
+        if entry.iteration is not None and entry.role is not Role.OTHER and not entry.direct:
             kept[entry.run] = max(entry, kept.get(entry.run, entry), key=_age)
     return tuple(
         entry

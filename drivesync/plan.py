@@ -16,6 +16,9 @@ _NUMBERED = re.compile(r"(?P<run>backup/.+)_(?P<number>\d{1,12})\.weights")
 _NUMBERED_NEEDED = 2
 """The newest, and one to go back to should that turn out to be torn."""
 
+_ARCHIVED = re.compile(r"(.*/)?archive-\d{8}-\d{6}(-\d+)?/.*", re.DOTALL)
+"""Where a run that was started over has left what there was of it."""
+
 _URGENT = re.compile(r"(cfg|backup)/.*|.*\.(weights|conv\..*|data|names)", re.DOTALL)
 
 
@@ -25,7 +28,7 @@ class PullOptions:
 
     Attributes:
         theirs: overwrite what was changed here.
-        all_checkpoints: bring numbered checkpoints that a resume does not need, too.
+        all_checkpoints: bring checkpoints that a resume does not need, too.
         only: paths that start so, and no others; empty for all.
         dry_run: say what would be done, and do nothing.
     """
@@ -47,7 +50,7 @@ class PullPlan:
         download: fetched, and put in place of what is there.
         keep: here already, byte for byte.
         conflicts: changed here since the last pull, or never pulled and different: kept as they are.
-        left: old numbered checkpoints that stay on the remote.
+        left: old checkpoints, and archives of runs that were started over: they stay on the remote.
         skipped: not to be had as files, with the reason.
     """
 
@@ -64,7 +67,7 @@ class Chosen:
 
     Attributes:
         files: to be had here.
-        old: of ``files``, the paths of numbered checkpoints that a resume does not need.
+        old: of ``files``, the paths of numbered checkpoints that a resume does not need, and of archives.
         skipped: not to be had, with the reason.
     """
 
@@ -106,9 +109,9 @@ class Chooser:
                     self._numbered.append(entry)
                 else:
                     files.append(entry)
-        old: frozenset[str] = frozenset()
+        old = frozenset(file.path for file in files if _ARCHIVED.fullmatch(file.path))
         if page.ends:
-            old = frozenset(_old_checkpoints(file.path for file in self._numbered))
+            old |= frozenset(_old_checkpoints(file.path for file in self._numbered))
             files += self._numbered
             self._numbered.clear()
             if not self._case_blind:
@@ -151,7 +154,9 @@ def _old_checkpoints(paths: Iterable[str]) -> Iterator[str]:
     """Of the numbered checkpoints of one folder those that a resume does not need."""
     runs: dict[str, list[tuple[int, str]]] = {}
     for path in paths:
-        if match := _NUMBERED.fullmatch(path):
+        if _ARCHIVED.fullmatch(path):
+            yield path
+        elif match := _NUMBERED.fullmatch(path):
             runs.setdefault(match["run"], []).append((int(match["number"]), path))
     for numbered in runs.values():
         yield from (path for _, path in sorted(numbered)[:-_NUMBERED_NEEDED])

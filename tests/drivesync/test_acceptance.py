@@ -9,7 +9,7 @@ import pytest
 
 from drivesync.acceptance import find_accept
 from drivesync.errors import SettingsError
-from drivesync.files import Verdict
+from drivesync.files import Role, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,9 @@ def test_darknets_checkpoints_are_judged_by_whoever_knows_them(tree: Tree) -> No
     accept = find_accept()
     snapshot = tree.root / "snapshot"
     snapshot.write_bytes(tree.weights(iteration=7))
-    assert accept(tree.root, "backup/run_last.weights", snapshot) == Verdict(accepted=True, iteration=7)
+    assert accept(tree.root, "backup/run_last.weights", snapshot) == Verdict(
+        accepted=True, iteration=7, run="backup/run", role=Role.LAST
+    )
     snapshot.write_bytes(tree.weights(iteration=7)[:-1])
     torn = accept(tree.root, "backup/run_last.weights", snapshot)
     assert (torn.accepted, bool(torn.reason)) == (False, True)

@@ -136,6 +136,12 @@ def test_order(entries: list[Entry], expected: list[int]) -> None:
             id="each run has a newest",
         ),
         pytest.param(
+            [entry(1, "last 100", pushed=True), entry(2, "other 300", pushed=True)],
+            0,
+            [2],
+            id="and it is one that training can go on from",
+        ),
+        pytest.param(
             [entry(1, "other", pushed=True), replace(entry(2, "other", run="s"), dropped=True)],
             0,
             [1, 2],

@@ -210,6 +210,21 @@ class TestChooser:
         assert [file.path for file in chosen.files] == ["cfg/a.cfg", "cfgs"]
         assert chosen.skipped == ()
 
+    def test_archives_of_runs_that_were_started_over_are_left(self) -> None:
+        archived = [
+            "backup/archive-20261123-120000/run_last.weights",
+            "backup/archive-20261123-120000/run_100.weights",
+            "backup/archive-20261123-120000-2/chart.png",
+        ]
+        others = [
+            "backup/archive-mine/a.weights",
+            "data/archive-20261123/1.png",
+            "backup/archive-20261123-120000",
+        ]
+        chosen = Chooser().take(page(*map(there, [*archived, *others])))
+        assert chosen.old == set(archived)
+        assert {file.path for file in chosen.files} == {*archived, *others}
+
 
 def numbered(*numbers: int, run: str = "backup/run") -> list[RemoteFile]:
     return [there(f"{run}_{number}.weights") for number in numbers]
