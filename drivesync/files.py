@@ -154,7 +154,7 @@ class Receipt:
 
     ``at_s`` is Unix time; ``iteration`` is None for files that are no checkpoints, ``run`` and ``role`` (a ``Role``'s
     value) are as in ``Verdict``. ``proven`` is False where the remote cannot prove that what it took will stay: a
-    mounted Drive, which syncs later.
+    mounted Drive, which syncs later. ``deleted``: it was removed from the remote again, to make room, at ``at_s``.
     """
 
     path: str
@@ -168,6 +168,7 @@ class Receipt:
     run: str = ""
     role: str = Role.OTHER.value
     proven: bool = True
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,37 +4,41 @@ hash, twice at once ---.
                         +--> there already? may it be replaced? --> write --> compare --> still ours?
 what does it have? ----'                                             |
                                  just before the last byte: still ours? still the same file?
+
+What the remote has under a name takes two requests to find out. Where a guess is at hand, what this session has put
+there itself or what was there before the run was claimed, the write begins with that, and its last byte waits for the
+answer.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivesync.disk import BLOCK_BYTES, Checksums, hash_stream, local_errors, make_state_folder
-from drivesync.errors import DamagedError, MovedError
+from drivesync.disk import local_errors
+from drivesync.errors import DamagedError, DrivesyncError, MovedError, NotFoundError
 from drivesync.files import Role
 from drivesync.guard import LateCheck, Sent
-from drivesync.receipts import read_receipts
+from drivesync.inspection import Inspection
 from drivesync.standing import UNKNOWN, Standing, make_record, read_record, refuse_to_replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
     from pathlib import Path
-    from typing import BinaryIO
 
     from drivesync.acceptance import Accept
+    from drivesync.disk import Checksums
     from drivesync.entries import Entry
     from drivesync.files import RemoteFile
     from drivesync.lease import Lease, Leases
     from drivesync.remotes.base import Remote
     from drivesync.spool import Spool
+    from drivesync.summing import Summing
 
 _TRIES = 2
-_FETCHED = "fetched.tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,27 @@ class Own:
         return (there.size, there.md5) == (self.landed.there.size, self.landed.there.md5)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """What is to land, and by which right."""
+
+    entry: Entry
+    sums: Checksums
+    ours: Standing
+    lease: Lease | None
+    aside: Executor
+
+    def prove(self, there: RemoteFile) -> Landed:
+        """That it landed while the run was ours."""
+        if self.lease is not None:
+            self.lease.check()
+        return Landed(there, self.sums, self.ours, uploaded=True)
+
+
+class _MisguessedError(Exception):
+    """Something else lies there than was taken for granted."""
+
+
 class Landing:
     """Brings files of one tree to one remote, one at a time; used by one thread.
 
@@ -84,6 +109,7 @@ class Landing:
         tree: the local tree.
         remote: entered.
         spool: entered.
+        summing: entered; may have begun with what is to land.
         accept: judges what lies on the remote, where nobody has recorded what that is.
         leases: entered; None pushes without.
         clock: Unix time in seconds.
@@ -94,18 +120,18 @@ class Landing:
         tree: Path,
         remote: Remote,
         spool: Spool,
+        summing: Summing,
         accept: Accept,
         leases: Leases | None,
         clock: Callable[[], float],
     ) -> None:
-        self._tree = tree
         self._remote = remote
         self._spool = spool
-        self._accept = accept
+        self._summing = summing
         self._leases = leases
         self._clock = clock
         self._hashed: tuple[Entry, Checksums] | None = None
-        self._looked_into: dict[tuple[str, str], Standing] = {}
+        self._inspection = Inspection(tree, remote, accept)
         self.own: dict[str, Own] = {}
 
     def land(self, entry: Entry, aside: Executor) -> Landed | Outdone:
@@ -113,7 +139,7 @@ class Landing:
 
         Args:
             entry: claimed from the spool.
-            aside: for what is done at the same time; of four threads at least.
+            aside: for what is done at the same time; of three threads at least.
 
         Raises:
             LeaseError: another session has the run.
@@ -121,25 +147,28 @@ class Landing:
             MovedError: a direct entry's file has changed.
             DrivesyncError: the remote cannot take it.
         """
+        guess = self._begin_to_guess(entry, aside)
         lease = self._leases.hold(entry.run) if self._leases is not None and entry.run else None
         if lease is not None and lease.lost is not None:
             # Known already: so that nothing is sent in vain.
             lease.check()
         ours = Standing(entry.iteration, entry.score, lease.epoch if lease else None)
-        summed = self._begin_to_sum(entry, aside)
-        there = self._remote.find(entry.path)
+        summed = self._begin_to_sum(entry)
+        # Only now: what another session did before it lost the run is there by now.
+        looking = aside.submit(self._remote.find, entry.path)
         sums = summed()
-        if there is not None:
+        sending = _Sending(entry, sums, ours, lease, aside)
+        written = self._write_over(guess(), sending, looking)
+        there = written or looking.result()
+        if there is not None and written is None:
             if _holds(there, sums):
                 return self._note(entry, Landed(there, sums, ours, uploaded=False))
             if reason := self.refuse(entry.path, entry.role, ours, there):
                 return Outdone(entry.path, reason)
         for _ in range(_TRIES):
-            there = self._send(entry, sums, self._record(entry, ours, sums, lease), there, lease, aside)
+            written, there = None, written or self._send(sending, there)
             if _holds(there, sums):
-                if lease is not None:
-                    lease.check()
-                return self._note(entry, Landed(there, sums, ours, uploaded=True))
+                return self._note(entry, sending.prove(there))
         raise DamagedError(
             f"{entry.path} is not on Drive as it was sent: expected {sums.size} bytes with md5 {sums.md5}, "
             f"Drive has {there.size if there else 0} bytes with md5 {there.md5 if there else ''}"
@@ -159,7 +188,7 @@ class Landing:
         theirs = read_record(there)
         if theirs is None:
             is_checkpoint = role is not Role.OTHER or ours.iteration is not None
-            theirs = self._look_into(path, there) if is_checkpoint else UNKNOWN
+            theirs = self._inspection.look_into(path, there) if is_checkpoint else UNKNOWN
         own = self.own.get(path)
         return refuse_to_replace(role, ours, theirs, straggler=own is not None and not own.is_at(there))
 
@@ -167,35 +196,71 @@ class Landing:
         self.own[entry.path] = Own(entry, landed)
         return landed
 
-    def _begin_to_sum(self, entry: Entry, aside: Executor) -> Callable[[], Checksums]:
-        """Have both checksums made at once; returned is what waits for them."""
+    def _begin_to_guess(self, entry: Entry, aside: Executor) -> Callable[[], RemoteFile | None]:
+        """Have something to begin with before the remote is asked in earnest; returned is what tells it."""
+        own = self.own.get(entry.path)
+        if own is not None:
+            known = own.landed.there
+            return lambda: known
+        is_held = self._leases is None or not entry.run or entry.run in self._leases.held
+        # A folder would be read from its start to its end for it.
+        if is_held or not self._remote.proves:
+            return lambda: None
+        early = aside.submit(self._remote.find, entry.path)
+
+        def tell() -> RemoteFile | None:
+            with suppress(DrivesyncError):
+                return early.result()
+            return None
+
+        return tell
+
+    def _write_over(
+        self, guess: RemoteFile | None, sending: _Sending, looking: Future[RemoteFile | None]
+    ) -> RemoteFile | None:
+        """Write over what is there in all likelihood; what it is afterwards.
+
+        None if something else is there after all, or this must not take its place: nothing has landed then.
+        """
+        entry, sums = sending.entry, sending.sums
+        if guess is None or looking.done() or _holds(guess, sums) or read_record(guess) is None:
+            # What nobody recorded would have to be looked into, and that is worth it only for what is there for sure.
+            return None
+        if self.refuse(entry.path, entry.role, sending.ours, guess):
+            return None
+
+        def confirm() -> None:
+            there = looking.result()
+            if there is None or not _is_same(there, guess):
+                raise _MisguessedError
+
+        try:
+            return self._send(sending, guess, confirm)
+        except (_MisguessedError, NotFoundError):
+            return None
+
+    def _begin_to_sum(self, entry: Entry) -> Callable[[], Checksums]:
+        """Have both checksums made; returned is what waits for them."""
         if self._hashed is not None and self._hashed[0] is entry:
             self._spool.check(entry)
             known = self._hashed[1]
             return lambda: known
-        # Both read the file, which lies in memory; hashlib lets other threads run meanwhile.
-        md5, sha256 = (aside.submit(self._digest, entry, algorithm) for algorithm in ("md5", "sha256"))
+        summed = self._summing.sum_up(self._spool.place_of(entry), lambda: self._spool.open(entry))
 
         def wait() -> Checksums:
-            sums = Checksums(entry.size, md5.result(), sha256.result())
+            sums = summed()
             # An outage may last for many tries.
             self._hashed = entry, sums
             return sums
 
         return wait
 
-    def _digest(self, entry: Entry, algorithm: str) -> str:
-        digest = hashlib.new(algorithm, usedforsecurity=False)
-        with self._spool.open(entry) as source, local_errors(entry.path, "read"):
-            while block := source.read(BLOCK_BYTES):
-                digest.update(block)
-        return digest.hexdigest()
-
-    def _record(self, entry: Entry, ours: Standing, sums: Checksums, lease: Lease | None) -> dict[str, str]:
+    def _record(self, sending: _Sending) -> dict[str, str]:
+        entry, lease = sending.entry, sending.lease
         return make_record(
-            ours,
-            md5=sums.md5,
-            sha256=sums.sha256,
+            sending.ours,
+            md5=sending.sums.md5,
+            sha256=sending.sums.sha256,
             size=str(entry.size),
             role=entry.role.value,
             run=entry.run,
@@ -204,22 +269,18 @@ class Landing:
         )
 
     def _send(
-        self,
-        entry: Entry,
-        sums: Checksums,
-        record: dict[str, str],
-        there: RemoteFile | None,
-        lease: Lease | None,
-        aside: Executor,
+        self, sending: _Sending, there: RemoteFile | None, confirm: Callable[[], None] = lambda: None
     ) -> RemoteFile:
-        late = LateCheck(lease.check if lease else lambda: None, aside)
+        entry, lease = sending.entry, sending.lease
+        late = LateCheck(lease.check if lease else lambda: None, sending.aside)
         sent = Sent(lambda: self._spool.open(entry), entry.size, late.begin, hashes=entry.direct)
 
         def before_end() -> None:
+            confirm()
             late.finish()
             if entry.direct:
                 self._spool.check(entry)
-                if sent.md5() != sums.md5:
+                if sent.md5() != sending.sums.md5:
                     raise MovedError(f"{entry.path} was written to while it was sent")
 
         with sent.buffered() as source, local_errors(entry.path, "read"):
@@ -228,56 +289,18 @@ class Landing:
                 source,
                 size=entry.size,
                 modified_s=entry.mtime_ns / 1e9,
-                properties=record,
+                properties=self._record(sending),
                 executable=os.access(self._spool.place_of(entry), os.X_OK),
                 replaces=there,
                 before_end=before_end,
                 note=self._spool.note_of(entry),
             )
 
-    def _look_into(self, path: str, there: RemoteFile) -> Standing:
-        """How far the checkpoint is that is ``there``; unknown if it is none.
-
-        What an earlier version pushed is told by its receipt. Of what was uploaded by hand only the content can say,
-        so it is fetched once and judged as any other, but for its score: the judge's is this session's.
-        """
-        key = there.id, there.md5
-        if key not in self._looked_into:
-            told = [
-                receipt.iteration
-                for receipt in read_receipts(self._tree)
-                if (receipt.path, receipt.md5) == (path, there.md5)
-            ]
-            self._looked_into[key] = Standing(told[-1]) if told else self._fetch_and_judge(path, there)
-        return self._looked_into[key]
-
-    def _fetch_and_judge(self, path: str, there: RemoteFile) -> Standing:
-        place = make_state_folder(self._tree) / _FETCHED
-        with local_errors(place):
-            try:
-                with place.open("wb") as file:
-                    self._remote.read(there, _ToFile(file))
-                with place.open("rb") as fetched:
-                    arrived = hash_stream(fetched)
-                if arrived.md5 != there.md5:
-                    raise DamagedError(f"what the remote has as {path} came damaged")
-                verdict = self._accept(self._tree, path, place)
-            finally:
-                place.unlink(missing_ok=True)
-        return Standing(verdict.iteration) if verdict.accepted else UNKNOWN
-
-
-class _ToFile:
-    """A sink."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, block: bytes) -> None:
-        """Append ``block``."""
-        self._file.write(block)
-
 
 def _holds(there: RemoteFile, sums: Checksums) -> bool:
     same = (there.size, there.md5) == (sums.size, sums.md5)
     return same and there.sha256 in {"", sums.sha256}
+
+
+def _is_same(there: RemoteFile, guess: RemoteFile) -> bool:
+    return (there.id, there.size, there.md5) == (guess.id, guess.size, guess.md5)

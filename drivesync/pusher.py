@@ -13,15 +13,12 @@ from rich.filesize import decimal as format_size
 
 from drivesync.audit import find_overwritten
 from drivesync.disk import is_same, look
-from drivesync.errors import (
-    LeaseError,
-    MovedError,
-    RemoteFullError,
-)
+from drivesync.errors import LeaseError, MovedError, RemoteFullError
 from drivesync.files import LocalFile, Receipt, refuse_name
 from drivesync.headroom import Headroom
 from drivesync.landing import Landed, Landing, Outdone
 from drivesync.spool import Refused, Spool
+from drivesync.summing import Summing
 from drivesync.trimming import Trimming
 
 if TYPE_CHECKING:
@@ -31,13 +28,14 @@ if TYPE_CHECKING:
 
     from drivesync.acceptance import Accept
     from drivesync.entries import Entry
+    from drivesync.files import Verdict
     from drivesync.index import Index
     from drivesync.lease import Leases
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 
 _ASIDE = 4
-"""Two that hash, one that asks for the lease, and one that looks for room."""
+"""Two that ask what is there, one that asks for the lease, and one that looks for room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +96,11 @@ class Pusher:
         self._clock = clock
         self._offering = threading.Lock()
         self._refused: dict[str, LocalFile] = {}
-        self._trimming = Trimming(tree, remote, reporter, keep_numbered)
+        self._trimming = Trimming(tree, remote, reporter, keep_numbered, clock)
         self._headroom = Headroom(remote, reporter, monotonic)
         self.spool = Spool(tree)
-        self._landing = Landing(tree, remote, self.spool, accept, leases, clock)
+        self._summing = Summing()
+        self._landing = Landing(tree, remote, self.spool, self._summing, accept, leases, clock)
         self._aside: ThreadPoolExecutor | None = None
         self.lost: dict[str, LeaseError] = {}
         self.full_bytes: int | None = None
@@ -114,6 +113,7 @@ class Pusher:
             LocalWriteError: the state folder cannot be written.
         """
         self.spool.__enter__()
+        self._summing.__enter__()
         self._aside = ThreadPoolExecutor(_ASIDE, "push-aside")
         return self
 
@@ -125,6 +125,7 @@ class Pusher:
     ) -> None:
         if self._aside is not None:
             self._aside.shutdown(cancel_futures=True)
+        self._summing.__exit__(kind, error, traceback)
         self.spool.__exit__(kind, error, traceback)
 
     def offer(self, path: str, *, trust_index: bool = True) -> Entry | Refused | Unchanged:
@@ -150,8 +151,10 @@ class Pusher:
                 return Unchanged(path)
             if self._refused.get(path) == here:
                 return Refused(path, "it is as it was when it was refused", moved=True)
-            outcome = self.spool.take(path, self._accept)
+            outcome = self.spool.take(path, self._judge)
             if isinstance(outcome, Refused):
+                if not self.spool.pending():
+                    self._summing.forget()
                 if not outcome.moved:
                     self._refused[path] = here
                     kept = f"; a copy is kept as {outcome.kept}" if outcome.kept else ""
@@ -223,6 +226,16 @@ class Pusher:
         self._remote.__exit__(None, None, None)
         self._remote.__enter__()
 
+    def _judge(self, tree: Path, path: str, snapshot: Path) -> Verdict:
+        """As ``accept`` does, while a snapshot that is the next to be sent is hashed."""
+        if not self.spool.pending():
+            if snapshot == tree / path:
+                # There was no room for a copy: what was hashed has to go at once.
+                self._summing.forget()
+            else:
+                self._summing.begin(snapshot)
+        return self._accept(tree, path, snapshot)
+
     def _is_wanted(self, entry: Entry, below_bytes: int | None) -> bool:
         return entry.run not in self.lost and (below_bytes is None or entry.size < below_bytes)
 
@@ -264,9 +277,15 @@ class Pusher:
             role=entry.role.value,
             proven=self._remote.proves,
         )
-        # Before the receipt: if the disk takes this and not that, the snapshot stays pending, and nothing is lost.
-        self._index.record(replace(entry.source, md5=receipt.md5, revision_id=receipt.revision_id))
-        self.spool.settle(entry, receipt)
+        known = replace(entry.source, md5=receipt.md5, revision_id=receipt.revision_id)
+        if entry.direct:
+            # It ends with this process: what is in the index is not offered again, and would have no receipt ever.
+            self.spool.settle(entry, receipt)
+            self._index.record(known)
+        else:
+            # If the disk takes this and not that, the snapshot stays pending, and nothing is lost.
+            self._index.record(known)
+            self.spool.settle(entry, receipt)
         self._reporter.note(_describe(receipt, uploaded=landed.uploaded))
         return Pushed(receipt, uploaded=landed.uploaded)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def list_numbered(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
     """The newest receipt of each numbered checkpoint whose iteration is known, by run, then the furthest first.
 
+    What was deleted since is not among them.
+
     Args:
         receipts: oldest first; of several for one path the last counts, for its role, too.
     """
@@ -29,7 +31,7 @@ def list_numbered(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
     numbered = (
         receipt
         for receipt in newest.values()
-        if receipt.role == Role.NUMBERED.value and receipt.iteration is not None
+        if receipt.role == Role.NUMBERED.value and receipt.iteration is not None and not receipt.deleted
     )
     return tuple(sorted(numbered, key=_order))
 
@@ -65,7 +67,7 @@ def describe_freeable(receipts: Iterable[Receipt], trashed_bytes: int) -> str:
     """What would free how much room on the remote, as sentences; empty if nothing is known that would.
 
     Args:
-        receipts: oldest first, of what is still there.
+        receipts: oldest first.
         trashed_bytes: what lies in the remote's trash.
     """
     said = []

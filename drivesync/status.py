@@ -71,6 +71,7 @@ def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_rem
     """
     state = read_tree_state(tree)
     newest = {receipt.path: receipt for receipt in read_receipts(tree)}
+    kept = (receipt for receipt in newest.values() if not receipt.deleted)
     source = state.remote if state else default_remote
     return TreeStatus(
         source=source,
@@ -78,7 +79,7 @@ def read_status(tree: Path, patterns: Sequence[str], accept: Accept, default_rem
         complete=state is None or state.complete,
         unpushed=tuple(_find_unpushed(tree, patterns, accept)),
         pending=read_pending(tree),
-        safe=tuple(sorted(newest.values(), key=lambda receipt: -receipt.at_s)),
+        safe=tuple(sorted(kept, key=lambda receipt: -receipt.at_s)),
         watching=read_watching(tree),
     )
 

@@ -10,6 +10,7 @@ from drivesync.errors import DamagedError
 from drivesync.files import Verdict
 from drivesync.push import Outdone, Pusher, PushResult, push
 from drivesync.receipts import read_receipts
+from drivesync.status import read_status
 from drivesync.testing import CorruptDownload, CorruptUpload, ErrorAnswer, Fault
 from drivesync.testing.trees import find
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.acceptance import Accept
+    from drivesync.files import RemoteFile
     from drivesync.index import Index
     from drivesync.remotes.drive.remote import DriveRemote
     from drivesync.testing import DriveEmulator
@@ -249,6 +251,20 @@ class TestDirect:
         assert "no room on this disk for a copy" in notes.lines[0]
         assert notes.lines[1].startswith(f"safe: {LAST}, iteration 300")
 
+    def test_without_its_place_in_the_index_it_has_its_receipt(
+        self, full: Pusher, tree: Tree, index: Index, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that ends there takes the entry with it: what the index knew would not be offered again."""
+
+        def die(_file: object) -> None:
+            raise KeyboardInterrupt
+
+        tree.save("run_last.weights", 300)
+        monkeypatch.setattr(index, "record", die)
+        with pytest.raises(KeyboardInterrupt):
+            do_push(full, tree)
+        assert [receipt.iteration for receipt in read_receipts(tree.root)] == [300]
+
     def test_what_is_saved_meanwhile_never_lands_torn(
         self,
         full: Pusher,
@@ -306,6 +322,53 @@ class TestKeepNumbered:
         assert len(list((tree.root / "backup").iterdir())) == 7, "here everything stays"
         with drive_emulator.locked() as store:
             assert store.trashed_bytes() == 0
+
+    def test_what_was_deleted_is_nobody_s_concern_any_more(
+        self,
+        keeping: Pusher,
+        tree: Tree,
+        drive_emulator: DriveEmulator,
+        remote: DriveRemote,
+        index: Index,
+        accept: Accept,
+        notes: Notes,
+    ) -> None:
+        for iteration in (1000, 2000, 3000):
+            tree.save(f"run_{iteration}.weights", iteration)
+            do_push(keeping, tree)
+        assert [receipt.path for receipt in read_receipts(tree.root) if receipt.deleted] == [
+            "backup/run_1000.weights"
+        ]
+        status = read_status(tree.root, ("backup/*.weights",), accept, "darknet")
+        assert [receipt.iteration for receipt in status.safe] == [3000, 2000]
+        asked: list[str] = []
+        find_now = remote.find
+
+        def note_and_find(path: str) -> RemoteFile | None:
+            asked.append(path)
+            return find_now(path)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(remote, "find", note_and_find)
+            (tree.root / "backup" / "run_1000.weights").unlink()
+            tree.save("run_4000.weights", 4000)
+            do_push(Pusher(tree.root, remote, index, accept, notes, keep_numbered=2), tree)
+        assert "backup/run_1000.weights" not in asked
+        assert self.names(drive_emulator) == ["3000", "4000"]
+
+    def test_what_somebody_deleted_is_asked_for_once(
+        self, keeping: Pusher, tree: Tree, drive_emulator: DriveEmulator
+    ) -> None:
+        for iteration in (1000, 2000, 3000):
+            tree.save(f"run_{iteration}.weights", iteration)
+            if iteration == 3000:
+                with drive_emulator.locked() as store:
+                    entry = find(store, "darknet/backup/run_1000.weights")
+                    assert entry is not None
+                    store.delete(entry.id)
+                (tree.root / "backup" / "run_1000.weights").unlink()
+            do_push(keeping, tree)
+        assert [receipt.iteration for receipt in read_receipts(tree.root) if receipt.deleted] == [1000]
 
     def test_what_it_has_no_receipt_of_stays(
         self, keeping: Pusher, tree: Tree, drive_emulator: DriveEmulator

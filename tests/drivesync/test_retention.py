@@ -43,6 +43,12 @@ NUMBERED = [pushed(iteration) for iteration in (1000, 2000, 3000)]
             [],
             id="last, best, final and others always stay",
         ),
+        pytest.param(
+            [*NUMBERED, replace(pushed(2000), deleted=True)], 1, [1000], id="what was deleted is none of them"
+        ),
+        pytest.param(
+            [replace(pushed(1000), deleted=True), *NUMBERED], 2, [1000], id="deleted, and pushed again"
+        ),
         pytest.param([pushed(None, name="backup/a_x.weights")], 0, [], id="nobody knows how old it is"),
         pytest.param(
             [pushed(7, name="backup/a_7.weights"), pushed(7, Role.FINAL, name="backup/a_7.weights")],
