@@ -3,9 +3,10 @@
     python killed.py JOB TEMPLATE FOLDER
 
 For n = 1, 2, ...: FOLDER/n becomes a copy of TEMPLATE, and a process does the job there until it is killed, as by
-SIGKILL, before it makes, opens for writing, renames or removes its n-th file or folder. The first n at which the job
-comes through ends the series. Standard output gets one JSON object a line: ``{"n", "status", "rerun"}``, the second
-being -9 for a killed process, the third the exit status of the same job done again, and not killed.
+SIGKILL, before it makes, opens for writing, renames or removes its n-th file or folder; those in the spool do not
+count (killed_spool.py). The first n at which the job comes through ends the series. Standard output gets one JSON
+object a line: ``{"n", "status", "rerun"}``, the second being -9 for a killed process, the third the exit status of
+the same job done again, and not killed.
 
 A fork is cheap and holds no thread here, so this is a program of its own.
 """
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EFFECTS = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.utime", "os.chmod", "os.truncate"}
+_SPOOL = "/.drivesync/spool/"
 _LIMIT = 500
 
 
@@ -37,12 +39,20 @@ def kill_before(effect: int) -> None:
 
     def hear(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
-        if event in _EFFECTS or (event == "open" and _writes(arguments)):
+        if _has_effect(event, arguments):
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hear)
+
+
+def _has_effect(event: str, arguments: tuple[object, ...]) -> bool:
+    if event == "open" and not _writes(arguments):
+        return False
+    if event == "os.mkdir" and Path(str(arguments[0])).is_dir():
+        return False
+    return event in _EFFECTS | {"open"} and _SPOOL not in str(arguments[0])
 
 
 def _writes(arguments: tuple[object, ...]) -> bool:
@@ -80,7 +90,7 @@ def main(name: str, template: Path, folder: Path) -> None:
     """See above."""
     # Loads what every process would else load for itself.
     find_accept()
-    for module in ("cli.pull", "cli.push", "remotes.drive", "remotes.folder"):
+    for module in ("cli.pull", "cli.push", "lease", "remotes.drive.remote", "remotes.folder.remote"):
         import_module(f"drivesync.{module}")
     job = {"push": push, "pull": pull}[name]
     for effect in range(1, _LIMIT):
