@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import socket
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from drivesync.errors import DrivesyncError, LeaseError, NotFoundError, TransientError
-from drivesync.turns import STALE_AFTER_S, may_claim, refuse, report_gone, report_taken
+from drivesync.claiming import Claim
+from drivesync.errors import DrivesyncError, LeaseError, NotFoundError
+from drivesync.holder import make_holder
+from drivesync.turns import STALE_AFTER_S, report_gone, report_taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from drivesync.files import LeaseRecord
     from drivesync.remotes.base import Remote
 
-_TRIES = 10
-_HOLDER_BYTES = 16
 _TOLD_AFTER_S = 180.0
 _GIVE_BACK_S = 10.0
 
@@ -52,9 +51,10 @@ class Lease:
         remote: entered, and left after this.
         run: what it is on.
         take_over: take it from another session that has it.
+        waits: see for minutes whether another session that has it is still there, instead of being refused at once.
         who: this session in words.
         on_lost: told once, in whichever thread finds out, that another session has it now.
-        tell: is given a line when it could not be renewed for minutes, and when it could again.
+        tell: is given a line when it is waited for, when it could not be renewed for minutes, and when it could again.
         renew_every_s: so often it is renewed.
         stale_after_s: after so many seconds without that another session may have it.
         give_back_s: so long ``__exit__`` takes at most.
@@ -71,6 +71,7 @@ class Lease:
         run: str,
         *,
         take_over: bool = False,
+        waits: bool = False,
         who: str = "",
         on_lost: Callable[[LeaseError], None] = lambda _error: None,
         tell: Callable[[str], None] = lambda _line: None,
@@ -83,12 +84,19 @@ class Lease:
         self.run = run
         self._remote = remote
         self._take_over = take_over
-        self._who = who or describe_session()
-        self._holder = secrets.token_hex(_HOLDER_BYTES)
+        self._waits = waits
+        self._holder = make_holder()
+        self._claim = Claim(
+            remote,
+            run,
+            self._holder,
+            who or describe_session(),
+            stale_after_s=stale_after_s,
+            elapsed_s=elapsed_s,
+        )
         self._on_lost = on_lost
         self._tell = tell
         self._renew_every_s = renew_every_s
-        self._stale_after_s = stale_after_s
         self._give_back_s = give_back_s
         self._elapsed_s = elapsed_s
         self._wait = wait
@@ -105,10 +113,12 @@ class Lease:
         """Claim it, and keep it from now on.
 
         Raises:
-            LeaseError: another session has it.
-            TransientError: nobody can tell now; entering again goes on where this ended.
+            LeaseError: another session has it, and is alive as far as anybody knows.
+            TransientError: nobody can tell now, or ``begin_exit`` ended the wait; entering again goes on where this
+                ended.
         """
-        self._record = self._claim()
+        pause = self._pause if self._waits else None
+        self._record = self._claim.take(take_over=self._take_over, pause=pause, tell=self._tell)
         self._renewed_s = self._told_s = self._elapsed_s()
         self._thread.start()
         return self
@@ -124,7 +134,7 @@ class Lease:
         self._thread.join(self._give_back_s)
 
     def begin_exit(self) -> None:
-        """Begin to give it back; ``__exit__`` waits until that is done."""
+        """Begin to give it back, or end the wait for it; ``__exit__`` waits until that is done."""
         self._closing.set()
 
     @property
@@ -134,7 +144,7 @@ class Lease:
 
     @property
     def holder(self) -> str:
-        """This session's random name for itself, as its record has it."""
+        """This session's name for itself, as its record has it."""
         return self._holder
 
     @property
@@ -182,26 +192,8 @@ class Lease:
         except DrivesyncError:
             return otherwise_s
 
-    def _claim(self) -> LeaseRecord:
-        take_over = self._take_over
-        for _ in range(_TRIES):
-            # The time first: asking for it may take long, and must not make a record look old.
-            now_s = self._remote.now_s()
-            newest = self._remote.find_lease(self.run)
-            if newest is not None and newest.holder == self._holder:
-                return newest
-            is_free = may_claim(newest, now_s, take_over=take_over, stale_after_s=self._stale_after_s)
-            if newest is not None and not is_free:
-                raise refuse(newest, now_s)
-            taken = self._remote.claim_lease(self.run, newest, self._holder, self._who)
-            if taken is not None:
-                return taken
-            # Whoever was faster is not the session that the user wanted the run taken from.
-            take_over = False
-        raise TransientError(
-            f"claiming {self.run}: other sessions were faster {_TRIES} times",
-            hint="Start it again when fewer of them do the same.",
-        )
+    def _pause(self, wait_s: float) -> bool:
+        return self._wait(self._closing, wait_s)
 
     def _keep(self) -> None:
         while self._lost is None and not self._wait(self._closing, self._renew_every_s):
@@ -250,6 +242,7 @@ class Leases:
     Args:
         remote: entered, and left after this.
         take_over: take runs from other sessions that have them.
+        waits: see ``Lease``.
         who: this session in words.
         on_lost: told, once a run, that another session has it now.
         tell: see ``Lease``.
@@ -262,6 +255,7 @@ class Leases:
         remote: Remote,
         *,
         take_over: bool = False,
+        waits: bool = False,
         who: str = "",
         on_lost: Callable[[LeaseError], None] = lambda _error: None,
         tell: Callable[[str], None] = lambda _line: None,
@@ -270,11 +264,14 @@ class Leases:
     ) -> None:
         self._remote = remote
         self._take_over = take_over
+        self._waits = waits
         self._who = who
         self._on_lost = on_lost
         self._tell = tell
         self._renew_every_s = renew_every_s
         self._stale_after_s = stale_after_s
+        # To claim may take minutes, in which others ask what is held.
+        self._claiming = threading.Lock()
         self._lock = threading.Lock()
         self._leases: dict[str, Lease] = {}
         # Claimed, as far as is known, in vain: with the same name for itself a session goes on where it ended.
@@ -289,9 +286,10 @@ class Leases:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Give all of them back, side by side."""
-        for lease in self.held.values():
-            lease.begin_exit()
+        """Give all of them back, side by side, and end the wait for those that are not held yet."""
+        with self._lock:
+            for lease in (*self._leases.values(), *self._tried.values()):
+                lease.begin_exit()
         for lease in self.held.values():
             lease.__exit__(kind, error, traceback)
 
@@ -310,17 +308,25 @@ class Leases:
         """
         with self._lock:
             held = self._leases.get(run)
-            if held is None:
-                held = self._tried.setdefault(run, self._make(run))
-                held.__enter__()
+        return self._claim(run) if held is None else held
+
+    def _claim(self, run: str) -> Lease:
+        with self._claiming:
+            with self._lock:
+                if run in self._leases:
+                    return self._leases[run]
+                lease = self._tried.setdefault(run, self._make(run))
+            lease.__enter__()
+            with self._lock:
                 self._leases[run] = self._tried.pop(run)
-        return held
+        return lease
 
     def _make(self, run: str) -> Lease:
         return Lease(
             self._remote,
             run,
             take_over=self._take_over,
+            waits=self._waits,
             who=self._who,
             on_lost=self._on_lost,
             tell=self._tell,

@@ -47,6 +47,17 @@ def may_claim(
     return newest is None or take_over or not is_live(newest, now_s, stale_after_s)
 
 
+def has_shown_life(newest: LeaseRecord, first: LeaseRecord, began_s: float) -> bool:
+    """Whether some other session has been heard from since this one began.
+
+    Args:
+        newest: the run's newest record now.
+        first: the newest when this session looked first.
+        began_s: Unix time by the remote's clock when it did.
+    """
+    return newest.id != first.id or newest.renewed_s > min(first.renewed_s, began_s)
+
+
 def order_turns(records: Iterable[LeaseRecord]) -> list[LeaseRecord]:
     """``records`` of one run, the one that is current first.
 
@@ -71,6 +82,14 @@ def refuse(record: LeaseRecord, now_s: float) -> LeaseError:
     return LeaseError(
         f"another session has the run {record.run!r}: {describe_holder(record, now_s)}",
         hint="Stop that session or wait until it ends; --take-over takes the run from it.",
+    )
+
+
+def explain_wait(record: LeaseRecord, now_s: float) -> str:
+    """The line for a session that waits whether the one of ``record`` is still there."""
+    return (
+        f"another session has had the run {record.run!r}: {describe_holder(record, now_s)}; waiting to see whether it "
+        "is still there (--take-over goes on at once)"
     )
 
 

@@ -10,6 +10,8 @@ from drivesync.files import LeaseRecord
 from drivesync.turns import (
     describe_age,
     describe_holder,
+    explain_wait,
+    has_shown_life,
     is_live,
     lease_key,
     may_claim,
@@ -40,6 +42,30 @@ def test_a_session_is_live(*, silent_s: float, released: bool, stale_after_s: fl
     assert is_live(record, now_s, stale_after_s) is live
     assert may_claim(record, now_s, take_over=False, stale_after_s=stale_after_s) is not live
     assert may_claim(record, now_s, take_over=True, stale_after_s=stale_after_s)
+
+
+@pytest.mark.parametrize(
+    ("newest", "began_s", "alive"),
+    [
+        pytest.param(FIRST, START_S + 30, False, id="silent since before we began"),
+        pytest.param(FIRST, START_S - 0.5, True, id="heard from since we began, at the first look"),
+        pytest.param(replace(FIRST, renewed_s=START_S + 60), START_S + 30, True, id="renewed since"),
+        pytest.param(
+            replace(FIRST, renewed_s=START_S + 20), START_S + 30, True, id="renewed, by whichever clock"
+        ),
+        pytest.param(replace(FIRST, id="id2", epoch=2), START_S + 30, True, id="another turn since"),
+    ],
+)
+def test_a_session_has_shown_life(*, newest: LeaseRecord, began_s: float, alive: bool) -> None:
+    assert has_shown_life(newest, FIRST, began_s) is alive
+
+
+def test_the_line_of_who_waits_says_for_whom_and_what_else_to_do() -> None:
+    line = explain_wait(FIRST, START_S + 120)
+    assert line == (
+        "another session has had the run 'remote': root@1a2b3c, process 812, since 2027-01-15 08:00 UTC (2 minutes "
+        "ago), last heard from 2 minutes ago; waiting to see whether it is still there (--take-over goes on at once)"
+    )
 
 
 def test_it_is_the_renewal_that_counts_not_the_beginning() -> None:

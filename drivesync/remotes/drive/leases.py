@@ -10,7 +10,7 @@ and one on a laptop that logged in with another client have to see each other.
 What is relied upon. Reading, making, changing and deleting a file by its id is consistent: whoever asks after the
 answer sees it. Of two creates with one pre-generated id one is answered 409. A listing may lag, but shows whatever
 Drive stamped more than ``settle_s`` ago. Only Drive's clock is ever compared: createdTime, which Drive stamps, and the
-date of its answers.
+Date of its answers.
 
 The turns from the second on. The record of turn N holds an id that was generated when it was made; the session that
 makes the file with this id has turn N + 1. That is a compare-and-set: whatever a listing says, however often a
@@ -21,7 +21,17 @@ once. A 409 is somebody else's turn, or our own lost answer: the holder tells. T
   deleted in the order of their epochs, each only after the answer to the one before. So while record N is there, N + 1
   was not deleted. Who finds no N + 1 looks for N *afterwards*: it is there, then nobody took the turn; it is gone,
   then the turn ended long ago. A claim does the same after it made N + 1, and takes it back if N is gone.
-- The newest record does not show yet. From whichever record a listing shows, the chain is followed by ids.
+  That second look is spared where the time proves what it would show. A session deletes nothing in the first
+  ``_DELETES_AFTER_S`` after it made its own record, and never what comes behind that. At some moment T it was known
+  that nobody had taken turn N + 1: when N was made, as Drive stamped it; or when both looks showed it, as Drive dated
+  the first answer; or when this proof did. So N + 1 was made after T, if ever; it is deleted by a session of a later
+  turn, which began after T, too; hence not before T + ``_DELETES_AFTER_S``. An N + 1 that is not there at
+  T + ``_PROVEN_FOR_S``, or that is made by then, was never made before. Drive's clocks may differ by the rest. (That a
+  person threw the record away is noticed by so much later.) That N alone was seen, as by a renewal, proves less: many
+  turns may have begun since anybody looked behind it, and the last of them may be about to delete.
+- The newest record does not show yet. From whichever record a listing shows, the chain is followed by ids. Only behind
+  one that was given back, which is for good, the next is made at once: if it is there, the 409 says so, and the chain
+  is followed from then on.
 
 The first turn has no id that all could know, so it goes by the order in which Drive stamps. Each session makes a
 candidate, an ordinary record of epoch 1 with a next id of its own; waits ``settle_s``; lists until its own is among
@@ -47,23 +57,28 @@ the run, when it renews for the first time.
 
 from __future__ import annotations
 
+import math
+import threading
 import time
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+
+from googleapiclient.errors import HttpError
 
 from drivesync.errors import DrivesyncError, NotFoundError, TransientError
 from drivesync.files import STATE_FOLDER, LeaseRecord
 from drivesync.remotes.drive.entries import from_time
-from drivesync.remotes.drive.ids import make_once
-from drivesync.remotes.drive.search import EVERYWHERE, ask_by_name, look_up
+from drivesync.remotes.drive.search import EVERYWHERE, ask_by_name
 from drivesync.turns import lease_key, order_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from drivesync.remotes.drive.client import DriveClient
-    from drivesync.remotes.drive.entries import Folder, Json
+    from drivesync.remotes.drive.entries import Json
     from drivesync.remotes.drive.folders import Folders
+    from drivesync.remotes.drive.line import Line
 
 _FIELDS = "id,name,createdTime,trashed,properties"
 _PROPERTY_BYTES = 124
@@ -74,8 +89,18 @@ _RELEASED = "released"
 _SETTLE_S = 3.0
 _LOOKS = 5
 _RIVALS_EVERY_S = 60.0
+_DELETES_AFTER_S = 50.0
+"""A session that renews every minute does it the first time."""
+
+_PROVEN_FOR_S = 30.0
+_EXISTS = 409
 _KEPT = 8
 """So many turns before the current one keep their records, for people; nothing depends on it."""
+
+
+def _start(work: Callable[[], None]) -> None:
+    """Have ``work`` done in a thread that keeps no process from its end."""
+    threading.Thread(target=work, name="ids for leases", daemon=True).start()
 
 
 class DriveLeases:
@@ -87,6 +112,7 @@ class DriveLeases:
         settle_s: what Drive has stamped so many seconds ago is in its listings.
         wait: waits so many seconds.
         elapsed_s: seconds from any moment on.
+        aside: does what it is given at the same time.
     """
 
     def __init__(
@@ -97,20 +123,32 @@ class DriveLeases:
         settle_s: float = _SETTLE_S,
         wait: Callable[[float], None] = time.sleep,
         elapsed_s: Callable[[], float] = time.monotonic,
+        aside: Callable[[Callable[[], None]], None] = _start,
     ) -> None:
         self._client = client
         self._folders = folders
         self._settle_s = settle_s
         self._wait = wait
         self._elapsed_s = elapsed_s
+        self._aside = aside
+        self._has_asked_ahead = False
         self._rivals_at_s: dict[str, float] = {}
+        # When it was last known that nobody had taken the turn behind a record, by the record's id.
+        self._untaken_s: dict[str, float] = {}
+        # Records that were given back, and are not the newest.
+        self._passed: set[str] = set()
 
     def find(self, run: str) -> LeaseRecord | None:
-        """See ``Remote.find_lease``."""
-        for listed in self._list(run):
-            # What was deleted may still be listed.
-            if (newest := self._follow(listed)) is not None:
-                return newest
+        """See ``Remote.find_lease``; one that was given back may have a successor that no listing shows yet."""
+        self._ask_ahead()
+        # What is remembered of the folders does, unless there is nothing in them: then others may have their place.
+        for is_anew in (False, True):
+            for listed in self._list(run, anew=is_anew):
+                if listed.released and listed.id not in self._passed:
+                    return listed
+                # What was deleted may still be listed.
+                if (newest := self._follow(listed)) is not None:
+                    return newest
         return None
 
     def claim(self, run: str, after: LeaseRecord | None, holder: str, who: str) -> LeaseRecord | None:
@@ -119,8 +157,9 @@ class DriveLeases:
             return self._claim_first(run, holder, who)
         taken = self._make(after.next_id, run, _say(after.epoch + 1, after.id, holder, who))
         if taken is None or taken.holder != holder:
+            self._passed.add(after.id)
             return None
-        if self._look(after.id) is None:
+        if not self._is_proven(after, taken.since_s) and self._look(after.id) is None:
             # So the turn behind it may have been had, and deleted, before.
             self._discard(taken)
             return None
@@ -128,33 +167,68 @@ class DriveLeases:
 
     def renew(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
         """See ``Remote.renew_lease``; the first time, what is left of the oldest turns is deleted."""
+        if release:
+            return self._change(record, {_RELEASED: "true"})
         # A session that is stopped behind this line must not say later that it was there then.
-        now_s = self._now_s(record)
-        changed = {"renewed": f"{now_s:.3f}"} | ({_RELEASED: "true"} if release else {})
+        now_s, age_s = self._now_s(record)
+        renewed = self._change(record, {"renewed": f"{now_s:.3f}"})
+        if record.renewed_s - record.since_s < _DELETES_AFTER_S <= age_s:
+            # Nothing but order depends on it, and the next session tries again.
+            with suppress(DrivesyncError):
+                self._prune(record)
+        return renewed
+
+    def next(self, record: LeaseRecord) -> LeaseRecord | None:
+        """See ``Remote.next_lease``."""
+        if (successor := self._find_next(record)) is not None:
+            return successor
+        return self._find_rival(record) if record.epoch == 1 and self._may_have_rival(record) else None
+
+    def _ask_ahead(self) -> None:
+        """Have ids ready for a claim, which mostly comes next; of the many that are asked for one is given up."""
+
+        def ask() -> None:
+            # Whoever needs one asks again.
+            with suppress(DrivesyncError):
+                self._client.ids.take()
+
+        if not self._has_asked_ahead:
+            self._has_asked_ahead = True
+            self._aside(ask)
+
+    def _find_next(self, record: LeaseRecord) -> LeaseRecord | None:
+        """The turn behind ``record``; None if nobody has taken it.
+
+        Raises:
+            NotFoundError: ``record`` is gone.
+        """
+        dates: list[float] = []
+        successor = self._look(record.next_id, dates)
+        if successor is not None:
+            return _read(successor, record.run)
+        asked_s = dates[-1]
+        # Looked at afterwards: while it is there, no record behind it was deleted.
+        if not self._is_proven(record, asked_s) and self._look(record.id) is None:
+            raise _gone(record)
+        self._untaken_s[record.id] = asked_s
+        return None
+
+    def _is_proven(self, record: LeaseRecord, at_s: float) -> bool:
+        """Whether a turn behind ``record`` that was not there at ``at_s``, by Drive's clock, was never there before."""
+        return at_s - max(record.since_s, self._untaken_s.get(record.id, -math.inf)) < _PROVEN_FOR_S
+
+    def _change(self, record: LeaseRecord, said: dict[str, str]) -> LeaseRecord:
         request = self._client.files.update(
-            fileId=record.id, body={"properties": changed}, fields=_FIELDS, **EVERYWHERE
+            fileId=record.id, body={"properties": said}, fields=_FIELDS, **EVERYWHERE
         )
         entry = self._client.execute(f"renewing the lease on {record.run}", "edit", request)
         if entry["trashed"]:
             raise _gone(record)
-        if record.renewed_s == record.since_s and not release:
-            # Nothing but order depends on it, and the next session tries again.
-            with suppress(DrivesyncError):
-                self._prune(record)
         return _read(entry, record.run)
-
-    def next(self, record: LeaseRecord) -> LeaseRecord | None:
-        """See ``Remote.next_lease``."""
-        successor = self._look(record.next_id)
-        if successor is not None:
-            return _read(successor, record.run)
-        if self._look(record.id) is None:
-            raise _gone(record)
-        return self._find_rival(record) if record.epoch == 1 and self._may_have_rival(record) else None
 
     def _claim_first(self, run: str, holder: str, who: str) -> LeaseRecord | None:
         self._make_folder()
-        listed = self._list(run)
+        listed = self._list(run, anew=False)
         mine = next((record for record in listed if record.holder == holder), None)
         if mine is None and not listed:
             mine = self._make(self._client.ids.take(), run, _say(1, "", holder, who))
@@ -162,7 +236,7 @@ class DriveLeases:
             return None
         for _ in range(_LOOKS):
             self._wait(self._settle_s)
-            listed = self._list(run)
+            listed = self._list(run, anew=True)
             if any(record.id == mine.id for record in listed):
                 return self._settle(mine, listed[0])
         self._discard(mine)
@@ -187,7 +261,7 @@ class DriveLeases:
 
     def _find_rival(self, record: LeaseRecord) -> LeaseRecord | None:
         """What is current instead of ``record``, which is a first turn; None if it is that itself."""
-        listed = self._list(record.run)
+        listed = self._list(record.run, anew=True)
         if not listed or listed[0].id == record.id:
             return None
         rival = self._look(listed[0].id)
@@ -196,15 +270,20 @@ class DriveLeases:
     def _follow(self, record: LeaseRecord) -> LeaseRecord | None:
         """The last of the chain that ``record`` is in, as it is now; None if it is gone."""
         at = record
-        while (later := self._look(at.next_id)) is not None:
+        dates: list[float] = []
+        while (later := self._look(at.next_id, dates)) is not None:
             at = _read(later, record.run)
         # Looked at afterwards: while it is there, no record behind it was deleted.
         entry = self._look(at.id)
-        return None if entry is None else _read(entry, record.run)
+        if entry is None:
+            return None
+        self._untaken_s[at.id] = dates[-1]
+        return _read(entry, record.run)
 
-    def _list(self, run: str) -> list[LeaseRecord]:
-        """What shows of the run's turns, the current one first; from folders as they are now."""
-        self._folders.forget()
+    def _list(self, run: str, *, anew: bool) -> list[LeaseRecord]:
+        """What shows of the run's turns, the current one first; ``anew`` from folders as they are now."""
+        if anew:
+            self._folders.forget()
         name = _name(run)
         found: list[LeaseRecord] = []
         # One by one, for Drive may leave out one of several parents.
@@ -219,16 +298,12 @@ class DriveLeases:
     def _make_folder(self) -> None:
         """Have the folder that all sessions take for the records."""
         for _ in range(_LOOKS):
-            self._folders.forget()
             if self._folders.find(STATE_FOLDER):
                 return
             self._folders.make(STATE_FOLDER)
             # Another session may have made one, or the tree's own folder, at the same moment.
             self._wait(self._settle_s)
-
-    def _find_folder(self) -> Folder:
-        self._folders.forget()
-        return self._folders.make(STATE_FOLDER)
+            self._folders.forget()
 
     def _make(self, file_id: str, run: str, said: dict[str, str]) -> LeaseRecord | None:
         """Make a record; that of another session if it was faster, None if what it made is gone already."""
@@ -236,18 +311,38 @@ class DriveLeases:
             "id": file_id,
             "name": _name(run),
             "mimeType": _TYPE,
-            "parents": [self._find_folder().id],
+            "parents": [self._folders.make(STATE_FOLDER).id],
             "properties": said | {"next": self._client.ids.take()},
         }
-        request = self._client.files.create(body=body, fields="id", **EVERYWHERE)
-        make_once(self._client, request, f"claiming {run}")
-        entry = self._look(file_id)
-        return None if entry is None else _read(entry, run)
+        request = self._client.files.create(body=body, fields=_FIELDS, **EVERYWHERE)
 
-    def _look(self, file_id: str) -> Json | None:
-        """The record with this id; None if it is not there, or was thrown into the trash."""
+        def create(line: Line) -> Json | None:
+            try:
+                made: Json = request.execute(http=line)
+            except HttpError as error:
+                if error.resp.status != _EXISTS:
+                    raise
+                return None
+            return made
+
         try:
-            entry = look_up(self._client, "looking at a lease", file_id, fields=_FIELDS)
+            entry = self._client.call(f"claiming {run}", "edit", create) or self._look(file_id)
+        except NotFoundError:
+            # The folder that was remembered.
+            self._folders.forget()
+            return None
+        return None if entry is None or entry["trashed"] else _read(entry, run)
+
+    def _look(self, file_id: str, dates: list[float] | None = None) -> Json | None:
+        """The record with this id; None if it is not there, or was thrown into the trash.
+
+        ``dates`` is added to: when Drive answered.
+        """
+        request = self._client.files.get(fileId=file_id, fields=_FIELDS, **EVERYWHERE)
+        if dates is not None:
+            request.add_response_callback(lambda answer: dates.append(_read_date(answer)))
+        try:
+            entry = self._client.execute("looking at a lease", "get", request)
         except NotFoundError:
             return None
         return None if entry["trashed"] else entry
@@ -276,17 +371,26 @@ class DriveLeases:
         # Candidates whose makers died: without the first turn the earliest of them would be current in its place.
         strays = [
             listed
-            for listed in self._list(record.run)
+            for listed in self._list(record.run, anew=True)
             if listed.epoch <= old[0].epoch and listed.id not in in_chain
         ]
         for doomed in sorted(strays + old, key=lambda one: (one.epoch, one.id in in_chain)):
             self._delete(doomed.id)
 
-    def _now_s(self, record: LeaseRecord) -> float:
-        """Drive's time, from an answer that was given just now."""
-        if self._look(record.id) is None:
+    def _now_s(self, record: LeaseRecord) -> tuple[float, float]:
+        """Drive's time, from an answer that was given just now; and how old ``record`` is at least."""
+        dates: list[float] = []
+        if self._look(record.id, dates) is None:
             raise _gone(record)
-        return self._client.now_s()
+        return self._client.now_s(), dates[-1] - record.since_s
+
+
+def _read_date(answer: Mapping[str, str]) -> float:
+    """When Drive gave ``answer``, in whole seconds of Unix time; no number if it does not say."""
+    try:
+        return parsedate_to_datetime(answer["date"]).timestamp()
+    except (KeyError, ValueError):
+        return math.nan
 
 
 def _name(run: str) -> str:

@@ -191,10 +191,11 @@ def test_who_it_is_may_be_said_at_any_length(remote: Remote) -> None:
     assert remote.renew_lease(taken).who == taken.who
 
 
-def take_turns(remote: Remote, record: LeaseRecord, count: int) -> LeaseRecord:
+def take_turns(place: Place, remote: Remote, record: LeaseRecord, count: int) -> LeaseRecord:
     """So many sessions have the run, one after the other, each for more than a minute."""
     for number in range(count):
         record = claim(remote, record.run, record, f"later {number}")
+        place.clock.ahead_s += 60.0
         remote.renew_lease(record)
     return record
 
@@ -202,7 +203,7 @@ def take_turns(remote: Remote, record: LeaseRecord, count: int) -> LeaseRecord:
 def test_a_session_that_slept_while_many_others_had_the_run_has_lost(place: Place, remote: Remote) -> None:
     sleeper = place.open()
     first = claim(sleeper, "run", None, "sleeper")
-    newest = take_turns(remote, first, 12)
+    newest = take_turns(place, remote, first, 12)
     with pytest.raises(NotFoundError):
         sleeper.next_lease(first)
     with pytest.raises(NotFoundError):
@@ -215,9 +216,9 @@ def test_a_session_that_slept_while_many_others_had_the_run_has_lost(place: Plac
     assert remote.next_lease(newest) is None
 
 
-def test_the_last_turns_are_kept(remote: Remote) -> None:
+def test_the_last_turns_are_kept(place: Place, remote: Remote) -> None:
     first = claim(remote, "run", None, "a")
-    fourth = take_turns(remote, first, 4)
+    fourth = take_turns(place, remote, first, 4)
     assert fourth.epoch == 5
     assert remote.next_lease(first) is not None
 

@@ -37,6 +37,8 @@ TREE = "work/darknet"
 RUN = "remote"
 STALE_S = 301.0
 LAG_S = 2.0
+PROVEN_S = 31.0
+RENEWAL_S = 60.0
 
 
 class Killed(BaseException):
@@ -111,7 +113,9 @@ class World:
         """A session that knows nothing yet; to open a client takes longer than all else here."""
         used = client or self.open_client()
         folders = Folders(used, parse_drive_place(tree), tree)
-        return Session(used, DriveLeases(used, folders, settle_s=settle_s, wait=wait))
+        # One request after the other, so that each can be the last.
+        leases = DriveLeases(used, folders, settle_s=settle_s, wait=wait, aside=lambda work: work())
+        return Session(used, leases)
 
     def open_client(self) -> MortalClient:
         settings = Settings(self.drive.url, TOKEN, retries=40)
@@ -414,6 +418,7 @@ def test_what_was_thrown_into_the_trash_is_gone(world: World, path: str) -> None
         thrown = find(store, path)
         assert thrown is not None
         store.update(thrown.id, Metadata(trashed=True))
+    pass_time(world, PROVEN_S)
     with pytest.raises(NotFoundError):
         session.leases.next(mine)
     with pytest.raises(NotFoundError):
@@ -445,6 +450,7 @@ def test_old_turns_are_deleted_the_oldest_first_and_with_the_candidates_of_the_d
         made.append(record.id)
         # Sessions that end within a minute leave it to a later one.
         if number > 11:
+            pass_time(world, RENEWAL_S)
             session.leases.renew(session.leases.renew(record))
     assert deleted == [stray.id, *made[:-9]]
     assert [entry.id for entry in world.records()] == made[-9:]
@@ -460,6 +466,7 @@ def test_an_id_that_is_free_again_gives_nobody_a_turn(world: World) -> None:
     record = second = claim(session, first, "b")
     for number in range(3):
         record = claim(session, record, f"later {number}")
+    pass_time(world, RENEWAL_S)
     world.delete(first.id)
     world.delete(second.id)
     with world.drive.locked() as store:
@@ -469,17 +476,102 @@ def test_an_id_that_is_free_again_gives_nobody_a_turn(world: World) -> None:
     assert world.open().leases.find(RUN) == record
 
 
-def test_what_a_session_costs(world: World) -> None:
+def test_a_session_deletes_nothing_in_its_first_minute(world: World) -> None:
+    """What others were told by Drive just now depends on it."""
+    session = world.open()
+    record = claim(session, None, "a")
+    for number in range(12):
+        record = claim(session, record, f"later {number}")
+        record = session.leases.renew(record)
+    assert len(world.records()) == 13
+    pass_time(world, RENEWAL_S)
+    session.leases.renew(record)
+    assert len(world.records()) == 9
+
+
+def test_a_renewal_proves_nothing_of_the_turns_behind_it(world: World) -> None:
+    """A sleeper's record is renewed just before it is deleted, with the one behind it."""
+    sleeper, session = world.open(), world.open()
+    mine = record = claim(sleeper, None, "sleeper")
+    pass_time(world, RENEWAL_S)
+    for number in range(10):
+        record = claim(session, record, f"later {number}")
+    pass_time(world, RENEWAL_S)
+    mine = sleeper.leases.renew(mine)
+    session.leases.renew(record)
+    assert {entry.id for entry in world.records()}.isdisjoint({mine.id, mine.next_id})
+    with pytest.raises(NotFoundError):
+        sleeper.leases.next(mine)
+
+
+def test_who_finds_a_turn_that_was_given_back_and_is_not_the_newest_is_told_by_the_claim(
+    world: World, lag: Lag
+) -> None:
     session = world.open()
     first = session.leases.renew(claim(session, None, "a"), release=True)
-    second = claim(session, first, "b")
-    session.leases.next(first)
+    second = session.leases.renew(claim(session, first, "b"), release=True)
+    third = claim(session, second, "c")
+    lag.hidden |= {second.id, third.id}
+    other = world.open()
+    assert other.leases.find(RUN) == first
+    assert other.leases.claim(RUN, first, "other", "") is None
+    assert other.leases.find(RUN) == third
+
+
+@pytest.mark.parametrize("trashed", [True, False], ids=["into the trash", "for good"])
+def test_a_folder_that_was_remembered_and_is_deleted_is_made_again(world: World, trashed: bool) -> None:  # noqa: FBT001 - pytest names it
+    session = world.open()
+    first = session.leases.renew(claim(session, None, "a"), release=True)
+    with world.drive.locked() as store:
+        folder = find(store, f"{TREE}/.drivesync")
+        assert folder is not None
+        if trashed:
+            store.update(folder.id, Metadata(trashed=True))
+        else:
+            store.delete(folder.id)
+    assert session.leases.claim(RUN, first, "b", "") is None
+    assert session.leases.find(RUN) is None
+    again = claim(session, None, "b")
+    assert again.epoch == 1
+    assert world.open().leases.find(RUN) == again
+
+
+def test_ids_are_asked_for_while_the_folders_are_looked_for(world: World) -> None:
+    client = world.open_client()
+    asked: list[Callable[[], None]] = []
+    leases = DriveLeases(client, Folders(client, parse_drive_place(TREE), TREE), aside=asked.append)
+    for _ in range(2):
+        assert leases.find(RUN) is None
+    (ask,) = asked
+    before = client.sent
+    ask()
+    client.ids.take()
+    assert client.sent == before + 1
+    world.drive.inject(Fault(ErrorAnswer(403), times=None))
+    client.ids.forget()
+    ask()
+
+
+def test_what_a_session_costs(world: World) -> None:
+    session = world.open()
 
     def count(work: Callable[[], object]) -> int:
         before = session.client.sent
         work()
         return session.client.sent - before
 
-    assert count(lambda: session.leases.next(second)) == 2
-    assert count(lambda: session.leases.find(RUN)) <= 6
-    assert count(lambda: claim(session, second, "c")) <= 6
+    first = claim(session, None, "a")
+    second = claim(session, first, "b")
+    assert session.leases.next(first) == second
+    assert count(lambda: session.leases.next(second)) == 1
+    pass_time(world, PROVEN_S)
+    assert count(lambda: session.leases.next(second)) == 2, "too long ago for a proof"
+    pass_time(world, PROVEN_S - 2)
+    assert count(lambda: session.leases.next(second)) == 1
+    pass_time(world, PROVEN_S - 2)
+    assert count(lambda: session.leases.next(second)) == 1, "what was proven proves no more"
+    assert count(lambda: session.leases.find(RUN)) == 3
+    assert count(lambda: session.leases.renew(second, release=True)) == 1
+    assert count(lambda: session.leases.find(RUN)) == 1, "what was given back was asked for"
+    pass_time(world, PROVEN_S)
+    assert count(lambda: claim(session, second, "c")) == 2
