@@ -1,7 +1,8 @@
 """A session's way to its turn: it takes the run at once, is refused, or waits until the session before is surely gone.
 
 A machine that vanished has not given its lease back, which therefore looks alive for minutes, as that of a session
-which is at work does. Who may wait sees which of both it is: one that is alive is heard from within a minute.
+which is at work does. Who may wait sees which of both it is: one that is alive is heard from within a minute. Of
+sessions on this machine it is known at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from drivesync.errors import TransientError
-from drivesync.holder import is_gone
+from drivesync.holder import Fate, tell_fate
 from drivesync.turns import STALE_AFTER_S, explain_wait, has_shown_life, may_claim, refuse
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Claim:
         who: the session in words.
         stale_after_s: who was silent for so many seconds has lost the run.
         elapsed_s: seconds from any moment on.
-        is_gone: whether a holder is known to have ended.
+        tell_fate: what is known of a holder's process.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Claim:
         *,
         stale_after_s: float = STALE_AFTER_S,
         elapsed_s: Callable[[], float] = time.monotonic,
-        is_gone: Callable[[str], bool] = is_gone,
+        tell_fate: Callable[[str], Fate] = tell_fate,
     ) -> None:
         self._remote = remote
         self._run = run
@@ -54,7 +55,7 @@ class Claim:
         self._who = who
         self._stale_after_s = stale_after_s
         self._elapsed_s = elapsed_s
-        self._is_gone = is_gone
+        self._tell_fate = tell_fate
 
     def take(
         self, *, take_over: bool, pause: Callable[[float], bool] | None, tell: Callable[[str], None]
@@ -103,7 +104,8 @@ class Claim:
             is_first = began_s is None
             if began_s is None:
                 began_s = now_s - (self._elapsed_s() - begun_s)
-            if pause is None or has_shown_life(newest, first, began_s):
+            is_alive = self._tell_fate(newest.holder) is Fate.ALIVE
+            if pause is None or is_alive or has_shown_life(newest, first, began_s):
                 raise refuse(newest, now_s)
             if is_first:
                 tell(explain_wait(newest, now_s))
@@ -111,5 +113,5 @@ class Claim:
                 raise TransientError(f"claiming {self._run}: stopped")
 
     def _is_free(self, record: LeaseRecord, now_s: float) -> bool:
-        is_known = record.holder == self._holder or self._is_gone(record.holder)
-        return is_known or may_claim(record, now_s, take_over=False, stale_after_s=self._stale_after_s)
+        is_nobodys = record.holder == self._holder or self._tell_fate(record.holder) is Fate.GONE
+        return is_nobodys or may_claim(record, now_s, take_over=False, stale_after_s=self._stale_after_s)

@@ -4,8 +4,8 @@
 
 BOOT is this boot of the kernel (32 hex digits), NAMESPACE the one that gives the process its PID there (the number in
 /proc/PID/ns/pid, of which no two that exist share one), START when it began, in clock ticks since boot. So whoever is
-in the same namespace, and in no other, can tell for sure that the process is gone: there is none of this number, or
-that began at another time. A copy of a running virtual machine passes for the machine: what a session there takes for
+in the same namespace, and in no other, can tell for sure whether the process is there: one of this number that began
+at this time. A copy of a running virtual machine passes for the machine: what a session there takes for
 dead has lost its lease to it as to any take-over.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from enum import Enum
 from pathlib import Path
 
 _RANDOM_BYTES = 16
@@ -21,6 +22,14 @@ _NAME = re.compile(
     r"(?P<here>[0-9a-f]{32}\.[0-9]+)\.(?P<pid>[1-9][0-9]{0,8})\.(?P<start>[0-9]{1,20})\.[0-9a-f]{32}"
 )
 _PROC = Path("/proc")
+
+
+class Fate(Enum):
+    """What is known of a holder's process, beyond doubt."""
+
+    ALIVE = "alive"
+    GONE = "gone"
+    UNKNOWN = "unknown"
 
 
 def make_holder(proc: Path = _PROC) -> str:
@@ -33,22 +42,25 @@ def make_holder(proc: Path = _PROC) -> str:
     return f"{here}.{os.getpid()}.{start_ticks}.{chosen}"
 
 
-def is_gone(holder: str, proc: Path = _PROC) -> bool:
-    """Whether ``holder`` names a process of this machine that has ended, beyond doubt."""
+def tell_fate(holder: str, proc: Path = _PROC) -> Fate:
+    """What has become of the process that ``holder`` names; of other machines' nothing is known."""
     name = _NAME.fullmatch(holder)
     if name is None or name["here"] != _read_here(proc):
-        return False
+        return Fate.UNKNOWN
     pid = int(name["pid"])
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return True
+        return Fate.GONE
     except OSError:
         # It is another user's.
         pass
     life = _read_life(proc, pid)
-    # Other users' processes may be hidden (hidepid, proc(5)).
-    return life is not None and (life[0] in "ZX" or life[1] != int(name["start"]))
+    if life is None:
+        # Other users' processes may be hidden (hidepid, proc(5)).
+        return Fate.UNKNOWN
+    state, start_ticks = life
+    return Fate.GONE if state in "ZX" or start_ticks != int(name["start"]) else Fate.ALIVE
 
 
 def _read_here(proc: Path) -> str:

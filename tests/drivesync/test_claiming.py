@@ -13,6 +13,7 @@ import pytest
 from drivesync.claiming import Claim
 from drivesync.config import Settings
 from drivesync.errors import LeaseError, TransientError
+from drivesync.holder import make_holder
 from drivesync.lease import Lease, Leases
 from drivesync.remotes.folder.mount import FileSystem
 from drivesync.remotes.folder.remote import FolderRemote
@@ -201,6 +202,13 @@ def test_what_is_removed_meanwhile_is_nobodys(remote: Remote, session: Session) 
     left = leave(remote, 40.0)
     remote.time.events[60.0] = (remote._root.path / ".drivesync" / left.id).unlink
     assert session.claim().epoch == 1
+
+
+def test_a_session_of_this_machine_that_is_alive_is_not_waited_for(remote: Remote, session: Session) -> None:
+    leave(remote, 200.0, holder=make_holder())
+    with pytest.raises(LeaseError):
+        session.claim()
+    assert (remote.time.passed_s, session.told) == (200.0, [])
 
 
 def test_a_session_of_this_machine_that_was_killed_blocks_nobody(remote: Remote) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.holder import is_gone, make_holder
+from drivesync.holder import Fate, make_holder, tell_fate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,19 +50,19 @@ def test_a_name_is_random_and_no_longer_than_a_property_may_be() -> None:
 
 def test_who_is_alive_is_not_gone(other: subprocess.Popen[str]) -> None:
     name = hear(other)
-    assert not is_gone(name)
+    assert tell_fate(name) is Fate.ALIVE
     other.send_signal(signal.SIGSTOP)
-    assert not is_gone(name), "it can be continued"
-    assert not is_gone(make_holder())
+    assert tell_fate(name) is Fate.ALIVE, "it can be continued"
+    assert tell_fate(make_holder()) is Fate.ALIVE
 
 
 def test_who_was_killed_is_gone(other: subprocess.Popen[str]) -> None:
     name = hear(other)
     other.kill()
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
-    assert is_gone(name), "it only waits to be reaped"
+    assert tell_fate(name) is Fate.GONE, "it only waits to be reaped"
     other.wait()
-    assert is_gone(name)
+    assert tell_fate(name) is Fate.GONE
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_who_was_killed_is_gone(other: subprocess.Popen[str]) -> None:
 def test_only_what_is_certain_counts(change: Callable[..., str], *, gone: bool) -> None:
     parts = NAME.fullmatch(make_holder())
     assert parts is not None
-    assert is_gone(change(*parts.groups())) is gone
+    assert tell_fate(change(*parts.groups())) is (Fate.GONE if gone else Fate.UNKNOWN)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
@@ -94,26 +94,28 @@ def test_another_users_process_is_gone_only_if_it_is_seen_to_be(other: subproces
     try:
         with pytest.raises(PermissionError):
             os.kill(other.pid, 0)
-        assert not is_gone(name)
-        assert is_gone(f"{boot}.{namespace}.{pid}.{int(start) + 1}.{chosen}")
+        assert tell_fate(name) is Fate.ALIVE
+        assert tell_fate(f"{boot}.{namespace}.{pid}.{int(start) + 1}.{chosen}") is Fate.GONE
     finally:
         os.setresuid(0, 0, 0)
 
 
-def test_a_process_that_is_hidden_counts_as_alive(tmp_path: Path, other: subprocess.Popen[str]) -> None:
+def test_of_a_process_that_is_hidden_nothing_is_known_until_it_ends(
+    tmp_path: Path, other: subprocess.Popen[str]
+) -> None:
     boot, namespace, pid, start, chosen = hear(other).split(".")
     (tmp_path / "sys/kernel/random").mkdir(parents=True)
     (tmp_path / "self/ns").mkdir(parents=True)
     (tmp_path / "sys/kernel/random/boot_id").write_text(f"{boot}\n")
     (tmp_path / "self/ns/pid").symlink_to(f"pid:[{namespace}]")
-    assert not is_gone(f"{boot}.{namespace}.{pid}.{int(start) + 1}.{chosen}", tmp_path)
+    assert tell_fate(f"{boot}.{namespace}.{pid}.{int(start) + 1}.{chosen}", tmp_path) is Fate.UNKNOWN
     other.kill()
     other.wait()
-    assert is_gone(f"{boot}.{namespace}.{pid}.{start}.{chosen}", tmp_path)
+    assert tell_fate(f"{boot}.{namespace}.{pid}.{start}.{chosen}", tmp_path) is Fate.GONE
 
 
 def test_where_proc_tells_nothing_a_name_is_only_random(tmp_path: Path) -> None:
     name = make_holder(tmp_path)
     assert re.fullmatch(r"[0-9a-f]{32}", name)
-    assert not is_gone(name, tmp_path)
-    assert not is_gone(make_holder(), tmp_path)
+    assert tell_fate(name, tmp_path) is Fate.UNKNOWN
+    assert tell_fate(make_holder(), tmp_path) is Fate.UNKNOWN
