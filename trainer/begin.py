@@ -16,12 +16,12 @@ from drivesync.acceptance import find_accept
 from drivesync.config import DEFAULT_REMOTE
 from drivesync.errors import NotAllowedError, NotFoundError, RemoteError
 from drivesync.index import Index
+from drivesync.lease import Leases
 from drivesync.plan import DEFAULT_OPTIONS, PullOptions
 from drivesync.pull import pull
 from drivesync.push import Pusher, push
 from drivesync.remotes import is_pull_only, open_remote
 from drivesync.tree import read_tree_state, remember_target
-from trainer.claim import claim, open_leases
 from trainer.config import DEFAULT_BACKUP, checkpoint_patterns, foresee_run
 from trainer.fresh import StartingOver, read_whole
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.config import Settings
-    from drivesync.lease import Leases
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
     from trainer.config import Wishes
@@ -86,24 +85,19 @@ def begin(
         LeaseError: another session has the run.
         DrivesyncError: see ``pull`` and ``StartingOver``.
     """
-    state = read_tree_state(wishes.tree)
-    is_there = any(not path.name.startswith(".") for path in wishes.tree.iterdir())
-    source: Remote | None = None
-    if not is_there or (state is not None and not state.complete):
-        name = terms.remote or (state.remote if state else DEFAULT_REMOTE)
-        source = stack.enter_context(open_remote(name, settings, reporter.note))
-    given = _own_name(terms.remote, settings, reporter)
-    target = given or (state and (state.target or state.remote))
-    if not target:
-        target = DEFAULT_REMOTE if source is None or source.pull_only else source.name
-    place = source
-    if place is None or place.name != target:
-        place = stack.enter_context(open_remote(target, settings, reporter.note))
+    source, place, given = _open_places(wishes.tree, terms, settings, reporter, stack)
     run = foresee_run(wishes, lambda path: _read(wishes.tree, source, path))
-    leases = open_leases(wishes.tree, run, place, stack, reporter, take_over=terms.take_over)
+
+    def tell(line: str) -> None:
+        reporter.note(line)
+        if status.value.state == "starting":
+            status.update(state="waiting", message=line)
+
+    leases = stack.enter_context(Leases(place, take_over=terms.take_over, waits=True, tell=tell))
     try:
         if run:
-            status.update(run=run, epoch=claim(wishes.tree, run, place, leases, reporter))
+            epoch = leases.hold(run).epoch
+            status.update(run=run, epoch=epoch, state="starting", message="")
             _start_over(wishes.tree, run, place, leases, terms.fresh, reporter)
         if source is not None:
             status.update(state="pulling")
@@ -119,6 +113,29 @@ def begin(
         reporter.note(f"training begins without a look at what {place.name} holds of the run: {error}")
     remember_target(wishes.tree, given, DEFAULT_REMOTE)
     return Ground(place, leases)
+
+
+def _open_places(
+    tree: Path, terms: Terms, settings: Settings, reporter: Reporter, stack: ExitStack
+) -> tuple[Remote | None, Remote, str | None]:
+    """Where the tree comes from and where its checkpoints go, which may be the same.
+
+    Returns:
+        The one, None if the tree is here already; the other; and its name, if it was given.
+    """
+    state = read_tree_state(tree)
+    is_there = any(not path.name.startswith(".") for path in tree.iterdir())
+    source: Remote | None = None
+    if not is_there or (state is not None and not state.complete):
+        name = terms.remote or (state.remote if state else DEFAULT_REMOTE)
+        source = stack.enter_context(open_remote(name, settings, reporter.note))
+    given = _own_name(terms.remote, settings, reporter)
+    target = given or (state and (state.target or state.remote))
+    if not target:
+        target = DEFAULT_REMOTE if source is None or source.pull_only else source.name
+    if source is not None and source.name == target:
+        return source, source, given
+    return source, stack.enter_context(open_remote(target, settings, reporter.note)), given
 
 
 def _start_over(tree: Path, run: str, remote: Remote, leases: Leases, name: str, reporter: Reporter) -> None:

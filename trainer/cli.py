@@ -163,7 +163,7 @@ def _start_in_background(tree: Path, argv: Sequence[str]) -> None:
     while time.monotonic() < give_up_s:
         status = read_status(tree)
         if status is not None and status.pid == pid:
-            if status.state == "finished" or status.avg_loss is not None:
+            if status.state in {"finished", "waiting"} or status.avg_loss is not None:
                 break
             if status.state in {"training", "restarting", "pushing"}:
                 # darknet says what it misses before its first iteration, which a large network may take long for.

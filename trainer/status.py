@@ -40,8 +40,9 @@ class Status:
     """How a run stands. Times are Unix times in seconds; None stands for what is not known or has not happened.
 
     Attributes:
-        state: "starting", "pulling", "training", "restarting", "pushing", "finished", "stopped", "gave up", "failed";
-            and "dead", which only a reader can say: the supervisor is gone without having ended.
+        state: "starting", "waiting" (for another session to end), "pulling", "training", "restarting", "pushing",
+            "finished", "stopped", "gave up", "failed"; and "dead", which only a reader can say: the supervisor is gone
+            without having ended.
         pid: of the supervisor.
         started_s: when this session began.
         updated_s: when this was written.
