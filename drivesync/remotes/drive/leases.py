@@ -61,31 +61,29 @@ import math
 import threading
 import time
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-
-from googleapiclient.errors import HttpError
 
 from drivesync.errors import DrivesyncError, NotFoundError, TransientError
 from drivesync.files import STATE_FOLDER, LeaseRecord
-from drivesync.remotes.drive.entries import from_time
-from drivesync.remotes.drive.search import EVERYWHERE, ask_by_name
-from drivesync.turns import lease_key, order_turns
+from drivesync.remotes.drive.lease_records import (
+    FIELDS,
+    RELEASED,
+    LeaseRecords,
+    gone,
+    name_of,
+    read_record,
+    say,
+)
+from drivesync.remotes.drive.search import ask_by_name
+from drivesync.turns import order_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from drivesync.remotes.drive.client import DriveClient
     from drivesync.remotes.drive.entries import Json
     from drivesync.remotes.drive.folders import Folders
-    from drivesync.remotes.drive.line import Line
 
-_FIELDS = "id,name,createdTime,trashed,properties"
-_PROPERTY_BYTES = 124
-"""Of a key and its value together: https://developers.google.com/workspace/drive/api/guides/properties"""
-
-_TYPE = "application/octet-stream"
-_RELEASED = "released"
 _SETTLE_S = 3.0
 _LOOKS = 5
 _RIVALS_EVERY_S = 60.0
@@ -93,7 +91,6 @@ _DELETES_AFTER_S = 50.0
 """A session that renews every minute does it the first time."""
 
 _PROVEN_FOR_S = 30.0
-_EXISTS = 409
 _KEPT = 8
 """So many turns before the current one keep their records, for people; nothing depends on it."""
 
@@ -127,6 +124,7 @@ class DriveLeases:
     ) -> None:
         self._client = client
         self._folders = folders
+        self._records = LeaseRecords(client, folders)
         self._settle_s = settle_s
         self._wait = wait
         self._elapsed_s = elapsed_s
@@ -155,11 +153,11 @@ class DriveLeases:
         """See ``Remote.claim_lease``; the first turn of a run takes ``settle_s``, or twice that."""
         if after is None:
             return self._claim_first(run, holder, who)
-        taken = self._make(after.next_id, run, _say(after.epoch + 1, after.id, holder, who))
+        taken = self._records.make(after.next_id, run, say(after.epoch + 1, after.id, holder, who))
         if taken is None or taken.holder != holder:
             self._passed.add(after.id)
             return None
-        if not self._is_proven(after, taken.since_s) and self._look(after.id) is None:
+        if not self._is_proven(after, taken.since_s) and self._records.look(after.id) is None:
             # So the turn behind it may have been had, and deleted, before.
             self._discard(taken)
             return None
@@ -168,10 +166,10 @@ class DriveLeases:
     def renew(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
         """See ``Remote.renew_lease``; the first time, what is left of the oldest turns is deleted."""
         if release:
-            return self._change(record, {_RELEASED: "true"})
+            return self._records.change(record, {RELEASED: "true"})
         # A session that is stopped behind this line must not say later that it was there then.
         now_s, age_s = self._now_s(record)
-        renewed = self._change(record, {"renewed": f"{now_s:.3f}"})
+        renewed = self._records.change(record, {"renewed": f"{now_s:.3f}"})
         if record.renewed_s - record.since_s < _DELETES_AFTER_S <= age_s:
             # Nothing but order depends on it, and the next session tries again.
             with suppress(DrivesyncError):
@@ -203,13 +201,13 @@ class DriveLeases:
             NotFoundError: ``record`` is gone.
         """
         dates: list[float] = []
-        successor = self._look(record.next_id, dates)
+        successor = self._records.look(record.next_id, dates)
         if successor is not None:
-            return _read(successor, record.run)
+            return read_record(successor, record.run)
         asked_s = dates[-1]
         # Looked at afterwards: while it is there, no record behind it was deleted.
-        if not self._is_proven(record, asked_s) and self._look(record.id) is None:
-            raise _gone(record)
+        if not self._is_proven(record, asked_s) and self._records.look(record.id) is None:
+            raise gone(record)
         self._untaken_s[record.id] = asked_s
         return None
 
@@ -217,21 +215,12 @@ class DriveLeases:
         """Whether a turn behind ``record`` that was not there at ``at_s``, by Drive's clock, was never there before."""
         return at_s - max(record.since_s, self._untaken_s.get(record.id, -math.inf)) < _PROVEN_FOR_S
 
-    def _change(self, record: LeaseRecord, said: dict[str, str]) -> LeaseRecord:
-        request = self._client.files.update(
-            fileId=record.id, body={"properties": said}, fields=_FIELDS, **EVERYWHERE
-        )
-        entry = self._client.execute(f"renewing the lease on {record.run}", "edit", request)
-        if entry["trashed"]:
-            raise _gone(record)
-        return _read(entry, record.run)
-
     def _claim_first(self, run: str, holder: str, who: str) -> LeaseRecord | None:
         self._make_folder()
         listed = self._list(run, anew=False)
         mine = next((record for record in listed if record.holder == holder), None)
         if mine is None and not listed:
-            mine = self._make(self._client.ids.take(), run, _say(1, "", holder, who))
+            mine = self._records.make(self._client.ids.take(), run, say(1, "", holder, who))
         if mine is None:
             return None
         for _ in range(_LOOKS):
@@ -264,35 +253,35 @@ class DriveLeases:
         listed = self._list(record.run, anew=True)
         if not listed or listed[0].id == record.id:
             return None
-        rival = self._look(listed[0].id)
-        return None if rival is None else _read(rival, record.run)
+        rival = self._records.look(listed[0].id)
+        return None if rival is None else read_record(rival, record.run)
 
     def _follow(self, record: LeaseRecord) -> LeaseRecord | None:
         """The last of the chain that ``record`` is in, as it is now; None if it is gone."""
         at = record
         dates: list[float] = []
-        while (later := self._look(at.next_id, dates)) is not None:
-            at = _read(later, record.run)
+        while (later := self._records.look(at.next_id, dates)) is not None:
+            at = read_record(later, record.run)
         # Looked at afterwards: while it is there, no record behind it was deleted.
-        entry = self._look(at.id)
+        entry = self._records.look(at.id)
         if entry is None:
             return None
         self._untaken_s[at.id] = dates[-1]
-        return _read(entry, record.run)
+        return read_record(entry, record.run)
 
     def _list(self, run: str, *, anew: bool) -> list[LeaseRecord]:
         """What shows of the run's turns, the current one first; ``anew`` from folders as they are now."""
         if anew:
             self._folders.forget()
-        name = _name(run)
+        name = name_of(run)
         found: list[LeaseRecord] = []
         # One by one, for Drive may leave out one of several parents.
         for folder in self._folders.find(STATE_FOLDER):
             try:
-                entries = ask_by_name(self._client, (folder,), name, fields=_FIELDS)
+                entries = ask_by_name(self._client, (folder,), name, fields=FIELDS)
             except NotFoundError:
                 continue
-            found += (_read(entry, run) for entry in entries if "epoch" in entry.get("properties", {}))
+            found += (read_record(entry, run) for entry in entries if "epoch" in entry.get("properties", {}))
         return order_turns(found)
 
     def _make_folder(self) -> None:
@@ -305,66 +294,19 @@ class DriveLeases:
             self._wait(self._settle_s)
             self._folders.forget()
 
-    def _make(self, file_id: str, run: str, said: dict[str, str]) -> LeaseRecord | None:
-        """Make a record; that of another session if it was faster, None if what it made is gone already."""
-        body = {
-            "id": file_id,
-            "name": _name(run),
-            "mimeType": _TYPE,
-            "parents": [self._folders.make(STATE_FOLDER).id],
-            "properties": said | {"next": self._client.ids.take()},
-        }
-        request = self._client.files.create(body=body, fields=_FIELDS, **EVERYWHERE)
-
-        def create(line: Line) -> Json | None:
-            try:
-                made: Json = request.execute(http=line)
-            except HttpError as error:
-                if error.resp.status != _EXISTS:
-                    raise
-                return None
-            return made
-
-        try:
-            entry = self._client.call(f"claiming {run}", "edit", create) or self._look(file_id)
-        except NotFoundError:
-            # The folder that was remembered.
-            self._folders.forget()
-            return None
-        return None if entry is None or entry["trashed"] else _read(entry, run)
-
-    def _look(self, file_id: str, dates: list[float] | None = None) -> Json | None:
-        """The record with this id; None if it is not there, or was thrown into the trash.
-
-        ``dates`` is added to: when Drive answered.
-        """
-        request = self._client.files.get(fileId=file_id, fields=_FIELDS, **EVERYWHERE)
-        if dates is not None:
-            request.add_response_callback(lambda answer: dates.append(_read_date(answer)))
-        try:
-            entry = self._client.execute("looking at a lease", "get", request)
-        except NotFoundError:
-            return None
-        return None if entry["trashed"] else entry
-
     def _discard(self, record: LeaseRecord) -> None:
         """Delete what is of no account, if Drive lets us: in a shared drive not everybody may."""
         with suppress(DrivesyncError):
-            self._delete(record.id)
-
-    def _delete(self, file_id: str) -> None:
-        request = self._client.files.delete(fileId=file_id, **EVERYWHERE)
-        with suppress(NotFoundError):
-            self._client.execute("deleting an old lease", "edit", request)
+            self._records.delete(record.id)
 
     def _prune(self, record: LeaseRecord) -> None:
         """Delete what lies more than a few turns back, the oldest first, each after the answer to the one before."""
         chain: list[Json] = []
-        at = self._look(record.id)
+        at = self._records.look(record.id)
         while at is not None and (previous := at["properties"].get("previous")):
-            at = self._look(previous)
+            at = self._records.look(previous)
             chain += [] if at is None else [at]
-        old = [_read(entry, record.run) for entry in chain[_KEPT:]]
+        old = [read_record(entry, record.run) for entry in chain[_KEPT:]]
         if not old:
             return
         in_chain = {record.id, *(entry["id"] for entry in chain)}
@@ -375,56 +317,11 @@ class DriveLeases:
             if listed.epoch <= old[0].epoch and listed.id not in in_chain
         ]
         for doomed in sorted(strays + old, key=lambda one: (one.epoch, one.id in in_chain)):
-            self._delete(doomed.id)
+            self._records.delete(doomed.id)
 
     def _now_s(self, record: LeaseRecord) -> tuple[float, float]:
         """Drive's time, from an answer that was given just now; and how old ``record`` is at least."""
         dates: list[float] = []
-        if self._look(record.id, dates) is None:
-            raise _gone(record)
+        if self._records.look(record.id, dates) is None:
+            raise gone(record)
         return self._client.now_s(), dates[-1] - record.since_s
-
-
-def _read_date(answer: Mapping[str, str]) -> float:
-    """When Drive gave ``answer``, in whole seconds of Unix time; no number if it does not say."""
-    try:
-        return parsedate_to_datetime(answer["date"]).timestamp()
-    except (KeyError, ValueError):
-        return math.nan
-
-
-def _name(run: str) -> str:
-    return f"lease-{lease_key(run)}"
-
-
-def _gone(record: LeaseRecord) -> NotFoundError:
-    return NotFoundError(f"the record of turn {record.epoch} of {record.run} is gone")
-
-
-def _say(epoch: int, previous: str, holder: str, who: str) -> dict[str, str]:
-    """The properties of a new record, but for the next one's id."""
-    return {
-        "epoch": str(epoch),
-        "holder": holder,
-        "who": _cut(who, _PROPERTY_BYTES - len("who")),
-    } | ({"previous": previous} if previous else {})
-
-
-def _cut(text: str, most_bytes: int) -> str:
-    return text.encode(errors="replace")[:most_bytes].decode(errors="ignore")
-
-
-def _read(entry: Json, run: str) -> LeaseRecord:
-    said = entry["properties"]
-    since_s = from_time(entry["createdTime"])
-    return LeaseRecord(
-        run=run,
-        epoch=int(said["epoch"]),
-        id=entry["id"],
-        next_id=said["next"],
-        holder=said["holder"],
-        who=said["who"],
-        since_s=since_s,
-        renewed_s=max(since_s, float(said.get("renewed", since_s))),
-        released=_RELEASED in said,
-    )
