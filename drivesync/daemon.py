@@ -17,14 +17,15 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivesync.errors import LocalWriteError, NotAllowedError
+from drivesync.holder import read_life
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
     from types import TracebackType
 
 # Who holds the lock without a valid pid is a probe or is about to write its pid: neither takes longer than this.
@@ -152,11 +153,8 @@ def signal_holder(job: Path, sig: signal.Signals) -> int | None:
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; where nobody reaps, the dead stay, and count as such."""
-    try:
-        # The state follows the name in brackets (proc(5)).
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] not in b"ZX"
-    except OSError:
-        return False
+    life = read_life(pid)
+    return life is not None and life[0] not in "ZX"
 
 
 @contextlib.contextmanager
@@ -192,15 +190,8 @@ def _read_live_pid(job: Path) -> int | None:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot; ``None`` if there is no such process.
-
-    Field 22 of /proc/PID/stat; the second field, the program's name, may itself hold spaces and brackets (proc(5)).
-    """
-    try:
-        fields_from_third = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
-    except OSError:
-        return None
-    return int(fields_from_third[19])
+    life = read_life(pid)
+    return None if life is None else life[1]
 
 
 def _lock_path(job: Path) -> Path:

@@ -35,7 +35,7 @@ class Fate(Enum):
 def make_holder(proc: Path = _PROC) -> str:
     """A name for a session of this process that no other has."""
     chosen = secrets.token_hex(_RANDOM_BYTES)
-    here, life = _read_here(proc), _read_life(proc, os.getpid())
+    here, life = _read_here(proc), read_life(os.getpid(), proc)
     if not here or life is None:
         return chosen
     _, start_ticks = life
@@ -55,7 +55,7 @@ def tell_fate(holder: str, proc: Path = _PROC) -> Fate:
     except OSError:
         # It is another user's.
         pass
-    life = _read_life(proc, pid)
+    life = read_life(pid, proc)
     if life is None:
         # Other users' processes may be hidden (hidepid, proc(5)).
         return Fate.UNKNOWN
@@ -74,8 +74,8 @@ def _read_here(proc: Path) -> str:
     return here if re.fullmatch(r"[0-9a-f]{32}\.[0-9]{1,20}", here) else ""
 
 
-def _read_life(proc: Path, pid: int) -> tuple[str, int] | None:
-    """The state of a process and when it began; None where that is not told.
+def read_life(pid: int, proc: Path = _PROC) -> tuple[str, int] | None:
+    """The state of a process, as a letter, and when it began, in clock ticks since boot; None where that is not told.
 
     Fields 3 and 22 of /proc/PID/stat; the second field, the program's name, may itself hold spaces and brackets
     (proc(5)).
