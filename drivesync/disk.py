@@ -147,8 +147,15 @@ def make_state_folder(tree: Path, name: str = "") -> Path:
 
 
 @contextmanager
-def lock_state(tree: Path, job: str) -> Iterator[None]:
+def lock_state(
+    tree: Path, job: str, hint: str = "Wait for it to end, or stop it, and run this again."
+) -> Iterator[None]:
     """Let one process at a time do ``job`` in the tree; the lock ends with its process, however that ends.
+
+    Args:
+        tree: the local tree.
+        job: names the lock.
+        hint: what to do where another process has it.
 
     Raises:
         UnfinishedError: another one is at it.
@@ -160,10 +167,7 @@ def lock_state(tree: Path, job: str) -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise UnfinishedError(
-                f"another {job} is at work in {tree}",
-                hint="Wait for it to end, or stop it, and run this again.",
-            ) from None
+            raise UnfinishedError(f"another {job} is at work in {tree}", hint=hint) from None
     try:
         yield
     finally:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Refused", "Spool", "read_pending", "read_receipts"]
 
+_IN_THE_WAY = "Wait for it to end, or stop it: `python -m drivesync watch --stop` ends a watch."
 _SPARE_BYTES = 4 << 20
 """For receipts and the index."""
 
@@ -93,7 +94,7 @@ class Spool:
             LocalWriteError: the state folder cannot be written.
         """
         with ExitStack() as held:
-            held.enter_context(lock_state(self._tree, "push"))
+            held.enter_context(lock_state(self._tree, "push", _IN_THE_WAY))
             self._entries = {entry.sequence: entry for entry in self._shelf.open()}
             self._direct = {}
             self._last_sequence = max(self._entries, default=0)

@@ -89,6 +89,7 @@ def test_75_another_one_is_at_work(
     assert ended.status == 75
     assert f"another {command}" in ended.complaint
     assert "at work" in ended.complaint
+    assert "watch --stop" in ended.complaint
 
 
 def test_any_files_of_any_folder(
