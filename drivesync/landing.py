@@ -7,7 +7,7 @@ what does it have? ----'                                             |
 
 What the remote has under a name takes two requests to find out. Where a guess is at hand, what this session has put
 there itself or what was there before the run was claimed, the write begins with that, and its last byte waits for the
-answer.
+answer. One checksum is enough to begin with; both are compared in the end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from drivesync.errors import DamagedError, DrivesyncError, MovedError, NotFoundE
 from drivesync.files import Role
 from drivesync.guard import LateCheck, Sent
 from drivesync.inspection import Inspection
-from drivesync.standing import UNKNOWN, Standing, make_record, read_record, refuse_to_replace
+from drivesync.standing import UNKNOWN, Standing, is_content, make_record, read_record, refuse_to_replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from drivesync.lease import Lease, Leases
     from drivesync.remotes.base import Remote
     from drivesync.spool import Spool
-    from drivesync.summing import Summing
+    from drivesync.summing import Sum, Summing
 
 _TRIES = 2
 
@@ -83,7 +83,7 @@ class _Sending:
     """What is to land, and by which right."""
 
     entry: Entry
-    sums: Checksums
+    summed: Sum
     ours: Standing
     lease: Lease | None
     aside: Executor
@@ -92,7 +92,7 @@ class _Sending:
         """That it landed while the run was ours."""
         if self.lease is not None:
             self.lease.check()
-        return Landed(there, self.sums, self.ours, uploaded=True)
+        return Landed(there, self.summed.all(), self.ours, uploaded=True)
 
 
 class _MisguessedError(Exception):
@@ -130,7 +130,7 @@ class Landing:
         self._summing = summing
         self._leases = leases
         self._clock = clock
-        self._hashed: tuple[Entry, Checksums] | None = None
+        self._hashed: tuple[Entry, Sum] | None = None
         self._inspection = Inspection(tree, remote, accept)
         self.own: dict[str, Own] = {}
 
@@ -156,10 +156,10 @@ class Landing:
         summed = self._begin_to_sum(entry)
         # Only now: what another session did before it lost the run is there by now.
         looking = aside.submit(self._remote.find, entry.path)
-        sums = summed()
-        sending = _Sending(entry, sums, ours, lease, aside)
+        sending = _Sending(entry, summed, ours, lease, aside)
         written = self._write_over(guess(), sending, looking)
         there = written or looking.result()
+        sums = summed.all()
         if there is not None and written is None:
             if _holds(there, sums):
                 return self._note(entry, Landed(there, sums, ours, uploaded=False))
@@ -222,8 +222,10 @@ class Landing:
 
         None if something else is there after all, or this must not take its place: nothing has landed then.
         """
-        entry, sums = sending.entry, sending.sums
-        if guess is None or looking.done() or _holds(guess, sums) or read_record(guess) is None:
+        entry = sending.entry
+        # Where the remote does not make the one that is known first, the record would be of no use.
+        known = sending.summed.first() if guess is None or guess.sha256 else sending.summed.all()
+        if guess is None or looking.done() or _holds(guess, known) or read_record(guess) is None:
             # What nobody recorded would have to be looked into, and that is worth it only for what is there for sure.
             return None
         if self.refuse(entry.path, entry.role, sending.ours, guess):
@@ -239,28 +241,23 @@ class Landing:
         except (_MisguessedError, NotFoundError):
             return None
 
-    def _begin_to_sum(self, entry: Entry) -> Callable[[], Checksums]:
-        """Have both checksums made; returned is what waits for them."""
-        if self._hashed is not None and self._hashed[0] is entry:
+    def _begin_to_sum(self, entry: Entry) -> Sum:
+        """Have both checksums made."""
+        # An outage may last for many tries.
+        if self._hashed is not None and self._hashed[0] is entry and not self._hashed[1].has_failed():
             self._spool.check(entry)
-            known = self._hashed[1]
-            return lambda: known
+            return self._hashed[1]
         summed = self._summing.sum_up(self._spool.place_of(entry), lambda: self._spool.open(entry))
-
-        def wait() -> Checksums:
-            sums = summed()
-            # An outage may last for many tries.
-            self._hashed = entry, sums
-            return sums
-
-        return wait
+        self._hashed = entry, summed
+        return summed
 
     def _record(self, sending: _Sending) -> dict[str, str]:
         entry, lease = sending.entry, sending.lease
+        known = sending.summed.first()
         return make_record(
             sending.ours,
-            md5=sending.sums.md5,
-            sha256=sending.sums.sha256,
+            md5=known.md5,
+            sha256=known.sha256,
             size=str(entry.size),
             role=entry.role.value,
             run=entry.run,
@@ -280,7 +277,7 @@ class Landing:
             late.finish()
             if entry.direct:
                 self._spool.check(entry)
-                if sent.md5() != sending.sums.md5:
+                if sent.md5() != sending.summed.all().md5:
                     raise MovedError(f"{entry.path} was written to while it was sent")
 
         with sent.buffered() as source, local_errors(entry.path, "read"):
@@ -298,8 +295,7 @@ class Landing:
 
 
 def _holds(there: RemoteFile, sums: Checksums) -> bool:
-    same = (there.size, there.md5) == (sums.size, sums.md5)
-    return same and there.sha256 in {"", sums.sha256}
+    return there.size == sums.size and is_content(there, md5=sums.md5, sha256=sums.sha256)
 
 
 def _is_same(there: RemoteFile, guess: RemoteFile) -> bool:

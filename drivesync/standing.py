@@ -45,7 +45,7 @@ def make_record(standing: Standing, *, md5: str, sha256: str, **more: str) -> di
     """The properties that go onto the remote with a content; ``more`` is for people, and for other tools.
 
     Each is always there: a property that is left out would stay as an earlier push had it. Those that are not known,
-    or longer than Drive takes, say ``none``.
+    or longer than Drive takes, say ``none``. One checksum is enough to know the content by.
     """
     record = {
         "iteration": "" if standing.iteration is None else str(standing.iteration),
@@ -61,9 +61,15 @@ def make_record(standing: Standing, *, md5: str, sha256: str, **more: str) -> di
 def read_record(there: RemoteFile) -> Standing | None:
     """What was recorded with the content that ``there`` has; None if nothing was."""
     said = there.properties
-    if not there.md5 or said.get("md5") != there.md5:
+    if not is_content(there, md5=_checksum(said, "md5"), sha256=_checksum(said, "sha256")):
         return None
     return Standing(_whole(said, "iteration"), _score(said), _whole(said, "epoch"))
+
+
+def is_content(there: RemoteFile, *, md5: str, sha256: str) -> bool:
+    """Whether ``there`` has the content with these checksums; an empty one is not known, but one has to be."""
+    pairs = [(ours, theirs) for ours, theirs in ((md5, there.md5), (sha256, there.sha256)) if ours and theirs]
+    return bool(pairs) and all(ours == theirs for ours, theirs in pairs)
 
 
 def refuse_to_replace(role: Role, ours: Standing, theirs: Standing, *, straggler: bool = False) -> str:
@@ -107,6 +113,11 @@ def _refuse_score(ours: Standing, theirs: Standing, score: float) -> str:
 
 def _fits(name: str, value: str) -> bool:
     return len(name.encode()) + len(value.encode(errors="replace")) <= PROPERTY_BYTES
+
+
+def _checksum(said: Mapping[str, str], name: str) -> str:
+    text = said.get(name, "")
+    return "" if text == _NOT_KNOWN else text
 
 
 def _whole(said: Mapping[str, str], name: str) -> int | None:

@@ -1,14 +1,15 @@
 """The checksums of snapshots, made ahead of time: from the moment in which the copy is there.
 
 Meanwhile the copy is judged, goes to the disk and gets its place in the spool. One is hashed ahead at a time, so that
-whatever is saved too fast for the remote is hashed only if it is sent.
+whatever is saved too fast for the remote is hashed only if it is sent. A push begins with the first of the two
+checksums, whichever this processor is faster at, and has the other long before the last byte is out.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from drivesync.disk import BLOCK_BYTES, Checksums, local_errors
@@ -31,7 +32,7 @@ class Summing:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ahead: tuple[Seen, _Sum] | None = None
+        self._ahead: tuple[Seen, Sum] | None = None
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Summing:
@@ -72,8 +73,8 @@ class Summing:
         if ahead is not None:
             ahead[1].stop()
 
-    def sum_up(self, place: Path, reopen: Callable[[], BinaryIO]) -> Callable[[], Checksums]:
-        """Have the file at ``place`` hashed, if that is not under way; returned is what waits for that.
+    def sum_up(self, place: Path, reopen: Callable[[], BinaryIO]) -> Sum:
+        """Have the file at ``place`` hashed, if that is not under way.
 
         Args:
             place: where it lies now; it is known again by its inode, wherever it was begun.
@@ -86,16 +87,16 @@ class Summing:
         with self._lock:
             if self._ahead is not None and self._ahead[0] == seen:
                 (_, begun), self._ahead = self._ahead, None
-                return begun.wait
-        return self._start(reopen, place).wait
+                return begun
+        return self._start(reopen, place)
 
-    def _start(self, reopen: Callable[[], BinaryIO], place: Path) -> _Sum:
+    def _start(self, reopen: Callable[[], BinaryIO], place: Path) -> Sum:
         if self._pool is None:
             raise RuntimeError("checksums are asked for outside their context")
-        return _Sum(reopen, place, self._pool)
+        return Sum(reopen, place, self._pool)
 
 
-class _Sum:
+class Sum:
     """Both checksums of one file, in the making; hashlib lets other threads run meanwhile."""
 
     def __init__(self, reopen: Callable[[], BinaryIO], place: Path, pool: ThreadPoolExecutor) -> None:
@@ -108,8 +109,22 @@ class _Sum:
                 source = reopen()
             self._digests.append(pool.submit(self._digest, source, algorithm))
 
-    def wait(self) -> Checksums:
-        """The checksums, once they are known.
+    def has_failed(self) -> bool:
+        """Whether the file could not be read, as far as that is known."""
+        return any(digest.done() and digest.exception() is not None for digest in self._digests)
+
+    def first(self) -> Checksums:
+        """What is known once one checksum is; the other may be empty.
+
+        Raises:
+            LocalWriteError: the file cannot be read.
+        """
+        done, _ = wait(self._digests, return_when=FIRST_COMPLETED)
+        md5, sha256 = (digest.result() if digest in done else ("", 0) for digest in self._digests)
+        return Checksums(max(md5[1], sha256[1]), md5[0], sha256[0])
+
+    def all(self) -> Checksums:
+        """Both checksums, once they are known.
 
         Raises:
             LocalWriteError: the file cannot be read.

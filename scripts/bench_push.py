@@ -26,7 +26,7 @@ from drivesync.disk import hash_stream
 from drivesync.spool import read_receipts
 from scripts.bench_place import serve
 from scripts.bench_report import Case, claim_beside, claim_of, gather, show_claims, show_measurements, to_json
-from scripts.bench_tools import RCLONE, Child, Product, Run, Tool
+from scripts.bench_tools import RCLONE, Child, Product, Run, Tool, touch_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -240,6 +240,7 @@ def _compare(place: Place, tree: Path) -> str:
 )
 def push(*, rounds: int, strict: bool, checkout: Path, report: Path) -> None:
     """This project's push beside rclone: a checkpoint of 256 MB."""
+    touch_memory()
     with tempfile.TemporaryDirectory(prefix="drivesync-bench-") as scratch:
         case = measure_large_push(checkout.resolve(), rounds, Path(scratch), partial(click.echo, err=True))
     report.parent.mkdir(parents=True, exist_ok=True)

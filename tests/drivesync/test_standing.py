@@ -96,7 +96,7 @@ def test_a_straggler(role: Role, ours: Standing, theirs: Standing, *, replaced: 
 
 
 def file(properties: dict[str, str], md5: str = MD5) -> RemoteFile:
-    return RemoteFile("backup/x", "id", 1, md5, 0.0, properties=properties)
+    return RemoteFile("backup/x", "id", 1, md5, 0.0, sha256=SHA256 if md5 else "", properties=properties)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,9 @@ def test_what_is_recorded_is_read(standing: Standing) -> None:
         pytest.param({"iteration": "300"}, None, id="nobody says of which content"),
         pytest.param({"iteration": "300", "md5": "e" * 32}, None, id="of another content"),
         pytest.param({"md5": MD5}, UNKNOWN, id="of this content, and no checkpoint"),
+        pytest.param({"md5": "none", "sha256": SHA256}, UNKNOWN, id="one checksum is enough"),
+        pytest.param({"md5": MD5, "sha256": "6" * 64}, None, id="the other belongs to another content"),
+        pytest.param({"md5": "none", "sha256": "none"}, None, id="no checksum is not enough"),
         pytest.param({"md5": MD5, "iteration": "-3", "score": "x", "epoch": "1e3"}, UNKNOWN, id="junk"),
         pytest.param({"md5": MD5, "iteration": "9" * 5000, "score": "nan"}, UNKNOWN, id="worse junk"),
         pytest.param({"md5": MD5, "iteration": "³", "score": "inf", "epoch": " 1"}, UNKNOWN, id="odd digits"),
