@@ -70,7 +70,9 @@ def test_the_first_checksum_does_not_wait_for_the_other(
             return "d" * 32
 
     new = hashlib.new
-    monkeypatch.setattr(hashlib, "new", lambda name, **more: SlowMd5() if name == "md5" else new(name, **more))
+    monkeypatch.setattr(
+        hashlib, "new", lambda name, **more: SlowMd5() if name == "md5" else new(name, **more)
+    )
     summed = summing.sum_up(make(tmp_path / "a"), Opened(tmp_path / "a"))
     assert summed.first() == replace(sums_of(CONTENT), md5="")
     md5_may_end.set()
