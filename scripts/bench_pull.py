@@ -26,7 +26,7 @@ from scripts.bench_cases import (
     measure_small_files,
 )
 from scripts.bench_report import Case, show_claims, show_measurements, to_json
-from scripts.bench_tools import Product, touch_memory
+from scripts.bench_tools import Product
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,6 @@ def pull(
 ) -> None:
     """This project's pull beside rclone: seconds, CPU, memory, requests."""
     cases = []
-    touch_memory()
     with tempfile.TemporaryDirectory(prefix="drivesync-bench-") as scratch:
         bench = Bench(Product(checkout.resolve()), rounds, full, Path(scratch), partial(click.echo, err=True))
         for number in sorted(set(numbers)) or _CASES:

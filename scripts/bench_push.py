@@ -177,6 +177,7 @@ def _push(tool: PushTool, tree: Path) -> Run:
         Child(tool, place, _REMOTE, tree).wait()
         _save(tree, 2_000)
         os.sync()
+        touch_memory()
         place.set_costs(**_COSTS)
         child = Child(tool, place, _REMOTE, tree)
         ended = child.wait()
@@ -193,8 +194,9 @@ def _watch(tool: PushTool, tree: Path) -> Run:
         _wait_until((tree / ".drivesync" / "watch.json").exists, child)
         _save(tree, 1_000)
         _wait_until(lambda: len(read_receipts(tree)) == 1, child)
-        place.set_costs(**_COSTS)
         os.sync()
+        touch_memory()
+        place.set_costs(**_COSTS)
         _save(tree, 2_000)
         closed_s = time.perf_counter()
         has_receipt = _wait_until(lambda: len(read_receipts(tree)) == 2, child)
@@ -240,7 +242,6 @@ def _compare(place: Place, tree: Path) -> str:
 )
 def push(*, rounds: int, strict: bool, checkout: Path, report: Path) -> None:
     """This project's push beside rclone: a checkpoint of 256 MB."""
-    touch_memory()
     with tempfile.TemporaryDirectory(prefix="drivesync-bench-") as scratch:
         case = measure_large_push(checkout.resolve(), rounds, Path(scratch), partial(click.echo, err=True))
     report.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ TUNED_FLAGS = (
 """rclone at its best on many small files, as measured for issue 3."""
 
 _SHOWN_ERROR_CHARACTERS = 400
-_TOUCHED_BYTES = 8 << 30
+_TOUCHED_BYTES = 4 << 30
 _TOUCH = """
 import mmap, os, sys
 free = os.sysconf("SC_AVPHYS_PAGES") * mmap.PAGESIZE
@@ -205,10 +205,11 @@ class Child:
 
 
 def touch_memory() -> None:
-    """Have memory at hand that this machine really has.
+    """Have memory at hand that this machine really has; to be called before each run.
 
-    A virtual machine gets a page from its host at the first touch: here, 256 MB are copied in 0.08 s with pages that
-    were used before, in 0.7 s with others, and which a round gets is chance.
+    A virtual machine gets a page from its host at the first touch, and gives it back a few seconds after it was freed:
+    here, 256 MB are copied in 0.08 s with pages that were just used, in 0.7 s with others, and which a run gets would
+    be chance.
     """
     # In a process of its own: children inherit their parent's largest size (getrusage, ru_maxrss).
     subprocess.run([sys.executable, "-c", _TOUCH, str(_TOUCHED_BYTES)], check=True)
@@ -218,6 +219,7 @@ def measure(tool: Tool, place: Place, remote: str, source: Path, tree: Path, tim
     """Run ``tool`` once, and compare what it brought to ``tree`` with ``source``."""
     # What earlier runs wrote is not to be written out at this one's cost.
     os.sync()
+    touch_memory()
     child = Child(tool, place, remote, tree)
     late = threading.Event()
 
