@@ -47,6 +47,11 @@ class Loading:
 
 
 @dataclass(frozen=True, slots=True)
+class MapBegun:
+    """A mAP pass begins: for minutes there may be no line."""
+
+
+@dataclass(frozen=True, slots=True)
 class MeanAveragePrecision:
     """A mAP pass has ended; ``value`` is from 0 to 1."""
 
@@ -94,7 +99,7 @@ class Complaint:
     path: str = ""
 
 
-Event = Progress | Saving | Loading | MeanAveragePrecision | NewBest | NormalEnd | Complaint
+Event = Progress | Saving | Loading | MapBegun | MeanAveragePrecision | NewBest | NormalEnd | Complaint
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\][^\x07]*\x07|\x07")
 
