@@ -21,6 +21,7 @@ from trainer.checkpoint import list_checkpoints
 from trainer.config import record_run, resolve_run
 from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
+from trainer.hooks import NO_HOOKS
 from trainer.metrics import METRICS_NAME, MetricsWriter
 from trainer.recorder import Surroundings
 from trainer.status import Status, StatusWriter
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from trainer.begin import Ground, Terms
     from trainer.config import Run, Wishes
     from trainer.darknet.weights import Checkpoint
+    from trainer.hooks import Hooks
 
 _INTERRUPTED = UnfinishedError.exit_code
 _BROKEN = DrivesyncError.exit_code
@@ -52,6 +54,9 @@ def supervise(
     reporter: Reporter,
     stop: threading.Event,
     while_pulling: Callable[[], AbstractContextManager[None]],
+    hurry: threading.Event | None = None,  # noqa: ARG001 - what the commands are written against
+    hooks: Hooks = NO_HOOKS,  # noqa: ARG001 - likewise
+    in_place: bool = False,  # noqa: ARG001 - likewise
 ) -> None:
     """Train a run to its end, from wherever the sessions before it have brought it.
 
@@ -64,6 +69,9 @@ def supervise(
         reporter: hears how it goes.
         stop: set to end the training.
         while_pulling: a context that makes a signal raise KeyboardInterrupt, for the time of the pull.
+        hurry: set, ``stop`` with it, to end it at once: darknet is killed, and nothing waits for pushes.
+        hooks: what is done for people.
+        in_place: train on a mount, too, instead of on local disk.
 
     Raises:
         AlreadyRunningError: another supervisor has the tree.
