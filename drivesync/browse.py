@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
 from drivesync.files import RemoteFile, Skipped
-from drivesync.plan import Chooser
+from drivesync.pulling.plan import Chooser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

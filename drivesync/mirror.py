@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.filesize import decimal as format_size
 
-from drivesync.compare import Comparison
 from drivesync.config import CHECKPOINT_PATTERNS
 from drivesync.disk import lock_state
 from drivesync.errors import (
@@ -33,13 +32,14 @@ from drivesync.errors import (
     UsedUpError,
 )
 from drivesync.index import Index
-from drivesync.inventory import Inventory, NewFolders
-from drivesync.lanes import Lane, run_lanes
+from drivesync.mirroring.compare import Comparison
+from drivesync.mirroring.inventory import Inventory, NewFolders
+from drivesync.mirroring.lanes import Lane, run_lanes
+from drivesync.mirroring.sending import LARGE_BYTES, ReplacedError, Sender
+from drivesync.mirroring.upload_plan import DEFAULT_MIRROR_OPTIONS, MirrorOptions, Upload, UploadPlan
+from drivesync.mirroring.write_rate import WriteRate
 from drivesync.remotes.places import DriveId, DrivePath, parse_place
-from drivesync.sending import LARGE_BYTES, ReplacedError, Sender
 from drivesync.tree import remember_target
-from drivesync.upload_plan import DEFAULT_MIRROR_OPTIONS, MirrorOptions, Upload, UploadPlan
-from drivesync.write_rate import WriteRate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

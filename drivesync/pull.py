@@ -13,14 +13,14 @@ from rich.filesize import decimal as format_size
 from drivesync.config import DEFAULT_REMOTE
 from drivesync.disk import check_tree, free_bytes, hash_file, is_case_blind, is_same, lock_state, look
 from drivesync.errors import DamagedError, DiskFullError, DrivesyncError, LocalWriteError
-from drivesync.fetch import Wanted
 from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile, Skipped
 from drivesync.index import Index
 from drivesync.listings import Listings
-from drivesync.parts import Parts
-from drivesync.plan import DEFAULT_OPTIONS, Chooser, PullOptions, PullPlan, plan_pull
-from drivesync.source import Source
-from drivesync.transfers import Transfers
+from drivesync.pulling.fetch import Wanted
+from drivesync.pulling.parts import Parts
+from drivesync.pulling.plan import DEFAULT_OPTIONS, Chooser, PullOptions, PullPlan, plan_pull
+from drivesync.pulling.source import Source
+from drivesync.pulling.transfers import Transfers
 from drivesync.tree import remember_source
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import DamagedError, LeaseError, RemoteFullError, UnfinishedError
 from drivesync.files import STATE_FOLDER
-from drivesync.landing import Outdone
-from drivesync.pusher import Pushed, Pusher, Unchanged
-from drivesync.spool import Refused
+from drivesync.pushing.landing import Outdone
+from drivesync.pushing.pusher import Pushed, Pusher, Unchanged
+from drivesync.spooling.spool import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from drivesync.disk import is_same, look
 from drivesync.index import Index
 from drivesync.push import find_files
-from drivesync.receipts import read_receipts
-from drivesync.spool import read_pending
+from drivesync.spooling.receipts import read_receipts
+from drivesync.spooling.spool import read_pending
 from drivesync.tree import read_tree_state
 from drivesync.watching import read_watching
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.acceptance import Accept
-    from drivesync.entries import Entry
     from drivesync.files import LocalFile, Receipt, Verdict
+    from drivesync.spooling.entries import Entry
     from drivesync.watching import Watching
 
 

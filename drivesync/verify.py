@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from drivesync.disk import hash_file, look
 from drivesync.errors import DamagedError, LocalWriteError
 from drivesync.files import STATE_FOLDER, LocalFile, RemoteFile, Skipped
-from drivesync.plan import Chooser
+from drivesync.pulling.plan import Chooser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.inotify import InotifyObserver
 
-from drivesync.background import BackgroundPusher
 from drivesync.disk import local_errors
 from drivesync.errors import DrivesyncError
 from drivesync.files import STATE_FOLDER
 from drivesync.index import Index
 from drivesync.patterns import fixed_folder, is_deep, matches
 from drivesync.push import find_files
-from drivesync.pusher import Pusher
+from drivesync.pushing.background import BackgroundPusher
+from drivesync.pushing.pusher import Pusher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from drivesync.acceptance import Accept
     from drivesync.errors import LeaseError
     from drivesync.files import Receipt
-    from drivesync.lease import Leases
+    from drivesync.leasing.lease import Leases
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 

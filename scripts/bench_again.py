@@ -32,7 +32,7 @@ _KILLED_COSTS = {"latency_s": LATENCY_S, "bandwidth_bytes_per_s": 20.0 * MEGABYT
 
 _RANGES_AT_ONCE = 8
 _CHUNK_BYTES = 4 << 20
-"""So many workers read ranges at once, and note as arrived what they have after so many bytes (drivesync.fetch)."""
+"""So many workers read ranges at once, and note as arrived what they have after so many bytes (pulling/fetch)."""
 
 
 def measure_second_pull(bench: Bench) -> Case:

@@ -23,7 +23,7 @@ import numpy as np
 from rich.console import Console
 
 from drivesync.disk import hash_stream
-from drivesync.spool import read_receipts
+from drivesync.spooling.spool import read_receipts
 from scripts.bench_place import serve
 from scripts.bench_report import Case, claim_beside, claim_of, gather, show_claims, show_measurements, to_json
 from scripts.bench_tools import RCLONE, Child, Product, Run, Tool, touch_memory

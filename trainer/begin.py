@@ -16,9 +16,9 @@ from drivesync.acceptance import find_accept
 from drivesync.config import DEFAULT_REMOTE
 from drivesync.errors import NotAllowedError, NotFoundError, RemoteError
 from drivesync.index import Index
-from drivesync.lease import Leases
-from drivesync.plan import DEFAULT_OPTIONS, PullOptions
+from drivesync.leasing.lease import Leases
 from drivesync.pull import pull
+from drivesync.pulling.plan import DEFAULT_OPTIONS, PullOptions
 from drivesync.push import Pusher, push
 from drivesync.remotes import is_pull_only, open_remote
 from drivesync.tree import read_tree_state, remember_target

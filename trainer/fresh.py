@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from drivesync.disk import fsync_folder, local_errors, write_atomically
 from drivesync.errors import DamagedError, NotFoundError
 from drivesync.files import STATE_FOLDER, RemoteFile
-from drivesync.spool import Spool, read_receipts
+from drivesync.spooling.spool import Spool, read_receipts
 from trainer.darknet.weights import name_of
 from trainer.errors import TreeError
 from trainer.metrics import CHART_NAME, METRICS_NAME

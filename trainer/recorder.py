@@ -14,7 +14,7 @@ from rich.filesize import decimal as format_size
 from drivesync.disk import look
 from drivesync.errors import DrivesyncError
 from drivesync.push import find_files
-from drivesync.spool import Refused
+from drivesync.spooling.spool import Refused
 from trainer.darknet.output import MeanAveragePrecision, Progress
 from trainer.metrics import CHART_NAME, METRICS_NAME
 from trainer.status import RestartNote
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from drivesync.background import BackgroundPusher
-    from drivesync.entries import Entry
     from drivesync.errors import LeaseError
     from drivesync.files import Receipt
-    from drivesync.lease import Lease
+    from drivesync.leasing.lease import Lease
     from drivesync.progress import Reporter
+    from drivesync.pushing.background import BackgroundPusher
+    from drivesync.spooling.entries import Entry
     from trainer.config import Run
     from trainer.darknet.output import Event
     from trainer.metrics import MetricsWriter

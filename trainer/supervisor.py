@@ -32,8 +32,8 @@ from trainer.recorder import Recorder, describe_entry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drivesync.background import BackgroundPusher
     from drivesync.errors import DrivesyncError
+    from drivesync.pushing.background import BackgroundPusher
     from trainer.attempt import Outcome
     from trainer.config import Run
     from trainer.darknet.weights import Checkpoint

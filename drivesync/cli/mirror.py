@@ -17,9 +17,9 @@ from drivesync.tally import format_duration
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drivesync.mirroring.upload_plan import MirrorOptions, Upload, UploadPlan
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
-    from drivesync.upload_plan import MirrorOptions, Upload, UploadPlan
 
 _SHOWN = 20
 

@@ -13,9 +13,9 @@ from drivesync.cli.running import interruptible
 from drivesync.config import default_tree
 from drivesync.empty_files import create_empty, find_missing
 from drivesync.errors import DrivesyncError
-from drivesync.plan import PullOptions
 from drivesync.progress import TerminalReporter
 from drivesync.pull import pull
+from drivesync.pulling.plan import PullOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

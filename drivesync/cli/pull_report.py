@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.files import RemoteFile
-    from drivesync.plan import PullOptions, PullPlan
+    from drivesync.pulling.plan import PullOptions, PullPlan
 
 _UNITS_A_MINUTE: Final = 325_000
 """Of a project that was made since May 2026: https://developers.google.com/workspace/drive/api/guides/limits"""

@@ -23,16 +23,16 @@ from drivesync.cli.pull_report import (
 from drivesync.cli.running import interruptible
 from drivesync.cli.words import count, print_skipped, print_some
 from drivesync.config import CHECKPOINT_PATTERNS, DEFAULT_REMOTE
-from drivesync.plan import PullOptions
 from drivesync.progress import TerminalReporter, printable
+from drivesync.pulling.plan import PullOptions
 from drivesync.remotes import open_remote
 from drivesync.status import read_status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drivesync.entries import Entry
     from drivesync.files import Receipt
+    from drivesync.spooling.entries import Entry
     from drivesync.status import TreeStatus, Unpushed
 
 

@@ -17,18 +17,18 @@ from drivesync.cli.words import count
 from drivesync.config import CHECKPOINT_PATTERNS, read_tree_settings
 from drivesync.daemon import is_alive, launch, signal_holder
 from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
-from drivesync.lease import Leases
+from drivesync.leasing.lease import Leases
 from drivesync.progress import TerminalReporter
 from drivesync.push import find_files
-from drivesync.spool import read_pending
+from drivesync.spooling.spool import read_pending
 from drivesync.watch import keep_pushed
 from drivesync.watching import Watching, hold_watch, note_watching, read_watching, watch_job, watch_log
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drivesync.background import BackgroundPusher
     from drivesync.progress import Reporter
+    from drivesync.pushing.background import BackgroundPusher
 
 _LOOK_EVERY_S = 1.0
 _START_EVERY_S = 0.05

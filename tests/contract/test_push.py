@@ -22,8 +22,8 @@ from drivesync.errors import (
     UsageError,
 )
 from drivesync.files import RemoteFile, Room, Skipped
-from drivesync.notes import MemoryNote
 from drivesync.remotes import open_remote
+from drivesync.spooling.notes import MemoryNote
 from drivesync.testing import TOKEN
 
 if TYPE_CHECKING:

@@ -20,18 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drivesync import spool
 from drivesync.config import Settings
 from drivesync.files import Role, Verdict
 from drivesync.index import Index
-from drivesync.landing import Landing
-from drivesync.notes import FileNote
 from drivesync.progress import Silence
 from drivesync.push import Pusher, push
+from drivesync.pushing.landing import Landing
 from drivesync.remotes.drive.outgoing import Outgoing
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.remotes.drive.upload import _Sending
-from drivesync.shelf import Shelf
+from drivesync.spooling import spool
+from drivesync.spooling.notes import FileNote
+from drivesync.spooling.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from drivesync.config import Settings
 from drivesync.mirror import push_all
+from drivesync.mirroring.write_rate import WriteRate
 from drivesync.progress import Silence
 from drivesync.remotes import open_remote
-from drivesync.write_rate import WriteRate
 
 
 def push(remote: str, tree: Path) -> int:

@@ -21,13 +21,13 @@ from drivesync.errors import (
     UnfinishedError,
 )
 from drivesync.mirror import WRITES_AT_ONCE, WRITES_PER_S, MirrorResult, push_all
+from drivesync.mirroring.sending import LARGE_BYTES
+from drivesync.mirroring.upload_plan import MirrorOptions, UploadPlan
+from drivesync.mirroring.write_rate import WriteRate
 from drivesync.pull import pull
 from drivesync.remotes.folder.remote import FolderRemote
-from drivesync.sending import LARGE_BYTES
 from drivesync.testing import CorruptUpload, Delay, ErrorAnswer, ExpiredToken, Fault, LostAnswer
 from drivesync.tree import TreeState, read_tree_state
-from drivesync.upload_plan import MirrorOptions, UploadPlan
-from drivesync.write_rate import WriteRate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

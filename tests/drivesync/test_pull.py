@@ -21,8 +21,8 @@ from drivesync.errors import (
     UnfinishedError,
 )
 from drivesync.index import Index
-from drivesync.plan import PullOptions, PullPlan
 from drivesync.pull import PullResult, pull
+from drivesync.pulling.plan import PullOptions, PullPlan
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.testing import CorruptDownload, Delay, ErrorAnswer, ExpiredToken, Fault
 from drivesync.testing.trees import find

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivesync.assembly import NOTE_EVERY_BYTES
+from drivesync.pulling.assembly import NOTE_EVERY_BYTES
 from drivesync.testing import CorruptDownload, Costs, Fault, file_calls
 from drivesync.tree import TreeState, read_tree_state
 

@@ -36,9 +36,9 @@ import pytest
 from drivesync.errors import DiskFullError, LocalWriteError
 from drivesync.files import RemoteFile
 from drivesync.index import Index
-from drivesync.parts import Parts
-from drivesync.plan import PullOptions
 from drivesync.pull import PullResult, pull
+from drivesync.pulling.parts import Parts
+from drivesync.pulling.plan import PullOptions
 from drivesync.push import Pusher, push
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.testing import file_calls

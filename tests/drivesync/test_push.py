@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.disk import look
-from drivesync.entries import Entry
 from drivesync.errors import (
     DamagedError,
     DiskFullError,
@@ -17,8 +16,9 @@ from drivesync.errors import (
 )
 from drivesync.files import Receipt, Verdict
 from drivesync.push import Pushed, Pusher, PushResult, Unchanged, find_files, push
-from drivesync.receipts import read_receipts
-from drivesync.spool import Refused
+from drivesync.spooling.entries import Entry
+from drivesync.spooling.receipts import read_receipts
+from drivesync.spooling.spool import Refused
 from drivesync.testing import CorruptUpload, ErrorAnswer, Fault, LostAnswer
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.trees import find

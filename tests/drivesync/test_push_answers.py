@@ -8,7 +8,7 @@ import pytest
 
 from drivesync.errors import RemoteFullError
 from drivesync.push import Pusher, push
-from drivesync.receipts import read_receipts
+from drivesync.spooling.receipts import read_receipts
 from drivesync.testing import Fault, LostAnswer
 from drivesync.testing.trees import find
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.receipts import read_receipts
+from drivesync.spooling.receipts import read_receipts
 from drivesync.testing import DriveEmulator
 from drivesync.testing.trees import find
 from tests.drivesync.killed_points import POINTS

@@ -9,7 +9,7 @@ import pytest
 from drivesync.errors import DamagedError
 from drivesync.files import Verdict
 from drivesync.push import Outdone, Pusher, PushResult, push
-from drivesync.receipts import read_receipts
+from drivesync.spooling.receipts import read_receipts
 from drivesync.status import read_status
 from drivesync.testing import CorruptDownload, CorruptUpload, ErrorAnswer, Fault
 from drivesync.testing.trees import find

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.errors import LocalWriteError, UnfinishedError
-from drivesync.receipts import read_receipts
+from drivesync.spooling.receipts import read_receipts
 from drivesync.watch import Watch, keep_pushed
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 
 from drivesync.config import Settings
 from drivesync.errors import LeaseError
-from drivesync.lease import Lease
+from drivesync.leasing.lease import Lease
 from drivesync.remotes import open_remote
 
 

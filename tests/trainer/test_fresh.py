@@ -11,9 +11,9 @@ import pytest
 from drivesync.config import Settings
 from drivesync.files import Receipt, Verdict
 from drivesync.progress import Silence
-from drivesync.receipts import append_receipt, read_receipts
 from drivesync.remotes import open_remote
-from drivesync.spool import Spool
+from drivesync.spooling.receipts import append_receipt, read_receipts
+from drivesync.spooling.spool import Spool
 from drivesync.testing import TOKEN
 from drivesync.testing.entries import Content
 from drivesync.testing.metadata import Metadata

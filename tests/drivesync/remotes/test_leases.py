@@ -13,7 +13,7 @@ import pytest
 
 from drivesync.config import Settings
 from drivesync.errors import LeaseError, NotFoundError
-from drivesync.lease import Lease
+from drivesync.leasing.lease import Lease
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.remotes.folder.mount import FileSystem
 from drivesync.remotes.folder.remote import FolderRemote

@@ -21,8 +21,8 @@ from drivesync.errors import (
     RemoteFullError,
     TransientError,
 )
-from drivesync.notes import MemoryNote
 from drivesync.remotes.drive.remote import DriveRemote
+from drivesync.spooling.notes import MemoryNote
 from drivesync.testing import (
     TOKEN,
     CutUpload,

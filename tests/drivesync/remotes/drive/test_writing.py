@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.errors import NotFoundError, RemoteError, TransientError
-from drivesync.notes import MemoryNote
 from drivesync.remotes.drive.remote import DriveRemote
+from drivesync.spooling.notes import MemoryNote
 from drivesync.testing import CorruptUpload, ErrorAnswer, ExpiredUpload, Fault, LostAnswer
 from drivesync.testing.metadata import Metadata
 

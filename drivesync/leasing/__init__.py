@@ -1,0 +1,1 @@
+"""One writer to a run: ``lease`` is what the others see of it, ``claiming`` how one gets it."""

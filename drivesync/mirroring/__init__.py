@@ -1,0 +1,1 @@
+"""The parts of ``push --all``: ``compare`` finds what differs, ``upload_plan`` decides, ``sending`` brings."""

@@ -1,0 +1,1 @@
+"""The parts of a pull: ``source`` lists, ``plan`` decides, ``transfers`` brings."""

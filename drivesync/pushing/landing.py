@@ -1,0 +1,309 @@
+"""One file's way onto the remote: never backwards, only by who has the run, and compared afterwards.
+
+hash, twice at once ---.
+                        +--> there already? may it be replaced? --> write --> compare --> still ours?
+what does it have? ----'                                             |
+                                 just before the last byte: still ours? still the same file?
+
+What the remote has under a name takes two requests to find out. Where a guess is at hand, what this session has put
+there itself or what was there before the run was claimed, the write begins with that, and its last byte waits for the
+answer. One checksum is enough to begin with; both are compared in the end.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drivesync.disk import local_errors
+from drivesync.errors import DamagedError, DrivesyncError, MovedError, NotFoundError
+from drivesync.files import Role
+from drivesync.pushing.guard import LateCheck, Sent
+from drivesync.pushing.inspection import Inspection
+from drivesync.pushing.standing import (
+    UNKNOWN,
+    Standing,
+    is_content,
+    make_record,
+    read_record,
+    refuse_to_replace,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor, Future
+    from pathlib import Path
+
+    from drivesync.acceptance import Accept
+    from drivesync.disk import Checksums
+    from drivesync.files import RemoteFile
+    from drivesync.leasing.lease import Lease, Leases
+    from drivesync.pushing.summing import Sum, Summing
+    from drivesync.remotes.base import Remote
+    from drivesync.spooling.entries import Entry
+    from drivesync.spooling.spool import Spool
+
+_TRIES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Outdone:
+    """A file that is not pushed after all, since the remote has a better one, or it has changed; and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A file that the remote holds.
+
+    Attributes:
+        there: as the remote describes it.
+        sums: of what was sent; the remote's are the same.
+        standing: of what was sent.
+        uploaded: False where the remote held its content already.
+    """
+
+    there: RemoteFile
+    sums: Checksums
+    standing: Standing
+    uploaded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What this session has pushed."""
+
+    entry: Entry
+    landed: Landed
+
+    def is_at(self, there: RemoteFile) -> bool:
+        """Whether ``there`` has what was pushed."""
+        return (there.size, there.md5) == (self.landed.there.size, self.landed.there.md5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """What is to land, and by which right."""
+
+    entry: Entry
+    summed: Sum
+    ours: Standing
+    lease: Lease | None
+    aside: Executor
+
+    def prove(self, there: RemoteFile) -> Landed:
+        """That it landed while the run was ours."""
+        if self.lease is not None:
+            self.lease.check()
+        return Landed(there, self.summed.all(), self.ours, uploaded=True)
+
+
+class _MisguessedError(Exception):
+    """Something else lies there than was taken for granted."""
+
+
+class Landing:
+    """Brings files of one tree to one remote, one at a time; used by one thread.
+
+    Attributes:
+        own: what this session has pushed last, by path.
+
+    Args:
+        tree: the local tree.
+        remote: entered.
+        spool: entered.
+        summing: entered; may have begun with what is to land.
+        accept: judges what lies on the remote, where nobody has recorded what that is.
+        leases: entered; None pushes without.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        tree: Path,
+        remote: Remote,
+        spool: Spool,
+        summing: Summing,
+        accept: Accept,
+        leases: Leases | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._remote = remote
+        self._spool = spool
+        self._summing = summing
+        self._leases = leases
+        self._clock = clock
+        self._hashed: tuple[Entry, Sum] | None = None
+        self._inspection = Inspection(tree, remote, accept)
+        self.own: dict[str, Own] = {}
+
+    def land(self, entry: Entry, aside: Executor) -> Landed | Outdone:
+        """See that the remote holds ``entry``, if it is not to keep what it has.
+
+        Args:
+            entry: claimed from the spool.
+            aside: for what is done at the same time; of three threads at least.
+
+        Raises:
+            LeaseError: another session has the run.
+            DamagedError: twice, what the remote held afterwards was not what was sent.
+            MovedError: a direct entry's file has changed.
+            DrivesyncError: the remote cannot take it.
+        """
+        guess = self._begin_to_guess(entry, aside)
+        lease = self._leases.hold(entry.run) if self._leases is not None and entry.run else None
+        if lease is not None and lease.lost is not None:
+            # Known already: so that nothing is sent in vain.
+            lease.check()
+        ours = Standing(entry.iteration, entry.score, lease.epoch if lease else None)
+        summed = self._begin_to_sum(entry)
+        # Only now: what another session did before it lost the run is there by now.
+        looking = aside.submit(self._remote.find, entry.path)
+        sending = _Sending(entry, summed, ours, lease, aside)
+        written = self._write_over(guess(), sending, looking)
+        there = written or looking.result()
+        sums = summed.all()
+        if there is not None and written is None:
+            if _holds(there, sums):
+                return self._note(entry, Landed(there, sums, ours, uploaded=False))
+            if reason := self.refuse(entry.path, entry.role, ours, there):
+                return Outdone(entry.path, reason)
+        for _ in range(_TRIES):
+            written, there = None, written or self._send(sending, there)
+            if _holds(there, sums):
+                return self._note(entry, sending.prove(there))
+        raise DamagedError(
+            f"{entry.path} is not on Drive as it was sent: expected {sums.size} bytes with md5 {sums.md5}, "
+            f"Drive has {there.size if there else 0} bytes with md5 {there.md5 if there else ''}"
+        )
+
+    def has_lease(self, run: str) -> bool:
+        """Whether this session has the lease on ``run``, as far as it knows."""
+        lease = self._leases.held.get(run) if self._leases is not None else None
+        return lease is not None and lease.lost is None
+
+    def refuse(self, path: str, role: Role, ours: Standing, there: RemoteFile) -> str:
+        """Say why ``ours`` must not take the place of ``there``; empty if it may.
+
+        Raises:
+            DrivesyncError: nobody has recorded what is there, and it cannot be looked into.
+        """
+        theirs = read_record(there)
+        if theirs is None:
+            is_checkpoint = role is not Role.OTHER or ours.iteration is not None
+            theirs = self._inspection.look_into(path, there) if is_checkpoint else UNKNOWN
+        own = self.own.get(path)
+        return refuse_to_replace(role, ours, theirs, straggler=own is not None and not own.is_at(there))
+
+    def _note(self, entry: Entry, landed: Landed) -> Landed:
+        self.own[entry.path] = Own(entry, landed)
+        return landed
+
+    def _begin_to_guess(self, entry: Entry, aside: Executor) -> Callable[[], RemoteFile | None]:
+        """Have something to begin with before the remote is asked in earnest; returned is what tells it."""
+        own = self.own.get(entry.path)
+        if own is not None:
+            known = own.landed.there
+            return lambda: known
+        is_held = self._leases is None or not entry.run or entry.run in self._leases.held
+        # A folder would be read from its start to its end for it.
+        if is_held or not self._remote.proves:
+            return lambda: None
+        early = aside.submit(self._remote.find, entry.path)
+
+        def tell() -> RemoteFile | None:
+            with suppress(DrivesyncError):
+                return early.result()
+            return None
+
+        return tell
+
+    def _write_over(
+        self, guess: RemoteFile | None, sending: _Sending, looking: Future[RemoteFile | None]
+    ) -> RemoteFile | None:
+        """Write over what is there in all likelihood; what it is afterwards.
+
+        None if something else is there after all, or this must not take its place: nothing has landed then.
+        """
+        entry = sending.entry
+        # Where the remote does not make the one that is known first, the record would be of no use.
+        known = sending.summed.first() if guess is None or guess.sha256 else sending.summed.all()
+        if guess is None or looking.done() or _holds(guess, known) or read_record(guess) is None:
+            # What nobody recorded would have to be looked into, and that is worth it only for what is there for sure.
+            return None
+        if self.refuse(entry.path, entry.role, sending.ours, guess):
+            return None
+
+        def confirm() -> None:
+            there = looking.result()
+            if there is None or not _is_same(there, guess):
+                raise _MisguessedError
+
+        try:
+            return self._send(sending, guess, confirm)
+        except (_MisguessedError, NotFoundError):
+            return None
+
+    def _begin_to_sum(self, entry: Entry) -> Sum:
+        """Have both checksums made."""
+        # An outage may last for many tries.
+        if self._hashed is not None and self._hashed[0] is entry and not self._hashed[1].has_failed():
+            self._spool.check(entry)
+            return self._hashed[1]
+        summed = self._summing.sum_up(self._spool.place_of(entry), lambda: self._spool.open(entry))
+        self._hashed = entry, summed
+        return summed
+
+    def _record(self, sending: _Sending) -> dict[str, str]:
+        entry, lease = sending.entry, sending.lease
+        known = sending.summed.first()
+        return make_record(
+            sending.ours,
+            md5=known.md5,
+            sha256=known.sha256,
+            size=str(entry.size),
+            role=entry.role.value,
+            run=entry.run,
+            holder=lease.holder if lease else "",
+            at=str(round(self._clock())),
+        )
+
+    def _send(
+        self, sending: _Sending, there: RemoteFile | None, confirm: Callable[[], None] = lambda: None
+    ) -> RemoteFile:
+        entry, lease = sending.entry, sending.lease
+        late = LateCheck(lease.check if lease else lambda: None, sending.aside)
+        sent = Sent(lambda: self._spool.open(entry), entry.size, late.begin, hashes=entry.direct)
+
+        def before_end() -> None:
+            confirm()
+            late.finish()
+            if entry.direct:
+                self._spool.check(entry)
+                if sent.md5() != sending.summed.all().md5:
+                    raise MovedError(f"{entry.path} was written to while it was sent")
+
+        with sent.buffered() as source, local_errors(entry.path, "read"):
+            return self._remote.write(
+                entry.path,
+                source,
+                size=entry.size,
+                modified_s=entry.mtime_ns / 1e9,
+                properties=self._record(sending),
+                executable=os.access(self._spool.place_of(entry), os.X_OK),
+                replaces=there,
+                before_end=before_end,
+                note=self._spool.note_of(entry),
+            )
+
+
+def _holds(there: RemoteFile, sums: Checksums) -> bool:
+    return there.size == sums.size and is_content(there, md5=sums.md5, sha256=sums.sha256)
+
+
+def _is_same(there: RemoteFile, guess: RemoteFile) -> bool:
+    return (there.id, there.size, there.md5) == (guess.id, guess.size, guess.md5)
