@@ -14,7 +14,7 @@ import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.filesize import decimal as format_size
 
@@ -39,16 +39,15 @@ from drivesync.mirroring.sending import LARGE_BYTES, ReplacedError, Sender
 from drivesync.mirroring.upload_plan import DEFAULT_MIRROR_OPTIONS, MirrorOptions, Upload, UploadPlan
 from drivesync.mirroring.write_rate import WriteRate
 from drivesync.remotes.places import DriveId, DrivePath, parse_place
+from drivesync.result import TransferResult
 from drivesync.tree import remember_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from drivesync.files import Skipped
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
-    from drivesync.remotes.usage import Spent
 
 WRITES_PER_S = 2.9
 """Drive takes fewer than three a second of an account for long:
@@ -70,48 +69,24 @@ _OF_ALL = (DiskFullError, RemoteFullError, UsedUpError)
 
 
 @dataclass(slots=True)
-class MirrorResult:
+class MirrorResult(TransferResult):
     """What a ``push --all`` did.
 
     Attributes:
-        planned_files: files that were to be sent.
-        planned_bytes: their size.
         least_s: so many seconds that takes at least, by the remote's write rate.
         uploaded_files: files that were sent and are there, verified.
         uploaded_bytes: their size.
-        kept_files: files that were there already.
-        conflicts: paths of files that are others there, and not only because they were changed here; kept there.
         behind: paths of files that were changed there and not here; kept there.
         apart: paths of checkpoints, which ``push`` sends.
-        skipped: what is not sent, with the reason.
-        failed: files that were not sent, each with its error; all others were.
-        usage: requests and quota units by kind.
-        retries: requests that had to be repeated.
-        seconds: how long it took.
     """
 
-    planned_files: int = 0
-    planned_bytes: int = 0
+    FAILED: ClassVar[str] = "were not sent"
+
     least_s: float = 0.0
     uploaded_files: int = 0
     uploaded_bytes: int = 0
-    kept_files: int = 0
-    conflicts: list[str] = field(default_factory=list)
     behind: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    failed: list[tuple[str, DrivesyncError]] = field(default_factory=list)
-    usage: dict[str, Spent] = field(default_factory=dict)
-    retries: int = 0
-    seconds: float = 0.0
-
-    def close(self, remote: Remote, seconds: float) -> None:
-        """Note what it has cost, and bring all in order."""
-        self.usage, self.retries, self.seconds = remote.usage.by_kind, remote.usage.retries, seconds
-        for paths in (self.conflicts, self.behind, self.apart):
-            paths.sort()
-        self.skipped.sort(key=lambda entry: entry.path)
-        self.failed.sort(key=lambda entry: entry[0])
 
     def describe(self) -> dict[str, Any]:
         """All of it but what it has cost, for machines."""
@@ -131,13 +106,8 @@ class MirrorResult:
             "seconds": round(self.seconds, 3),
         }
 
-    def raise_failure(self) -> None:
-        """Raise the worst of what failed, if anything did: damaged data before all else."""
-        if self.failed:
-            path, error = min(self.failed, key=lambda entry: not isinstance(entry[1], DamagedError))
-            raise type(error)(
-                f"{len(self.failed)} file(s) were not sent; the first is {path}: {error}", hint=error.hint
-            )
+    def _paths(self) -> tuple[list[str], ...]:
+        return self.conflicts, self.behind, self.apart
 
 
 def push_all(

@@ -12,8 +12,8 @@ from rich.filesize import decimal as format_size
 
 from drivesync.config import DEFAULT_REMOTE
 from drivesync.disk import check_tree, free_bytes, hash_file, is_case_blind, is_same, lock_state, look
-from drivesync.errors import DamagedError, DiskFullError, DrivesyncError, LocalWriteError
-from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile, Skipped
+from drivesync.errors import DiskFullError, DrivesyncError, LocalWriteError
+from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile
 from drivesync.index import Index
 from drivesync.listings import Listings
 from drivesync.pulling.fetch import Wanted
@@ -21,6 +21,7 @@ from drivesync.pulling.parts import Parts
 from drivesync.pulling.plan import DEFAULT_OPTIONS, Chooser, PullOptions, PullPlan, plan_pull
 from drivesync.pulling.source import Source
 from drivesync.pulling.transfers import Transfers
+from drivesync.result import TransferResult
 from drivesync.tree import remember_source
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
-    from drivesync.remotes.usage import Spent
 
 _RECORD_EVERY = 200
 _BLOCK_ON_DISK_BYTES = 4096
@@ -41,52 +41,21 @@ NAMED_FAILURES = 10
 
 
 @dataclass(slots=True)
-class PullResult:
+class PullResult(TransferResult):
     """What a pull did.
 
     Attributes:
-        planned_files: files that were to be fetched.
-        planned_bytes: their size.
         downloaded_files: files that arrived and are in place.
         downloaded_bytes: their size.
-        kept_files: files that were here already.
-        conflicts: paths of files that were changed here, and kept.
         left: paths of old numbered checkpoints that stay on the remote.
-        skipped: what cannot be had as a file, with the reason.
-        failed: files that did not arrive, each with its error; all others did.
-        usage: requests and quota units by kind.
-        retries: requests that had to be repeated.
-        seconds: how long it took.
     """
 
-    planned_files: int = 0
-    planned_bytes: int = 0
     downloaded_files: int = 0
     downloaded_bytes: int = 0
-    kept_files: int = 0
-    conflicts: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    failed: list[tuple[str, DrivesyncError]] = field(default_factory=list)
-    usage: dict[str, Spent] = field(default_factory=dict)
-    retries: int = 0
-    seconds: float = 0.0
 
-    def close(self, remote: Remote, seconds: float) -> None:
-        """Note what it has cost, and bring all in order."""
-        self.usage, self.retries, self.seconds = remote.usage.by_kind, remote.usage.retries, seconds
-        self.conflicts.sort()
-        self.left.sort()
-        self.skipped.sort(key=lambda entry: entry.path)
-        self.failed.sort(key=lambda entry: entry[0])
-
-    def raise_failure(self) -> None:
-        """Raise the worst of what failed, if anything did: damaged data before all else."""
-        if self.failed:
-            path, error = min(self.failed, key=lambda entry: not isinstance(entry[1], DamagedError))
-            raise type(error)(
-                f"{len(self.failed)} file(s) did not arrive; the first is {path}: {error}", hint=error.hint
-            )
+    def _paths(self) -> tuple[list[str], ...]:
+        return self.conflicts, self.left
 
 
 def pull(

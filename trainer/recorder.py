@@ -39,8 +39,6 @@ _NOTE_EVERY_S = 10.0
 _PICTURES_EVERY_S = 60.0
 _CHART_TIMEOUT_S = 120.0
 _NAMED_WAITING = 3
-_DECIDED = "it is as it was when it was refused"
-"""What drivesync says of a file that it has judged before, and that has not changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ class Recorder:
             for path in paths:
                 if (self._run.tree / path).is_file():
                     outcome = self._around.pusher.offer(path)
-                    if isinstance(outcome, Refused) and outcome.reason != _DECIDED:
+                    if isinstance(outcome, Refused) and not outcome.again:
                         refused = outcome.reason
         return refused
 

@@ -150,7 +150,7 @@ class Pusher:
             if any(is_same(here, entry.source) for entry in self.spool.pending() if entry.path == path):
                 return Unchanged(path)
             if self._refused.get(path) == here:
-                return Refused(path, "it is as it was when it was refused", moved=True)
+                return Refused(path, "it is as it was when it was refused", moved=True, again=True)
             outcome = self.spool.take(path, self._judge)
             if isinstance(outcome, Refused):
                 if not self.spool.pending():

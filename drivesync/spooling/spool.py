@@ -57,12 +57,14 @@ class Refused:
         reason: as a clause.
         moved: it was being written to meanwhile.
         kept: where the copy is that was refused, relative to the tree; empty if there is none.
+        again: it is as it was when it was refused before.
     """
 
     path: str
     reason: str
     moved: bool = False
     kept: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,19 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a weights file is whole, else why not, as a clause; ``iteration`` is None unless it is whole."""
+    """Whether a weights file is whole, else why not, as a clause.
+
+    Attributes:
+        whole: darknet may resume from it.
+        reason: why it is not whole.
+        iteration: how far the training in it is; None unless it is whole.
+        poisoned_at: likewise, of a file that would be whole but for numbers that are NaN or infinite.
+    """
 
     whole: bool
     reason: str = ""
     iteration: int | None = None
+    poisoned_at: int | None = None
 
 
 class Kind(Enum):
@@ -169,7 +177,8 @@ def judge(head: bytes, size_bytes: int, network: Network, *, finite: bool) -> Ve
         )
         return Verdict(whole=False, reason=reason)
     if not finite:
-        return Verdict(whole=False, reason="it holds numbers that are NaN or infinite")
+        reason = "it holds numbers that are NaN or infinite"
+        return Verdict(whole=False, reason=reason, poisoned_at=iteration)
     return Verdict(whole=True, iteration=iteration)
 
 

@@ -15,13 +15,17 @@ from trainer.darknet.output import (
     Complaint,
     Event,
     Loading,
+    MapBegun,
     MeanAveragePrecision,
     NewBest,
     NormalEnd,
     Progress,
     Saving,
+    Warned,
+    betrayed_flavour,
     parse_line,
 )
+from trainer.darknet.program import Flavour
 from trainer.testing import make_tree
 
 if TYPE_CHECKING:
@@ -32,6 +36,10 @@ AX = " 101: 1.424088, 1.625544 avg loss, 0.001000 rate, 0.006474 seconds, 6464 i
 HK = (
     "101: loss=1.424, avg loss=1.626, last=0.00%, best=0.00%, mAP=disabled, rate=0.00100000, "
     "load 64=12.5 milliseconds, train=6.5 milliseconds, 6464 images, time remaining=2 minutes"
+)
+OLD_HK = (
+    "5989: loss=0.444, avg loss=0.329, rate=0.000026, 64.424 milliseconds, 383296 images, "
+    "time remaining=7 seconds"
 )
 
 
@@ -54,6 +62,9 @@ HK = (
             id="AX: its first",
         ),
         pytest.param(HK, Progress(101, 1.424, 1.626, 0.001, 0.0065, 6464), id="HK"),
+        pytest.param(
+            OLD_HK, Progress(5989, 0.444, 0.329, 0.000026, 0.064424, 383296), id="HK before version 5"
+        ),
         pytest.param(
             "\x1b]2;101/300: loss=1.4 time=2\x07\x1b[1;37m"
             + HK.replace(":", "\x1b[0m:", 1).replace("1.424", "\x1b[31m1.424\x1b[0m"),
@@ -132,9 +143,32 @@ def test_losses_that_are_no_numbers(line: str, word: str) -> None:
             Saving("backup//remote_best.weights"),
             id="AX: after the counter of a mAP pass",
         ),
+        pytest.param(" calculation mAP (mean average precision)...", MapBegun(), id="AX: a mAP pass begins"),
+        pytest.param(
+            "Calculating mAP (mean average precision) with detection threshold 0.25 and IoU threshold 0.5.",
+            MapBegun(),
+            id="HK: a mAP pass begins",
+        ),
         pytest.param("New best mAP!", NewBest(), id="AX: best"),
         pytest.param("New best mAP, saving weights!", NewBest(), id="HK: best"),
         pytest.param("If you want to train from the beginning, then use flag", NormalEnd(), id="AX: the end"),
+        pytest.param(
+            'If you want to re-start training, then use the flag "-clear" in the training command.',
+            NormalEnd(),
+            id="HK before version 5: the end",
+        ),
+        pytest.param(
+            " Warning: You set batch=4 lower than 64! It is recommended to set batch=64 subdivision=64 ",
+            Warned(
+                "Warning: You set batch=4 lower than 64! It is recommended to set batch=64 subdivision=64"
+            ),
+            id="AX: a warning",
+        ),
+        pytest.param(
+            "\x1b[0;33mPerformance bottleneck detected.  Slow CPU or hard drive?",
+            Warned("Performance bottleneck detected.  Slow CPU or hard drive?"),
+            id="HK: a warning, in colour",
+        ),
         pytest.param("Training iteration has reached max batch limit of 300.", NormalEnd(), id="HK: the end"),
     ],
 )
@@ -185,7 +219,7 @@ def test_events(line: str, event: Event) -> None:
         ),
         pytest.param("CUDA Error: out of memory", Cause.GPU_MEMORY, "", id="GPU memory"),
         pytest.param("CUDA Error: an illegal memory access was encountered", Cause.CUDA, "", id="CUDA"),
-        pytest.param("* current CUDA error: status=2 ...", Cause.CUDA, "", id="HK: CUDA"),
+        pytest.param("current CUDA error: status=2 ...", Cause.CUDA, "", id="HK: CUDA"),
         pytest.param("cuDNN Error: CUDNN_STATUS_BAD_PARAM", Cause.CUDA, "", id="cuDNN"),
         pytest.param("Malloc error", Cause.HOST_MEMORY, "", id="PJ: host memory"),
         pytest.param("Calloc error - possibly out of CPU RAM ", Cause.HOST_MEMORY, "", id="AX: host memory"),
@@ -202,11 +236,121 @@ def test_events(line: str, event: Event) -> None:
             "",
             id="AX: short weights",
         ),
+        pytest.param(
+            "Error: l.outputs == params.inputs, filters= in the [convolutional]-layer doesn't correspond to classes=",
+            Cause.FILTERS,
+            "",
+            id="AX: filters, as its last version has it",
+        ),
+        pytest.param(
+            " Error: There is no data/test.txt file for mAP calculation!",
+            Cause.NO_FILE,
+            "data/test.txt",
+            id="AX: nothing to measure with",
+        ),
+        pytest.param(
+            " Error: in the file a.names number of names 3 that isn't equal to classes=2 in the file a.cfg ",
+            Cause.NAMES,
+            "a.names",
+            id="AX: names",
+        ),
+        pytest.param("cuBLAS Error", Cause.CUDA, "", id="cuBLAS"),
+        pytest.param(
+            " cuDNN status Error in: file: ./src/a.c() : line: 5 : build time: x",
+            Cause.CUDA,
+            "",
+            id="AX: cuDNN and where",
+        ),
+        pytest.param(
+            "CUDA status Error: file: ./src/dark_cuda.c() : line: 38", Cause.CUDA, "", id="AX: CUDA and where"
+        ),
+        pytest.param("CUDA Error Prev: unspecified launch failure", Cause.CUDA, "", id="AX: an earlier one"),
+        pytest.param("cuDNN Error: CUDNN_STATUS_ALLOC_FAILED", Cause.GPU_MEMORY, "", id="cuDNN's memory"),
+        pytest.param(
+            "/content/darknet/darknet: error while loading shared libraries: libcudart.so.12: cannot open shared object",
+            Cause.CUDA,
+            "",
+            id="no CUDA here",
+        ),
+        pytest.param(
+            "/usr/bin/darknet: error while loading shared libraries: libopencv_core.so.4.5: cannot open",
+            Cause.CRASH,
+            "",
+            id="another library",
+        ),
+        pytest.param(
+            "Darknet error location: ./src/a.c, f(), line #1", Cause.CRASH, "", id="AX: anything else"
+        ),
         pytest.param("Config file error line 3, could parse: x", Cause.CFG, "", id="a line of the cfg"),
     ],
 )
 def test_complaints(line: str, cause: Cause, path: str) -> None:
     assert parse_line(line) == Complaint(cause, line.strip(), path)
+
+
+@pytest.mark.parametrize(
+    ("message", "cause", "path"),
+    [
+        pytest.param('failed to open the file "data/train.txt"', Cause.NO_FILE, "data/train.txt", id="file"),
+        pytest.param('failed to open annotation file "a/1.txt"', Cause.NO_LABEL, "a/1.txt", id="label"),
+        pytest.param('failed to load image file "a b/1.png"', Cause.NO_IMAGE, "a b/1.png", id="image"),
+        pytest.param(
+            "no training images available (verify data/train.txt)",
+            Cause.NO_IMAGES,
+            "data/train.txt",
+            id="empty",
+        ),
+        pytest.param("invalid class ID #7 in data/1.txt", Cause.WRONG_LABEL, "data/1.txt", id="class"),
+        pytest.param(
+            "invalid class ID #7 in d/1.txt on line #3", Cause.WRONG_LABEL, "d/1.txt", id="its line"
+        ),
+        pytest.param(
+            "filters in convolutional layer prior to [yolo] on line 41 does not match either the classes or the mask",
+            Cause.FILTERS,
+            "",
+            id="filters",
+        ),
+        pytest.param(
+            "In the file a.names, the number of names 3 does not match classes=2 in the file a.cfg",
+            Cause.NAMES,
+            "a.names",
+            id="names",
+        ),
+        pytest.param(
+            "current CUDA error: status=2 cudaErrorMemoryAllocation: out of memory",
+            Cause.GPU_MEMORY,
+            "",
+            id="GPU memory",
+        ),
+        pytest.param(
+            "CUDA memory allocation failed (1.5 GiB).", Cause.GPU_MEMORY, "", id="GPU memory, asked for"
+        ),
+        pytest.param("current CUDA error: status=700 cudaErrorIllegalAddress", Cause.CUDA, "", id="CUDA"),
+        pytest.param("cuDNN current error: status=3000", Cause.CUDA, "", id="cuDNN"),
+        pytest.param("failed to calloc 2.0 GiB", Cause.HOST_MEMORY, "", id="host memory"),
+        pytest.param("batch size should not be set to 1 for training", Cause.CRASH, "", id="anything else"),
+    ],
+)
+def test_what_hank_ais_dies_of(message: str, cause: Cause, path: str) -> None:
+    assert parse_line(f"* Error message:  \x1b[1;31m{message}\x1b[0m") == Complaint(cause, message, path)
+
+
+@pytest.mark.parametrize(
+    ("line", "flavour"),
+    [
+        pytest.param(PJ, Flavour.PJ, id="PJ: its loss line"),
+        pytest.param("Region 23 Avg IOU: 0.24, Class: 0.47", Flavour.PJ, id="PJ: before its first"),
+        pytest.param(AX, Flavour.AX, id="AX: its loss line"),
+        pytest.param(HK, Flavour.HK, id="HK: its loss line"),
+        pytest.param("\x1b[1;37m101\x1b[0m" + HK.removeprefix("101"), Flavour.HK, id="HK in colour"),
+        pytest.param(OLD_HK, Flavour.HK, id="HK before version 5"),
+        pytest.param("* Error message:  failed", Flavour.HK, id="HK: its last word"),
+        pytest.param("Saving weights to a.weights", None, id="all say that"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_a_darknet_betrays_which_it_is(line: str, flavour: Flavour | None) -> None:
+    assert betrayed_flavour(line) is flavour
 
 
 @pytest.mark.parametrize(
@@ -219,7 +363,6 @@ def test_complaints(line: str, cause: Cause, path: str) -> None:
         "v3 (iou loss, Normalizer: (iou: 0.07, obj: 1.00, cls: 1.00) Region 30 Avg (IOU: 0.3), count: 1",
         " total_bbox = 16, rewritten_bbox = 0.000000 % ",
         "    0 conv      8  3 x 3 / 2    64 x  64 x   3   ->    32 x  32 x   8  0.000 BFLOPs",
-        " calculation mAP (mean average precision)...",
         "class_id = 0, name = square, ap = 32.69%   \t (TP = 1, FP = 2)",
         " mean average precision (mAP@0.50) = ., or",
         "\r1204",
