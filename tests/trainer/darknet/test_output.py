@@ -267,7 +267,7 @@ def test_events(line: str, event: Event) -> None:
         pytest.param("CUDA Error Prev: unspecified launch failure", Cause.CUDA, "", id="AX: an earlier one"),
         pytest.param("cuDNN Error: CUDNN_STATUS_ALLOC_FAILED", Cause.GPU_MEMORY, "", id="cuDNN's memory"),
         pytest.param(
-            "/content/darknet/darknet: error while loading shared libraries: libcudart.so.12: cannot open shared object",
+            "/content/darknet/darknet: error while loading shared libraries: libcudart.so.12: cannot open",
             Cause.CUDA,
             "",
             id="no CUDA here",
