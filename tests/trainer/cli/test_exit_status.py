@@ -76,7 +76,7 @@ def test_status_for_people_and_for_programs(tree: Path, capsys: pytest.CaptureFi
 def test_the_default_tree_is_below_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("trainer.cli.default_tree", lambda: tmp_path / "darknet")
+    monkeypatch.setattr("trainer.cli.arguments.default_tree", lambda: tmp_path / "darknet")
     StatusWriter(tmp_path / "darknet", Status("stopped", 1, 2.0)).flush()
     assert run(["status"]) == 0
     assert "stopped" in capsys.readouterr().out

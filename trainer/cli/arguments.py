@@ -1,0 +1,40 @@
+"""What the commands have in common: what they were called with, and where a tree's supervisor leaves word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drivesync.config import default_tree
+from trainer.config import STATE_FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command line, without the program's name; ``extra`` is what follows ``--``."""
+
+    argv: tuple[str, ...]
+    extra: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Both, as they were given."""
+        return (*self.argv, "--", *self.extra) if self.extra else self.argv
+
+
+def find_tree(given: Path | None) -> Path:
+    """The tree where a run is trained that was named ``given``, None for the default one."""
+    return given or default_tree()
+
+
+def supervisor_log(tree: Path) -> Path:
+    """What the supervisor of ``tree`` says, where it runs in the background."""
+    return tree / STATE_FOLDER / "supervisor.log"
+
+
+def darknet_log(tree: Path) -> Path:
+    """What darknet says; see ``trainer.pipes.RotatedLog``."""
+    return tree / STATE_FOLDER / "darknet.log"

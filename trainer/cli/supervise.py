@@ -1,0 +1,250 @@
+"""``supervise``: train a run to its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from drivesync.cli.arguments import GRACE, TAKE_OVER, TREE, settings
+from drivesync.daemon import is_alive, launch
+from drivesync.errors import DrivesyncError
+from drivesync.progress import TerminalReporter
+from trainer.background import running_pid
+from trainer.begin import Terms
+from trainer.cli.arguments import find_tree, supervisor_log
+from trainer.cli.orders import Orders
+from trainer.cli.words import print_status
+from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, Wishes
+from trainer.hooks import Hooks
+from trainer.session import supervise
+from trainer.status import DEAD, ENDED, Status, read_status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from trainer.cli.arguments import Call
+
+FRESH = "fresh"
+"""What --fresh calls its start."""
+
+NOTIFY_VARIABLE = "TRAINER_NOTIFY"
+
+_START_WAIT_S = 15.0
+_FIRST_ITERATION_WAIT_S = 2.0
+_LOOK_EVERY_S = 0.1
+
+
+def _refuse_no_name(_context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    """A variable that is not set must not stand for going on."""
+    if given == "":
+        raise click.BadParameter("a start needs a name", param=parameter)
+    return given
+
+
+def _check_url(_context: click.Context, parameter: click.Parameter, given: str | None) -> str:
+    """The URL is not repeated: it is a secret, and notebooks are passed on with what their cells have printed."""
+    if given is None:
+        return ""
+    try:
+        parts = urlsplit(given)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise click.BadParameter("it is no http:// or https:// URL", param=parameter)
+    return given
+
+
+@click.command("supervise", short_help="Train to the end, and push each checkpoint on the way.")
+@TREE
+@click.option("--data", help=f"The .data file, relative to TREE.  [default: {DEFAULT_DATA}]")
+@click.option("--cfg", help=f"The .cfg file, relative to TREE.  [default: {DEFAULT_CFG}]")
+@click.option(
+    "--weights", help=f"Pretrained weights to start from.  [default: {DEFAULT_WEIGHTS} where it exists]"
+)
+@click.option("--darknet", help="The darknet program.  [default: TREE/darknet if executable, else on PATH]")
+@click.option(
+    "--remote",
+    help="Where the tree comes from and its checkpoints go, as for `drivesync pull`.  "
+    "[default: what TREE remembers, else darknet]",
+)
+@click.option("--no-push", is_flag=True, help="Use no Drive: everything stays on this disk.")
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="Train a TREE on a mounted Drive or a network disk there, and not in a copy on local disk.",
+)
+@click.option(
+    "--fresh", is_flag=True, help="Start the run over, once; what there is of it goes to an archive."
+)
+@click.option(
+    "--fresh-as",
+    metavar="NAME",
+    callback=_refuse_no_name,
+    help="The same under another name, to start over once more.",
+)
+@TAKE_OVER
+@GRACE
+@click.option(
+    "--notify",
+    metavar="URL",
+    envvar=NOTIFY_VARIABLE,
+    callback=_check_url,
+    help="Tell URL, by a POST of JSON, when the run has finished, was given up, has diverged or has lost its lease.  "
+    f"[default: {NOTIFY_VARIABLE} in the environment, where `ps` does not show it]",
+)
+@click.option("--unassign", is_flag=True, help="Give Colab's machine back after the verified end.")
+@click.option("--background", is_flag=True, help="Detach, and return at once; see `trainer status`.")
+@click.pass_obj
+def supervise_command(
+    call: Call,
+    tree: Path | None,
+    *,
+    data: str | None,
+    cfg: str | None,
+    weights: str | None,
+    darknet: str | None,
+    remote: str | None,
+    no_push: bool,
+    in_place: bool,
+    fresh: bool,
+    fresh_as: str | None,
+    take_over: bool,
+    grace_s: float,
+    notify: str,
+    unassign: bool,
+    background: bool,
+) -> None:
+    """Train the darknet tree TREE to its end; what follows `--` is handed to darknet.
+
+    The tree is pulled from Drive if it is not there. Training starts from the best whole checkpoint, each new one is
+    pushed and verified while darknet runs, and darknet is started again when it dies. Run the same command again
+    after whatever happened: training goes on. One session at a time trains a run; a second one is refused.
+
+    --background survives the cell, the kernel's Stop and a restart of the kernel, but not the machine. Where the
+    training runs already, the same command says so and shows how it stands. Whoever can list the processes of this
+    machine can read their command lines: set TRAINER_NOTIFY rather than write a URL there.
+
+    --fresh starts the run over once, and may stay in the command: what there was of the run is moved to
+    backup/archive-DATE/, on Drive and here, and the same command run again goes on with the new run. To start over
+    once more, give that start a name: --fresh-as second, say.
+
+    Ctrl-C, SIGTERM and SIGHUP stop darknet, push what is queued, and end this with 75; a second Ctrl-C, or SIGQUIT,
+    kills darknet, and leaves what is queued to the next session.
+
+    \b
+    trainer supervise                          in TREE /content/darknet or ./darknet
+    trainer supervise --background             the same, detached
+    trainer supervise mytree --cfg cfg/my.cfg --data cfg/my.data -- -map
+    trainer supervise --background --unassign  and give the machine back at the end
+
+    Exit status: 0 trained to the end, or detached; 64 called wrongly, or it runs already; 66 no darknet, or no tree;
+    69 Drive unreachable; 73 cannot write locally; 75 stopped or given up before the end; 76 another session has the
+    run; 77 not allowed; 78 settings or tree wrong.
+    """
+    wishes = Wishes(find_tree(tree), data, cfg, weights, darknet, call.extra)
+    configured = settings()
+    if background:
+        _start_in_background(wishes.tree, _without_url(call), notify)
+        return
+    with Orders() as orders, TerminalReporter() as reporter:
+        supervise(
+            wishes,
+            configured,
+            Terms(remote, fresh_as or (FRESH if fresh else ""), take_over),
+            pushing=not no_push,
+            grace_s=grace_s,
+            reporter=reporter,
+            stop=orders.stop,
+            hurry=orders.hurry,
+            while_pulling=orders.interrupting,
+            hooks=Hooks(notify, unassign),
+            in_place=in_place,
+        )
+
+
+def _without_url(call: Call) -> list[str]:
+    """The command line, in the foreground, and with nothing secret in it."""
+    argv, kept = iter(call.argv), []
+    for word in argv:
+        if word == "--notify":
+            next(argv)
+        elif word != "--background" and not word.startswith("--notify="):
+            kept.append(word)
+    return [*kept, "--", *call.extra] if call.extra else kept
+
+
+def _start_in_background(tree: Path, argv: Sequence[str], notify: str) -> None:
+    """Start this same command line detached, and wait until it trains or has said why it does not.
+
+    Raises:
+        DrivesyncError: as it has ended with.
+    """
+    if (pid := running_pid(tree)) is not None:
+        _say_running(tree, pid)
+        return
+    if notify:
+        os.environ[NOTIFY_VARIABLE] = notify
+    pid = launch([sys.executable, "-m", "trainer", *argv], supervisor_log(tree))
+    try:
+        began = _wait_for_training(tree, pid)
+    except KeyboardInterrupt:  # the cell's Stop, which ends the wait and not what is waited for
+        began = True
+    if not began:
+        if (other := running_pid(tree)) is None:
+            raise DrivesyncError(
+                "the supervisor ended before it began", hint=f"{supervisor_log(tree)} says why."
+            )
+        _say_running(tree, other)
+        return
+    click.echo(f"trainer: supervising {tree} as process {pid}; log: {supervisor_log(tree)}")
+    _print_status(tree)
+
+
+def _wait_for_training(tree: Path, pid: int) -> bool:
+    """Wait until the supervisor that was launched trains, waits, or takes its time.
+
+    Returns:
+        False if it is gone without a word.
+
+    Raises:
+        DrivesyncError: as it has ended with.
+    """
+    give_up_s = time.monotonic() + _START_WAIT_S
+    while time.monotonic() < give_up_s:
+        status = read_status(tree)
+        if status is not None and status.pid == pid:
+            if status.state in {"finished", "waiting"} or status.avg_loss is not None:
+                break
+            if status.state in {"training", "restarting", "pushing"}:
+                # darknet says what it misses before its first iteration, which a large network may take long for.
+                give_up_s = min(give_up_s, time.monotonic() + _FIRST_ITERATION_WAIT_S)
+            if status.state in {*ENDED, DEAD}:
+                raise _as_error(status)
+        elif not is_alive(pid):
+            return False
+        time.sleep(_LOOK_EVERY_S)
+    return True
+
+
+def _say_running(tree: Path, pid: int) -> None:
+    click.echo(f"trainer: process {pid} supervises {tree} already")
+    _print_status(tree)
+
+
+def _print_status(tree: Path) -> None:
+    if (status := read_status(tree)) is not None:
+        print_status(status)
+
+
+def _as_error(status: Status) -> DrivesyncError:
+    """The error with which another process ended."""
+    error = DrivesyncError(status.message)
+    error.exit_code = status.exit_code or DrivesyncError.exit_code
+    return error
