@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trainer.darknet.cfg import Network
+    from trainer.darknet.data import DataFile
 
 STATE_FOLDER = ".trainer"
 """What trainer keeps in a tree for itself."""
@@ -59,6 +60,7 @@ class Run:
         data: the .data file.
         cfg: the .cfg file.
         network: what the cfg says.
+        said: what the .data file says.
         backup: the directory for checkpoints, which the .data file names.
         pretrained: weights to start from where there is no checkpoint; None starts from random ones.
         program: the darknet program, absolute.
@@ -70,6 +72,7 @@ class Run:
     data: str
     cfg: str
     network: Network
+    said: DataFile
     backup: str
     pretrained: str | None
     program: Path
@@ -130,6 +133,7 @@ def resolve_run(wishes: Wishes) -> Run:
         data=data,
         cfg=cfg,
         network=network,
+        said=said,
         backup=_backup(tree, data, said.backup),
         pretrained=_pretrained(tree, wishes.weights, flavour),
         program=program,
