@@ -1,0 +1,285 @@
+"""Where a tree is trained: in itself, or, if it lies on a mount, in a copy of it on a local disk.
+
+A Drive's mount or a network disk is where people lose runs (``mounts`` says how), so a tree there is pulled to a disk
+of this machine through the folder remote, trained there, and its checkpoints are pushed back. For a tree TREE::
+
+    /content/NAME         in Colab, where nothing else has that name: what `drivesync pull TREE` brings, and make builds
+    /content/NAME-HASH    in Colab, else
+    USER_DATA/darknet-drivesync/trees/NAME-HASH    elsewhere; XDG_DATA_HOME moves it
+
+NAME is the tree's, HASH of its path without links. Nothing else is kept of it: that a copy is TREE's is told by the
+hash, or by where it remembers to come from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_data_path
+
+from drivesync.config import DEFAULT_REMOTE
+from drivesync.errors import NotFoundError, SettingsError, UsageError
+from drivesync.remotes.folder.remote import COLAB_MOUNT
+from drivesync.tree import TreeState, read_tree_state, write_tree_state
+from trainer.mounts import find_danger, find_holder, name_on_drive, parse_mountinfo
+from trainer.status import status_path
+
+if TYPE_CHECKING:
+    from trainer.mounts import Danger, Mount
+
+_HASH_DIGITS = 8
+
+
+def _trees() -> Path:
+    return user_data_path("darknet-drivesync") / "trees"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is looked at on this machine.
+
+    Attributes:
+        mountinfo: what is mounted where; without such a file every disk counts as local.
+        content: Colab's local disk; elsewhere there is no such folder.
+        drive: where Colab mounts Drive.
+        trees: the folder for local copies anywhere else.
+    """
+
+    mountinfo: Path = Path("/proc/self/mountinfo")
+    content: Path = Path("/content")
+    drive: Path = COLAB_MOUNT
+    trees: Path = field(default_factory=_trees)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tree is trained.
+
+    Attributes:
+        tree: absolute where it is a copy, else as the user named it.
+        remote: the remote that was asked for, if any; None for what ``tree`` remembers.
+        note: to be said before anything is done; empty where there is nothing to say.
+        warning: to be said as long as it is trained there; empty where there is nothing to fear.
+        source: where the copy comes from, anew each session; empty where ``remote`` says so.
+        target: where it goes, unless it remembers otherwise; empty for where it comes from.
+    """
+
+    tree: Path
+    remote: str | None = None
+    note: str = ""
+    warning: str = ""
+    source: str = ""
+    target: str = ""
+
+
+def find_mount(tree: Path, machine: Machine | None = None) -> str:
+    """What ``tree`` lies on, if training there is in danger: "a mounted Google Drive (fuse.drive)"; empty if not.
+
+    Args:
+        tree: a folder; one that is not there yet lies where it would be made.
+        machine: this one.
+    """
+    found = _look(_real(tree), machine or Machine())
+    return found[1].called if found else ""
+
+
+def training_place(tree: Path, machine: Machine | None = None) -> Path:
+    """The local folder for the copy of a ``tree`` on a mount, the same each time; it need not be there yet.
+
+    Raises:
+        SettingsError: that would lie on a mount, too.
+    """
+    machine = machine or Machine()
+    real = _real(tree)
+    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:_HASH_DIGITS]
+    is_colab = machine.content.is_dir()
+    place = (machine.content if is_colab else machine.trees) / f"{real.name or 'tree'}-{digest}"
+    if is_colab and not place.exists():
+        plain = machine.content / real.name
+        if _is_for(plain, real) and not find_mount(plain, machine):
+            return plain
+    if mount := find_mount(place, machine):
+        hint = "Set XDG_DATA_HOME to a folder on a disk of this machine; or train it where it is, with --in-place."
+        said = f"{tree} would be trained in {place}, but that lies on {mount}, which is no local disk either"
+        raise SettingsError(said, hint=hint)
+    return place
+
+
+def find_training_place(tree: Path, machine: Machine | None = None) -> Path:
+    """Where ``tree`` is trained or was last, for who looks at it or stops it: itself, or its local copy.
+
+    A mount that is gone by now is no obstacle.
+    """
+    machine = machine or Machine()
+    if not find_mount(tree, machine) and _has_files(tree):
+        return tree
+    try:
+        place = training_place(tree, machine)
+    except SettingsError:
+        return tree
+    # It may have been trained in place, too, before or since.
+    return place if _written_s(place) > _written_s(tree) else tree
+
+
+def resolve_place(
+    tree: Path,
+    *,
+    in_place: bool,
+    remote: str | None = None,
+    pushing: bool = True,
+    machine: Machine | None = None,
+) -> Place:
+    """Where ``tree`` is to be trained, where that comes from, and what is to be said of it.
+
+    Args:
+        tree: as the user named it.
+        in_place: train it where it is, whatever that is.
+        remote: the one that the user named, if any: it goes before the mount.
+        pushing: False where everything is to stay on this disk.
+        machine: this one.
+
+    Raises:
+        NotFoundError: the mount that it lay on is gone.
+        SettingsError: see ``training_place``.
+        UsageError: it would be trained in a copy of which nothing came back.
+    """
+    machine = machine or Machine()
+    real = _real(tree)
+    found = _look(real, machine)
+    if found is None:
+        _refuse_unmounted(tree, machine)
+        return Place(tree, remote)
+    mount, danger = found
+    lies = f"{tree} lies on {danger.called}"
+    if in_place:
+        warning = f"{lies}, and is trained there: {danger.why}"
+        return Place(tree, remote, warning, warning)
+    if not pushing:
+        hint = "Leave --no-push out: pushing to a folder needs no login. Or train it where it is, with --in-place."
+        raise UsageError(
+            f"{lies}; with --no-push nothing would come back there from where it is trained", hint=hint
+        )
+    place = _copy(real, training_place(tree, machine), remote)
+    to = _goes_to(place)
+    if not _is_folder(to, real):
+        end = f"checkpoints go to {to}"
+    elif on_drive := name_on_drive(str(real), mount):
+        end = f'checkpoints are pushed back (with --remote "{on_drive}" they go to Drive itself, which confirms each)'
+    else:
+        end = "checkpoints are pushed back"
+    return replace(place, note=f"{lies}: {danger.why}. It is trained in {place.tree}, and {end}")
+
+
+def remember_place(place: Place) -> None:
+    """Leave word in a copy of where it comes from, so that the session's beginning brings it up to date.
+
+    What was changed on the mount since the last session is what the user wants trained. To be called by who holds the
+    lock of ``place.tree``, before ``begin``.
+
+    Raises:
+        LocalWriteError: the disk cannot take it.
+    """
+    if place.source:
+        known = read_tree_state(place.tree) or TreeState(place.source, target=place.target)
+        write_tree_state(place.tree, replace(known, remote=place.source, complete=False))
+
+
+def _copy(real: Path, tree: Path, remote: str | None) -> Place:
+    """The copy ``tree`` of the tree ``real`` on a mount, and where it comes from and goes to."""
+    there, here = read_tree_state(real), read_tree_state(tree)
+    if remote is not None and _is_folder(remote, real):
+        remote = None
+    if remote is not None or (here is not None and not _is_folder(here.remote, real)):
+        return Place(tree, remote)
+    if not _has_files(real) or (there is not None and not there.complete):
+        # There is no tree yet, or a part of one: it comes from where it would have come without a mount.
+        return Place(tree, there.remote if there else None)
+    target = (there.target or there.remote) if there else ""
+    return Place(tree, source=str(real), target="" if _is_folder(target, real) else target)
+
+
+def _goes_to(place: Place) -> str:
+    """Where the checkpoints of a copy go, see ``begin``."""
+    if place.remote is not None:
+        return place.remote
+    here = read_tree_state(place.tree)
+    return (here and (here.target or here.remote)) or place.target or place.source or DEFAULT_REMOTE
+
+
+def _refuse_unmounted(tree: Path, machine: Machine) -> None:
+    """A folder of this disk must not stand in for a mount that is gone: the tree is not in it.
+
+    Raises:
+        NotFoundError: the mount is gone.
+    """
+    real = _real(tree)
+    if real.is_relative_to(machine.drive) and not machine.drive.is_mount():
+        hint = f"Run `from google.colab import drive; drive.mount('{machine.drive}')` in a cell of its own first."
+        raise NotFoundError(f"there is no {tree}: Drive is not mounted", hint=hint)
+    if _has_files(tree):
+        return
+    with suppress(SettingsError):
+        place = training_place(tree, machine)
+        here = read_tree_state(place)
+        if here is not None and _is_folder(here.remote, real):
+            hint = f"Mount it, and run the same command again. What was trained of it is in {place}."
+            raise NotFoundError(f"there is no {tree}: what it lay on is not mounted", hint=hint)
+
+
+def _look(real: Path, machine: Machine) -> tuple[Mount, Danger] | None:
+    """The mount that ``real`` lies on, and why not to train there; None where nothing speaks against it."""
+    mount = _find_mount(real, machine)
+    if mount is not None and mount.kind == "autofs":
+        # It is mounted when somebody walks in.
+        with suppress(OSError), os.scandir(real):
+            pass
+        mount = _find_mount(real, machine)
+    danger = find_danger(mount) if mount is not None else None
+    return (mount, danger) if mount is not None and danger is not None else None
+
+
+def _find_mount(real: Path, machine: Machine) -> Mount | None:
+    try:
+        text = machine.mountinfo.read_text("utf-8", "surrogateescape")
+    except OSError:
+        return None
+    return find_holder(str(real), parse_mountinfo(text))
+
+
+def _real(tree: Path) -> Path:
+    # Path.resolve raises RuntimeError for a circle of links before Python 3.13.
+    return Path(os.path.realpath(tree))
+
+
+def _is_for(place: Path, real: Path) -> bool:
+    """Whether a folder is free, or holds what came from the tree ``real``."""
+    state = read_tree_state(place)
+    return _is_folder(state.remote, real) if state else not _has_files(place)
+
+
+def _is_folder(remote: str, real: Path) -> bool:
+    """Whether a remote, by its own name, is the folder ``real``."""
+    return remote.startswith("/") and _real(Path(remote)) == real
+
+
+def _has_files(tree: Path) -> bool:
+    """Whether there is anything but what the tools keep for themselves."""
+    try:
+        return any(not path.name.startswith(".") for path in tree.iterdir())
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # A file, or a mount that does not answer: not nothing, and whoever reads it will hear what is wrong.
+        return True
+
+
+def _written_s(tree: Path) -> float:
+    """When the status of a training there was written last; 0.0 if there was none."""
+    with suppress(OSError):
+        return status_path(tree).stat().st_mtime
+    return 0.0
