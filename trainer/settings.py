@@ -98,7 +98,9 @@ def read_settings(tree: Path, environ: Mapping[str, str]) -> TrainerSettings:
     path = tree / SETTINGS_FILE
     said = _read_file(path)
     if unknown := sorted(said.keys() - _KEYS.keys()):
-        raise SettingsError(f"{path} has a setting {unknown[0]!r}; {_nearest(unknown[0])}")
+        near = get_close_matches(unknown[0], _KEYS, n=1)
+        instead = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
+        raise SettingsError(f"{path} has a setting {unknown[0]!r}; {instead}")
     found: dict[str, Any] = {key: _take(f"{path}: {key}", key, value) for key, value in said.items()}
     for name, value in sorted(environ.items()):
         key = name[len(_PREFIX) :].lower()
@@ -106,8 +108,8 @@ def read_settings(tree: Path, environ: Mapping[str, str]) -> TrainerSettings:
             continue
         if key in _KEYS:
             found[key] = _take(name, key, value.strip())
-        elif get_close_matches(key, _KEYS, n=1, cutoff=0.8):  # others may be other programs'
-            raise SettingsError(f"{name} is no setting; {_nearest(key)}")
+        elif near := get_close_matches(key, _KEYS, n=1, cutoff=0.8):  # others may be other programs'
+            raise SettingsError(f"{name} is no setting; did you mean {_PREFIX}{near[0].upper()}?")
     return TrainerSettings(**{_KEYS[key].field: value for key, value in found.items()})
 
 
@@ -118,11 +120,6 @@ def _read_file(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
-
-
-def _nearest(key: str) -> str:
-    near = get_close_matches(key, _KEYS, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(_KEYS)}"
 
 
 def _take(place: str, key: str, value: object) -> object:
