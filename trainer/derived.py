@@ -43,7 +43,7 @@ def find_savelast(
         max_loss_s: how much training a lost machine may take with it.
 
     Raises:
-        TreeError: the file cannot be read.
+        TreeError: the file cannot be read, or the network has layers whose size is not known.
     """
     if not reads_savelast(flavour):
         return None
