@@ -2,61 +2,45 @@
 
 ::
 
-    setpriv --pdeathsig KILL ▸ sh ▸ stdbuf -oL ▸ darknet      one pid, each execs the next
-                                                 │
-                     stdout and stderr ──▸ drain thread ──▸ log, ``last_lines``, ``next_event()``
+    darknet ──▸ stdout and stderr ──▸ drain thread ──▸ log, ``last_lines``, ``next_event()``
 
 There is one thread to a process, ``drain``: it spawns the child, empties both pipes as fast as they fill, and
 reaps the child. The kernel's parent-death signal follows the *thread* that spawned, so it has to be the one that
-certainly lives as long as the child does.
+certainly lives as long as the child does. ``spawn`` says how the child is started, ``family`` how all that it starts
+ends with it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import heapq
 import itertools
 import os
-import selectors
 import signal
-import subprocess
-import sys
-import termios
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from drivesync.errors import LocalWriteError
-from trainer.pipes import LineSplitter, RotatedLog
-from trainer.spawn import check_startable, command_line
+from trainer.drain import Drain, Stream
+from trainer.family import Family
+from trainer.pipes import RotatedLog
+from trainer.spawn import check_startable, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
-Stream = Literal["stdout", "stderr"]
+    from trainer.spawn import Child
 
 QUEUE_LINES = 20_000
 """Lines kept for a consumer that does not come; then the oldest are dropped."""
 
 LAST_LINES = 50
 """Lines kept of each stream to say what a child said before it ended."""
-
-HELD_PIPE_S = 1.0
-"""How long after the child's end its pipes are still read where a grandchild holds them open.
-
-What the child itself has left in them is read to its end in any case.
-"""
-
-_READ_BYTES = 256 << 10
-_PIPE_BYTES = 1 << 20
-# Thirty wake-ups a second instead of one for each of 20,000 lines; meanwhile the pipe takes what comes.
-_GATHER_S = 0.03
-_POLL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +60,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The child and its whole process group are gone; always the last event.
+    """The child and all that it has started are gone; always the last event.
 
     ``returncode`` is minus the signal's number where a signal ended the child, as in :mod:`subprocess`.
     """
@@ -90,13 +74,13 @@ Event = Started | Line | Exited
 class Process:
     """Run ``argv`` in ``cwd`` as long as the ``with`` block lasts, and say what it does as events.
 
-    The child has its own session and an empty stdin, and it is killed when this process ends, however that comes.
-    Its pipes are emptied whether or not anybody asks for events, so it never waits for us. When the block is left
-    nothing of its process group is alive.
+    The child has its own session and an empty stdin, and it is killed when this process ends, however that comes, with
+    all that it has started (see ``family``). Its pipes are emptied whether or not anybody asks for events, so it never
+    waits for us. When the block is left nothing of its family is alive.
 
-    Its C library is made to write each line at once (``stdbuf -oL``). The original darknet fills 4096-byte blocks on a
-    pipe, and what is in them is lost when it is killed; its successors would tell of a best mAP after they have
-    written the file that it is of.
+    Its C library is made to write each line at once. The original darknet fills 4096-byte blocks on a pipe, and what is
+    in them is lost when it is killed; its successors would tell of a best mAP after they have written the file that it
+    is of. Events are at most :attr:`trainer.drain.Pace.LONGEST_S` behind it.
 
     Args:
         argv: program and arguments; the program is looked up in ``cwd`` if it has a slash, else on PATH.
@@ -137,7 +121,8 @@ class Process:
         self._thread = threading.Thread(target=self._run, name="drain", daemon=True)
         self._spawned = threading.Event()
         self._spawn_error: OSError | None = None
-        self._child: subprocess.Popen[bytes] | None = None
+        self._family = Family()
+        self._child: Child | None = None
         self._changed = threading.Condition()  # guards all that follows
         self._started: Started | None = None
         self._lines: deque[Line] = deque()
@@ -234,62 +219,29 @@ class Process:
         finally:
             self._spawned.set()
         try:
-            self._drain(child)
+            with self._family.guard(child.pid), RotatedLog(self._log) as log:
+                Drain(
+                    child, log, on_bytes=self._note_bytes, on_lines=self._publish, on_exit=self._end_family
+                ).run()
         except Exception as error:  # noqa: BLE001 - the predicate's, raised again where events are taken
             self._failure = error
         finally:
             self._reap(child)
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(
-            command_line(self._argv, os.getpid()),
-            cwd=self._cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+    def _spawn(self) -> Child:
+        child = spawn(self._argv, self._cwd, self._family.environment)
         self.last_byte_at = self._clock()
         with self._changed:
             self._child = child
             self._started = Started(child.pid)
         return child
 
-    def _drain(self, child: subprocess.Popen[bytes]) -> None:
-        """Read both pipes to their ends; where these do not come, all that the child left, and :data:`HELD_PIPE_S`."""
-        streams: tuple[Stream, ...] = ("stdout", "stderr")
-        with RotatedLog(self._log) as log, selectors.DefaultSelector() as selector:
-            backlog_bytes = _READ_BYTES
-            for stream, pipe in zip(streams, (child.stdout, child.stderr), strict=True):
-                if pipe is not None:
-                    backlog_bytes = min(backlog_bytes, _widen(pipe.fileno()) // 4)
-                    selector.register(pipe, selectors.EVENT_READ, (stream, LineSplitter()))
-            give_up_at: float | None = None
-            left_bytes: dict[int, int] = {}
-            while selector.get_map() and (
-                give_up_at is None or any(left_bytes.values()) or time.monotonic() < give_up_at
-            ):
-                largest = 0
-                for key, _ in selector.select(_POLL_S):
-                    stream, splitter = key.data
-                    data = os.read(key.fd, _READ_BYTES)
-                    largest = max(largest, len(data))
-                    left_bytes[key.fd] = max(0, left_bytes.get(key.fd, 0) - len(data))
-                    if data:
-                        self.last_byte_at = self._clock()
-                        log.write(data)
-                    else:
-                        selector.unregister(key.fileobj)
-                    self._publish(stream, splitter.feed(data) if data else splitter.end())
-                if give_up_at is None and _has_exited(child.pid):
-                    give_up_at = time.monotonic() + HELD_PIPE_S
-                    left_bytes = {key.fd: _waiting_bytes(key.fd) for key in selector.get_map().values()}
-                if give_up_at is None and 0 < largest < backlog_bytes:
-                    time.sleep(_GATHER_S)
-            for key in selector.get_map().values():
-                stream, splitter = key.data
-                self._publish(stream, splitter.end())
+    def _note_bytes(self) -> None:
+        self.last_byte_at = self._clock()
+
+    def _end_family(self) -> None:
+        self._signal_group(signal.SIGKILL)
+        self._family.kill()
 
     def _publish(self, stream: Stream, lines: list[str]) -> None:
         wanted = [Line(stream, text) for text in lines if self._wanted is None or self._wanted(text)]
@@ -302,41 +254,12 @@ class Process:
             if wanted:
                 self._changed.notify_all()
 
-    def _reap(self, child: subprocess.Popen[bytes]) -> None:
-        """Wait for the child, end what it left behind, and only then give its pid back to the system."""
+    def _reap(self, child: Child) -> None:
+        """End what is left, and only then give the child's pid back to the system."""
         if self._failure is not None:
-            self._signal_group(signal.SIGKILL)
-        _wait_for_exit(child.pid)
-        self._signal_group(signal.SIGKILL)
-        for pipe in (child.stdout, child.stderr):
-            if pipe is not None:
-                pipe.close()
+            self._end_family()
+        child.close()
         with self._changed:
-            self._exited = Exited(child.wait())
+            self._exited = Exited(child.process.wait())
             self._ended = True
             self._changed.notify_all()
-
-
-def _widen(descriptor: int) -> int:
-    """Make a pipe hold more than its 64 KiB; returns the bytes that it holds now."""
-    with contextlib.suppress(OSError):  # the user's share of pipe memory is used up
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
-
-
-def _waiting_bytes(descriptor: int) -> int:
-    """How much is in a pipe."""
-    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
-def _has_exited(pid: int) -> bool:
-    """Whether the child has ended; it stays unreaped, so its pid stays its own."""
-    try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:  # SIGCHLD is ignored in this process, so the kernel reaps
-        return True
-
-
-def _wait_for_exit(pid: int) -> None:
-    with contextlib.suppress(ChildProcessError):
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trainer import process
+from trainer import drain, process
 from trainer.errors import NoDarknetError, TreeError
 from trainer.process import Event, Exited, Line, Process, Started
 from trainer.spawn import command_line
@@ -169,8 +169,14 @@ def test_bytes_without_a_line_end_move_the_clock(go: FileIO, tmp_path: Path) -> 
         assert child.next_event(0) is None
 
 
-@pytest.mark.skipif(shutil.which("stdbuf") is None, reason="coreutils without stdbuf")
-def test_line_buffered_lines_come_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "tools", [["cut", "setpriv", "stdbuf"], ["cut", "setpriv"]], ids=["stdbuf", "terminal"]
+)
+def test_lines_come_at_once(tools: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for tool in tools:
+        (tmp_path / "bin" / tool).parent.mkdir(exist_ok=True)
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with Process(["cut", "-c1-", "fifo"], tmp_path, tmp_path / "log") as child:
@@ -178,6 +184,7 @@ def test_line_buffered_lines_come_at_once(tmp_path: Path) -> None:
             print("at once", file=writer, flush=True)
             assert next_text(child) == "at once"
         assert list(child.events()) == [Exited(0)]
+    assert (tmp_path / "log").read_bytes() == b"at once\n"
 
 
 def test_stop_asks_first(tmp_path: Path) -> None:
@@ -190,8 +197,19 @@ def test_stop_asks_first(tmp_path: Path) -> None:
     assert events[-1] == Exited(5)
 
 
-def test_stop_kills_who_does_not_listen_and_its_children(tmp_path: Path) -> None:
-    with shell("trap '' TERM; sleep 60 & echo $!; wait", tmp_path) as child:
+WAYS_OUT = [
+    pytest.param("sleep 60 & echo $!", id="a child"),
+    pytest.param("setsid sleep 60 & echo $!", id="in a session of its own"),
+    pytest.param("(trap '' TERM; setsid sh -c 'echo $$; while :; do sleep 1; done') &", id="that ignores SIGTERM"),
+    pytest.param("sh -c 'setsid sh -c \"echo \\$\\$; exec sleep 60\" &'", id="that nobody waits for"),
+    pytest.param("setsid sh -c 'exec >&- 2>&-; echo $$ >pid; exec sleep 60' & until [ -s pid ]; do :; done; cat pid",
+                 id="that has left the pipes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("leave", WAYS_OUT)
+def test_stop_kills_who_does_not_listen_and_all_it_has_started(leave: str, tmp_path: Path) -> None:
+    with shell(f"trap '' TERM\n{leave}\nwhile :; do sleep 1; done", tmp_path) as child:
         grandchild = int(next_text(child))
         child.stop(grace_s=0.05)
         assert list(child.events()) == [Exited(-signal.SIGKILL)]
@@ -213,18 +231,30 @@ def test_leaving_the_block_leaves_nothing_alive(tmp_path: Path) -> None:
 
 
 def test_what_a_child_leaves_behind_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "HELD_PIPE_S", 0.05)
+    monkeypatch.setattr(drain, "HELD_PIPE_S", 0.05)
     with shell("sleep 60 & echo $!; exit 7", tmp_path) as child:
         grandchild = int(next_text(child))
         assert child.next_event(HANG_S) == Exited(7)
         wait_for(lambda: not is_alive(grandchild))
 
 
-def test_an_escaped_grandchild_that_floods_the_pipe_does_not_hold_exited_back(
+@pytest.mark.parametrize("leave", WAYS_OUT)
+def test_who_has_escaped_ends_with_the_child_and_does_not_hold_exited_back(
+    leave: str, tmp_path: Path
+) -> None:
+    with shell(f"{leave}\nsleep 0.05; exit 7", tmp_path) as child:
+        grandchild = int(next_text(child))
+        began_s = time.monotonic()
+        assert child.next_event(HANG_S) == Exited(7)
+        assert time.monotonic() - began_s < drain.HELD_PIPE_S
+        wait_for(lambda: not is_alive(grandchild))
+
+
+def test_an_unknown_grandchild_that_floods_the_pipe_does_not_hold_exited_back(
     go: FileIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "HELD_PIPE_S", 0.05)
-    script = "setsid sh -c 'echo $$; exec yes' & read line <go; exit 7"
+    monkeypatch.setattr(drain, "HELD_PIPE_S", 0.05)
+    script = "env -i setsid sh -c 'echo $$; exec yes' & read line <go; exit 7"
     with shell(script, tmp_path, wanted=str.isdigit) as child:
         grandchild = int(next_text(child))
         go.write(b"\n")
@@ -236,7 +266,7 @@ def test_what_the_child_wrote_is_read_to_its_end_however_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a busy machine, where the drain is behind when the child ends."""
-    monkeypatch.setattr(process, "HELD_PIPE_S", 0.0)
+    monkeypatch.setattr(drain, "HELD_PIPE_S", 0.0)
 
     def dawdle(text: str) -> bool:
         if text.startswith("pid "):
@@ -264,22 +294,29 @@ def test_the_child_outlives_the_thread_that_entered(go: FileIO, tmp_path: Path) 
 SUPERVISOR = """
 import sys
 from pathlib import Path
-from trainer.process import Process
-with Process(["sleep", "60"], Path("."), Path("log")) as child:
-    print(child.next_event().pid, flush=True)
+from trainer.process import Line, Process
+with Process(["sh", "-c", sys.argv[1]], Path("."), Path("log")) as child:
+    print(child.next_event().pid, child.next_event().text, flush=True)
     child.next_event()
 """
 
 
-def test_the_child_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("leave", WAYS_OUT)
+def test_the_child_and_all_it_has_started_die_with_a_supervisor_that_is_killed(
+    leave: str, tmp_path: Path
+) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", SUPERVISOR], cwd=tmp_path, stdout=subprocess.PIPE
+        [sys.executable, "-c", SUPERVISOR, f"{leave}\ntrap '' TERM; while :; do sleep 1; done"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
     ) as supervisor:
         assert supervisor.stdout is not None
-        child_pid = int(supervisor.stdout.readline())
-        assert is_alive(child_pid)
+        pids = [int(word) for word in supervisor.stdout.readline().split()]
+        assert [pid for pid in pids if is_alive(pid)] == pids
         supervisor.kill()
-    wait_for(lambda: not is_alive(child_pid))
+    killed_s = time.monotonic()
+    wait_for(lambda: not any(is_alive(pid) for pid in pids))
+    assert time.monotonic() - killed_s < 1.0
 
 
 def test_a_child_whose_parent_died_before_it_could_ask_for_the_signal_does_not_run() -> None:

@@ -1,8 +1,8 @@
 """PURE: a line that one of the three darknets prints -> an event.
 
-The loss line of each, and what else it tells of its training, as measured on their CPU builds in 2026; what it complains
-of is ``complaint``'s. Lines of no interest give None: AlexeyAB's prints thousands of them a second, so a line is first
-sorted by its beginning.
+The loss line of each, and what else it tells of its training, as measured on their CPU builds in 2026; what it
+complains of is found by ``complaint``. Lines of no interest give None: AlexeyAB's prints thousands of them a second, so
+a line is first sorted by its beginning.
 """
 
 from __future__ import annotations

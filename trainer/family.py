@@ -1,0 +1,104 @@
+"""All that comes of a child, wherever it went: it is known by a mark in its environment.
+
+A process group is left by ``setsid``, a parent by forking twice; the environment goes with a process to all that it
+starts. Who clears it, or becomes another user, is beyond us.
+
+While the child runs a guard stands by, for the case that this process is killed: a shell that waits for the end of a
+pipe whose other end only this process holds. The kernel's parent-death signal reaches the child itself, and nothing
+that it has started.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_MARK = "TRAINER_FAMILY"
+
+# Forking faster than it is killed: each round leaves less of it.
+_ROUNDS = 10
+
+# A word says that all is over; without one the pipe's end says that this process is gone.
+_GUARD = """
+read -r word && exit
+kill -s KILL -- "-$1"
+for file in $(grep -lsF "$2" /proc/[0-9]*/environ); do
+    file="${file%/environ}"
+    kill -s KILL "${file#/proc/}"
+done
+"""
+
+
+class Family:
+    """What a child and all that it starts have in common."""
+
+    def __init__(self) -> None:
+        self._mark = f"{_MARK}={secrets.token_hex(16)}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Ours, and the mark; to start the child with."""
+        name, _, value = self._mark.partition("=")
+        return {**os.environ, name: value}
+
+    def find(self) -> list[int]:
+        """The pids of all that live; zombies do not."""
+        mark = self._mark.encode()
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # gone, or another user's
+                if mark in (place / "environ").read_bytes().split(b"\0"):
+                    found.append(int(place.name))
+        return found
+
+    def kill(self) -> None:
+        """SIGKILL to all that live."""
+        for _ in range(_ROUNDS):
+            found = self.find()
+            if not found:
+                return
+            for pid in found:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def guard(self, group: int) -> Guard:
+        """What ends the family, and the process ``group``, should this process be killed."""
+        return Guard(group, self._mark)
+
+
+class Guard:
+    """Stands by as long as the ``with`` block lasts.
+
+    Where it cannot be started the kernel's parent-death signal has to do.
+    """
+
+    def __init__(self, group: int, mark: str) -> None:
+        self._group = group
+        self._mark = mark
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Guard:
+        with suppress(OSError):
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD, "guard", str(self._group), self._mark],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            with suppress(BrokenPipeError):  # somebody has ended it
+                self._process.communicate(b"over\n")
