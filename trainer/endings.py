@@ -1,4 +1,4 @@
-"""PURE: how an attempt ended, by all that was seen of it, and what it ended of."""
+"""PURE: how an attempt of darknet's ended: what was seen of it, what that may mean, and what it is judged by."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trainer.darknet.output import Complaint
+
+SIGFPE = 8
+SIGKILL = 9
+_FROM_OUTSIDE = frozenset({1, 2, SIGKILL, 15})  # SIGHUP, SIGINT, SIGKILL, SIGTERM
+_OF_A_SHELL = 128
 
 
 class Ending(Enum):
@@ -104,7 +109,7 @@ class AttemptEnd:
         first_iteration: of the first loss line; None if there was none.
         last_iteration: of the last one.
         exit_status: as Python has it: negative for a signal.
-        complaint: what it seems to have ended of, by its last lines; see ``pick_complaint``.
+        complaint: what it seems to have ended of, by its last lines; see ``diagnosis.pick_complaint``.
         stopped: the user asked for the end.
         lost: another session has the run.
         stalled_s: it was silent for so long, and was ended for it.
@@ -155,3 +160,14 @@ class Diagnosis:
     ending: Ending
     reason: str
     complaint: Complaint | None = None
+
+
+def signal_of(end: AttemptEnd) -> int:
+    """The signal that ended darknet; 0 if none did. A shell around it says 128 more than the signal's number."""
+    status = end.exit_status
+    return -status if status < 0 else max(0, status - _OF_A_SHELL) if status <= 2 * _OF_A_SHELL else 0
+
+
+def is_killed(end: AttemptEnd) -> bool:
+    """Whether a signal ended it that a program does not send itself."""
+    return signal_of(end) in _FROM_OUTSIDE

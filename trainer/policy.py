@@ -1,87 +1,39 @@
-"""PURE: which checkpoint to start from, and whether to finish, to start again, or to give up.
+"""PURE: what follows on the end of an attempt: finish, start again (how, when and from what), or give up.
 
-Clocks, listings, exit statuses and chance are arguments. darknet's exit status proves nothing, neither 0 nor any
-other; what is believed is the whole checkpoints on disk, the iterations that were printed, and darknet's complaints.
+Clocks, listings, exit statuses and chance are arguments. ``answers.ROWS`` says
+what is done about each kind of ending.
+
+**Budgets.** Each kind of ending may come so often without a gain, and a gain is a checkpoint beyond the highest
+iteration that this session ever had: one that is trained a second time, after a step back, is none. Only a gain refills
+the budgets, time does not. So a run that is killed from outside and gets further is never given up, and one that ends
+again and again at the same place is: the same end at the same iteration twice goes one checkpoint further back, three
+times is the end. Of kills from outside only those that follow on each other are compared, for among many that come by
+chance some come at one iteration.
+
+**Sessions.** A user who starts a session anew has often put something right, so what gives up is counted in this
+session alone. What the sessions before it have learned still counts for the way to go on: an end that is known from
+them goes one checkpoint further back the first time already, and a training that has diverged there before gets its
+lower learning rate at once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from trainer.darknet.output import Cause, Complaint
-from trainer.darknet.program import Flavour, refuse_weights
-from trainer.darknet.weights import Checkpoint, Kind
+from trainer.answers import KILLED, ROWS, SAME_ENDS, Answer, Row
+from trainer.choice import choose_checkpoint, find_final, find_poisoned
+from trainer.darknet.output import Cause
+from trainer.diagnosis import diagnose
+from trainer.endings import Ending
+from trainer.past import Judged, find_trouble, look_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-EXIT_CANNOT_WRITE = 73
-EXIT_UNFINISHED = 75
-EXIT_TREE = 78
-
-SIGFPE = 8
-_KILLED = frozenset({-9, -15})  # by SIGKILL or SIGTERM: from outside, or for want of memory
-
-# Of two checkpoints of one iteration the one that darknet rewrites most often is taken: it is the one most lately
-# proved to load. The averaged weights of an _ema file are not those that were being trained, so it is never taken.
-_PREFERENCE = (Kind.LAST, Kind.BACKUP, Kind.NUMBERED, Kind.FINAL, Kind.BEST, Kind.PLAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long to go on trying.
-
-    Attributes:
-        fruitless_ends: attempts in a row that may end without a checkpoint beyond the highest there was.
-        fruitless_kills: likewise of those that were killed from outside, which tells little of the training.
-        same_ends: of them, how many may end in the same way at the same iteration.
-        delay_s: before the first start after a fruitless end; it doubles with each further one.
-        delay_max_s: but never beyond this.
-        kill_delay_max_s: nor beyond this after a kill from outside: waiting mends nothing then, and the GPU idles.
-    """
-
-    fruitless_ends: int = 5
-    fruitless_kills: int = 20
-    same_ends: int = 3
-    delay_s: float = 0.5
-    delay_max_s: float = 60.0
-    kill_delay_max_s: float = 3.0
-
-
-DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptEnd:
-    """All that was seen of one run of darknet, from its start to its end.
-
-    Attributes:
-        started_s: Unix time.
-        resumed_from: the checkpoint's iteration; 0 if it started without one.
-        highest_before: the highest iteration of a whole checkpoint when it started; 0 if there was none.
-        highest_after: likewise when it had ended.
-        first_iteration: of the first loss line; None if there was none.
-        last_iteration: of the last one.
-        exit_status: as Python has it: negative for a signal.
-        complaint: the last one among darknet's last lines; an older one is not what it ended of.
-        stopped: the user asked for the end.
-    """
-
-    started_s: float
-    resumed_from: int
-    highest_before: int
-    highest_after: int
-    first_iteration: int | None
-    last_iteration: int | None
-    exit_status: int
-    complaint: Complaint | None = None
-    stopped: bool = False
-
-    @property
-    def gained(self) -> int:
-        """By how many iterations the best checkpoint is further than before; never below 0."""
-        return max(0, self.highest_after - self.highest_before)
+    from trainer.darknet.weights import Checkpoint
+    from trainer.endings import AttemptEnd, Changes, Diagnosis, Limits, Rules
+    from trainer.past import Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +41,28 @@ class Finish:
     """The training is done; ``final`` proves it."""
 
     final: Checkpoint
+    diagnosis: Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Start darknet again after ``delay_s``; from the pretrained weights, if any, where ``resume_from`` is None."""
+    """Start darknet again.
+
+    Attributes:
+        delay_s: when.
+        resume_from: None for the pretrained weights, or random ones.
+        changes: what it is to run with other than the cfg says; all of it, not only what is new.
+        poisoned_from: checkpoints of this iteration and beyond are not to be used again; None if all can.
+        reason: what it ended of and what is done about it, for the user.
+        diagnosis: what it ended of.
+    """
 
     delay_s: float
     resume_from: Checkpoint | None
+    changes: Changes
+    poisoned_from: int | None
+    reason: str
+    diagnosis: Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,79 +71,22 @@ class GiveUp:
 
     reason: str
     exit_code: int
+    diagnosis: Diagnosis
+
+    @property
+    def ending(self) -> Ending:
+        """What the last attempt ended of."""
+        return self.diagnosis.ending
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """The user stopped the training before its end."""
 
+    diagnosis: Diagnosis
+
 
 Decision = Finish | Restart | GiveUp | Stop
-
-
-def choose_checkpoint(
-    candidates: Iterable[Checkpoint],
-    *,
-    poisoned_from: int | None = None,
-    flavour: Flavour = Flavour.AX,
-) -> Checkpoint | None:
-    """The furthest checkpoint to resume from; None if there is none.
-
-    Args:
-        candidates: what was found, whole or not.
-        poisoned_from: the first iteration that cannot be trusted (its loss was NaN, say); None if all can.
-        flavour: of the darknet that is to load it.
-    """
-    fit = [
-        candidate
-        for candidate in candidates
-        if candidate.verdict.whole
-        and candidate.name.kind in _PREFERENCE
-        and (poisoned_from is None or candidate.iteration < poisoned_from)
-        and not refuse_weights(flavour, candidate.path.name)
-    ]
-    return min(fit, key=_preference, default=None)
-
-
-def _preference(candidate: Checkpoint) -> tuple[int, int, str]:
-    return -candidate.iteration, _PREFERENCE.index(candidate.name.kind), str(candidate.path)
-
-
-def find_final(candidates: Iterable[Checkpoint]) -> Checkpoint | None:
-    """The run's ``_final``, whole or not; None if there is none."""
-    finals = (candidate for candidate in candidates if candidate.name.kind is Kind.FINAL)
-    return max(
-        finals, key=lambda final: (final.verdict.whole, final.iteration, final.modified_s), default=None
-    )
-
-
-def is_finished(final: Checkpoint | None, max_batches: int, *, started_s: float | None = None) -> bool:
-    """Whether a run is truly finished: its ``_final`` is whole, trained to the end, and its own.
-
-    Args:
-        final: the ``_final`` file, if there is one.
-        max_batches: the iterations that the cfg asks for.
-        started_s: when the attempt that has just ended began, in Unix time: an older file proves nothing of it. None
-            asks whether anything is left to do before any attempt.
-    """
-    return (
-        final is not None
-        and final.name.kind is Kind.FINAL
-        and final.verdict.whole
-        and final.iteration >= max_batches
-        and (started_s is None or final.modified_s >= started_s)
-    )
-
-
-def refuse_start(first_iteration: int, resumed_from: int) -> str:
-    """Say why the first iteration that an attempt printed shows that it did not load its checkpoint; else empty.
-
-    To be asked at once, and darknet to be ended if it answers: some darknets that cannot load a file start from
-    nothing without a word, and a hundred iterations later overwrite the good checkpoint.
-    """
-    if first_iteration > resumed_from:
-        return ""
-    return f"darknet began at iteration {first_iteration} though it was to resume from {resumed_from}"
 
 
 def decide(
@@ -185,123 +94,184 @@ def decide(
     history: Sequence[AttemptEnd],
     candidates: Sequence[Checkpoint],
     *,
-    max_batches: int,
+    rules: Rules,
     jitter: float,
-    flavour: Flavour = Flavour.AX,
-    poisoned_from: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
 ) -> Decision:
     """Say what follows on the end of an attempt.
 
-    Only iterations gained refill the budget, so a run that is killed from outside and gets further each time is never
-    given up, and one that ends again and again at the same place is.
-
     Args:
-        end: what was seen of the attempt.
-        history: those before it in this session, oldest first.
+        end: what was seen of it.
+        history: the ends before it, oldest first; those of earlier sessions say that they are.
         candidates: the weights files found after its end, whole or not.
-        max_batches: the iterations that the cfg asks for.
+        rules: what ends are judged by.
         jitter: a random number from 0 to 1, so that many supervisors do not start in step.
-        flavour: of the darknet in use.
-        poisoned_from: as for ``choose_checkpoint``.
-        limits: how long to go on trying.
     """
+    end = _note_poisoned(end, candidates)
     final = find_final(candidates)
-    if final is not None and is_finished(final, max_batches, started_s=end.started_s):
-        return Finish(final)
-    if end.stopped:
-        return Stop()
-    if fatal := _fatal(end, flavour):
-        return fatal
-    best = choose_checkpoint(candidates, poisoned_from=poisoned_from, flavour=flavour)
-    if end.gained:
-        return Restart(0.0, best)
-    recent = [end, *_since_gain(history)]
-    fruitless = sum(not earlier.gained for earlier in recent)
-    same = sum(_same_end(end, earlier) for earlier in recent)
-    killed = sum(not earlier.gained and earlier.exit_status in _KILLED for earlier in recent)
-    over = fruitless - killed >= limits.fruitless_ends or killed >= limits.fruitless_kills
-    if same >= limits.same_ends or over:
-        return GiveUp(_explain(end, fruitless, same), EXIT_UNFINISHED)
-    if same > 1:
-        best = _further_back(end, candidates, poisoned_from, flavour) or best
-    longest_s = limits.kill_delay_max_s if end.exit_status in _KILLED else limits.delay_max_s
-    delay_s = min(longest_s, limits.delay_s * 2 ** (fruitless - 1))
-    return Restart(delay_s * (0.5 + jitter / 2), best)
+    diagnosis = diagnose(end, final=final, rules=rules)
+    row = ROWS[diagnosis.ending]
+    if final is not None and diagnosis.ending is Ending.FINISHED:
+        return Finish(final, diagnosis)
+    if row.answer is Answer.DONE:
+        return Stop(diagnosis)
+    if row.answer is Answer.NEVER:
+        return GiveUp(diagnosis.reason, row.exit_code, diagnosis)
+    now = Judged(end, diagnosis)
+    before = [Judged(earlier, diagnose(earlier, final=None, rules=rules)) for earlier in history]
+    case = _Case(now, before, candidates, rules, jitter)
+    if diagnosis.ending is Ending.DIVERGED:
+        return _answer_divergence(case)
+    past = look_back(now, before)
+    if diagnosis.ending is Ending.GPU_MEMORY:
+        return _answer_gpu_memory(case, past)
+    return _answer_again(case, past)
 
 
-def _since_gain(history: Sequence[AttemptEnd]) -> list[AttemptEnd]:
-    """The attempts back to the last one that gained anything, that one included, newest first."""
-    since: list[AttemptEnd] = []
-    for earlier in reversed(history):
-        since.append(earlier)
-        if earlier.gained:
-            break
-    return since
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An end that is not the last one by its kind alone, with all that is to be considered."""
+
+    now: Judged
+    before: Sequence[Judged]
+    candidates: Sequence[Checkpoint]
+    rules: Rules
+    jitter: float
+
+    @property
+    def end(self) -> AttemptEnd:
+        return self.now.end
+
+    @property
+    def row(self) -> Row:
+        return ROWS[self.now.diagnosis.ending]
+
+    @property
+    def limits(self) -> Limits:
+        own = KILLED if self.now.is_kill else self.row.limits
+        return self.rules.limits.get(self.now.diagnosis.ending, own)
+
+    def choose(self, below: int | None = None) -> Checkpoint | None:
+        return choose_checkpoint(self.candidates, poisoned_from=below, flavour=self.rules.flavour)
+
+    def give_up(self, reason: str) -> GiveUp:
+        advice = f"; {self.row.advice}" if self.row.advice else ""
+        return GiveUp(reason + advice, self.row.exit_code, self.now.diagnosis)
+
+    def restart(
+        self,
+        resume_from: Checkpoint | None,
+        done: str = "",
+        *,
+        delay_s: float,
+        changes: Changes | None = None,
+        poisoned_from: int | None = None,
+    ) -> Restart:
+        return Restart(
+            delay_s * (0.5 + self.jitter / 2),
+            resume_from,
+            self.end.changes if changes is None else changes,
+            poisoned_from,
+            self.now.diagnosis.reason + (f"; {done}" if done else ""),
+            self.now.diagnosis,
+        )
 
 
-def _same_end(one: AttemptEnd, other: AttemptEnd) -> bool:
-    if one is other:
-        return True
-    if one.last_iteration is None and one.exit_status in _KILLED:
-        return False  # killed before it had done anything: that tells of the killer, not of the training
-    return _likeness(one) == _likeness(other)
+def _note_poisoned(end: AttemptEnd, candidates: Sequence[Checkpoint]) -> AttemptEnd:
+    """The end, diverged at the latest where the first of its checkpoints holds numbers that are not finite."""
+    found = find_poisoned(candidates, since_s=end.started_s)
+    if found is None or (end.diverged_at is not None and end.diverged_at <= found):
+        return end
+    return replace(end, diverged_at=found)
 
 
-def _likeness(end: AttemptEnd) -> tuple[object, ...]:
-    return end.last_iteration, end.exit_status, end.complaint and end.complaint.cause
+# Again as it was, or from an older checkpoint.
 
 
-def _further_back(
-    end: AttemptEnd, candidates: Sequence[Checkpoint], poisoned_from: int | None, flavour: Flavour
-) -> Checkpoint | None:
-    """The checkpoint before the one that the attempt began with.
+def _answer_again(case: _Case, past: Past) -> Decision:
+    limits = case.limits
+    if past.gained:
+        return case.restart(case.choose(), delay_s=limits.after_gain_s)
+    if past.same >= SAME_ENDS or past.spent >= limits.ends:
+        return case.give_up(_explain(case, past))
+    delay_s = min(limits.delay_max_s, limits.delay_s * 2 ** (past.spent - 1))
+    best = case.choose()
+    if past.known > 1 or _is_unfit(case):
+        # Never from nothing, which would overwrite what there is.
+        older = case.choose(below=case.end.resumed_from)
+        if older is not None:
+            done = f"going one checkpoint further back, to iteration {older.iteration}"
+            return case.restart(older, done, delay_s=delay_s)
+    return case.restart(best, delay_s=delay_s)
 
-    None if there is none: never from nothing, which would overwrite what there is.
+
+def _is_unfit(case: _Case) -> bool:
+    """Whether it is the checkpoint's fault, and not that it has gone since it was chosen."""
+    complaint = case.now.diagnosis.complaint
+    gone = complaint is not None and complaint.cause is Cause.NO_FILE
+    return case.row.answer is Answer.OLDER and not gone
+
+
+def _explain(case: _Case, past: Past) -> str:
+    at, reason = case.end.last_iteration, case.now.diagnosis.reason
+    where = "before its first iteration" if at is None else f"at iteration {at}"
+    if past.same >= past.spent:
+        return f"darknet ended {past.same} times {where} in the same way: {reason}"
+    beyond = f"without a checkpoint beyond iteration {past.highest}"
+    return f"darknet ended {past.spent} times in this way {beyond}, the last time {where}: {reason}"
+
+
+# Again, changed.
+
+
+def _answer_gpu_memory(case: _Case, past: Past) -> Decision:
+    """Double the subdivisions: half as many images at a time, and as many in an iteration as before."""
+    rules, changes = case.rules, case.end.changes
+    subdivisions = changes.subdivisions or rules.subdivisions
+    doubled = 2 * subdivisions
+    if rules.batch % doubled:  # darknet drops the remainder of the batch, and the iterations would be others
+        reason = (
+            f"{case.now.diagnosis.reason}; subdivisions={subdivisions} cannot be doubled any more within "
+            f"batch={rules.batch}"
+        )
+        return case.give_up(reason)
+    delay_s = case.limits.after_gain_s if past.gained else case.limits.delay_s
+    done = f"going on with subdivisions={doubled}"
+    return case.restart(case.choose(), done, delay_s=delay_s, changes=replace(changes, subdivisions=doubled))
+
+
+def _answer_divergence(case: _Case) -> Decision:
+    """Go back to before the trouble; if that was not enough, with a lower learning rate as well.
+
+    Two times back to the newest checkpoint from before it; then, as that may hold its beginnings, further each time.
     """
-    below = end.resumed_from if poisoned_from is None else min(end.resumed_from, poisoned_from)
-    return choose_checkpoint(candidates, poisoned_from=below, flavour=flavour)
+    rules, changes, place = case.rules, case.end.changes, case.end.diverged_at
+    if rules.diverged == "stop":
+        return case.give_up(f'{case.now.diagnosis.reason}, and diverged = "stop" is set')
+    trouble = find_trouble(case.now, case.before)
+    here = sum(not one.end.earlier_session for one in trouble)
+    lower = len(trouble) > 1 and _times_lowered(case) < rules.lower_at_most
+    if here > 1 and not lower:
+        return case.give_up(_explain_divergence(case, here))
+    if lower:
+        changes = replace(changes, rate_factor=changes.rate_factor * rules.rate_factor)
+    back = case.choose(below=place)
+    if back is not None and len(trouble) > 2:
+        back = case.choose(below=min(back.iteration, case.end.resumed_from)) or back
+    done = f"going back to iteration {back.iteration}" if back else "starting from the beginning"
+    if lower:
+        done += f", with the learning rate multiplied by {changes.rate_factor:g}"
+    return case.restart(back, done, delay_s=case.limits.delay_s, changes=changes, poisoned_from=place)
 
 
-# What ends a run for good: the tree is wrong, and will be so at the next start.
+def _times_lowered(case: _Case) -> int:
+    """How many times today's factor makes what the learning rate was multiplied by."""
+    times, factor = 0, 1.0
+    while factor > case.end.changes.rate_factor * 1.000001 and times < case.rules.lower_at_most:
+        times, factor = times + 1, factor * case.rules.rate_factor
+    return times
 
 
-def _fatal(end: AttemptEnd, flavour: Flavour) -> GiveUp | None:
-    if end.exit_status in _KILLED:
-        return None  # whatever it complained of, it did not end of it
-    if end.exit_status == -SIGFPE and end.last_iteration is None:
-        return GiveUp("darknet divided by zero at its start: the list of training images is empty", EXIT_TREE)
-    complaint = end.complaint
-    if complaint is None:
-        return None
-    if complaint.cause is Cause.NO_FILE:
-        return _fatal_file(end, complaint)
-    # The others go on without the image or label, and say so all the same.
-    ends_there = flavour is Flavour.HK or complaint.line.startswith("Error in ")
-    of_data = complaint.cause in {Cause.NO_IMAGE, Cause.NO_LABEL, Cause.WRONG_LABEL}
-    if complaint.cause is Cause.FILTERS or (of_data and ends_there):
-        return GiveUp(f"{complaint.cause.value}: {complaint.line}", EXIT_TREE)
-    return None
-
-
-def _fatal_file(end: AttemptEnd, complaint: Complaint) -> GiveUp | None:
-    path = complaint.path
-    if not path.endswith((".weights", ".backup")):
-        return GiveUp(f"darknet cannot open {path}, which the tree should hold", EXIT_TREE)
-    if end.last_iteration is None:
-        return None  # the checkpoint has gone since it was chosen; choose again
-    return GiveUp(f"darknet cannot write {path}", EXIT_CANNOT_WRITE)
-
-
-def _explain(end: AttemptEnd, fruitless: int, same: int) -> str:
-    how = f"with signal {-end.exit_status}" if end.exit_status < 0 else f"with status {end.exit_status}"
-    where = (
-        "before its first iteration" if end.last_iteration is None else f"at iteration {end.last_iteration}"
-    )
-    said = f"; it said: {end.complaint.line}" if end.complaint else ""
-    if same >= fruitless:
-        return f"darknet ended {same} times {where} {how}{said}"
-    return (
-        f"darknet ended {fruitless} times without a checkpoint beyond iteration {end.highest_before}, "
-        f"last {where} {how}{said}"
-    )
+def _explain_divergence(case: _Case, times: int) -> str:
+    factor = case.end.changes.rate_factor
+    lowered = f", with the learning rate multiplied by {factor:g} at last" if factor != 1.0 else ""
+    return f"the training diverged {times} times without getting beyond the place{lowered}: {case.now.diagnosis.reason}"
