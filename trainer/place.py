@@ -164,11 +164,12 @@ def resolve_place(
         raise UsageError(
             f"{lies}; with --no-push nothing would come back there from where it is trained", hint=hint
         )
-    place = _copy(real, training_place(tree, machine), remote)
+    on_drive = name_on_drive(str(real), mount)
+    place = _copy(real, training_place(tree, machine), remote, is_drive=bool(on_drive))
     to = _goes_to(place)
     if not _is_folder(to, real):
         end = f"checkpoints go to {to}"
-    elif on_drive := name_on_drive(str(real), mount):
+    elif on_drive:
         end = f'checkpoints are pushed back (with --remote "{on_drive}" they go to Drive itself, which confirms each)'
     else:
         end = "checkpoints are pushed back"
@@ -189,16 +190,19 @@ def remember_place(place: Place) -> None:
         write_tree_state(place.tree, replace(known, remote=place.source, complete=False))
 
 
-def _copy(real: Path, tree: Path, remote: str | None) -> Place:
+def _copy(real: Path, tree: Path, remote: str | None, *, is_drive: bool) -> Place:
     """The copy ``tree`` of the tree ``real`` on a mount, and where it comes from and goes to."""
     there, here = read_tree_state(real), read_tree_state(tree)
     if remote is not None and _is_folder(remote, real):
         remote = None
     if remote is not None or (here is not None and not _is_folder(here.remote, real)):
         return Place(tree, remote)
-    if not _has_files(real) or (there is not None and not there.complete):
-        # There is no tree yet, or a part of one: it comes from where it would have come without a mount.
-        return Place(tree, there.remote if there else None)
+    if there is not None and not there.complete:
+        return Place(tree, there.remote)  # a part of what is pulled to the mount
+    if not (is_drive or _has_files(real)):
+        # There is no tree yet: it comes from where it would have come without a mount. In Drive's own the name is
+        # mistyped, and a pull will say that there is no such folder.
+        return Place(tree)
     target = (there.target or there.remote) if there else ""
     return Place(tree, source=str(real), target="" if _is_folder(target, real) else target)
 

@@ -201,6 +201,11 @@ def test_a_mount_without_a_whole_tree_is_no_source(
     assert place.note.endswith(f"and checkpoints go to {remote or 'darknet'}")
 
 
+def test_a_tree_that_is_not_in_a_mounted_drive_is_looked_for_there(world: World) -> None:
+    tree = world.tree.with_name("darkent")
+    assert resolve_place(tree, in_place=False, machine=world.machine).source == str(tree)
+
+
 def test_a_mount_that_does_not_answer_is_not_taken_for_an_empty_one(world: World) -> None:
     tree = world.mount(world.home / "share") / "darknet"
     tree.write_text("scandir fails here, as it does where the program behind a mount has ended")
