@@ -50,7 +50,8 @@ play(__file__)
 """
 
 _HEADER = struct.Struct("<iiiQ")
-_WEIGHT = struct.pack("<f", 0.0625)
+_NUMBER = struct.pack("<f", 0.0625)
+_NO_NUMBER = struct.pack("<f", float("nan"))
 _WILD_SEEN = 1 << 62
 _STREAMS = {"out": 1, "err": 2}
 _CHILD_LIVES_S = 120
@@ -78,6 +79,30 @@ def install(tree: Path, flavour: Flavour, transcript: str) -> Path:
     program.with_suffix(".transcript").write_text(transcript)
     program.with_suffix(".attempts").write_bytes(b"")
     return program
+
+
+def write_weights(
+    path: Path, network: Network, iteration: int, *, flavour: Flavour = Flavour.AX, harm: str = ""
+) -> None:
+    """Write a weights file in place, as darknet does.
+
+    Args:
+        path: of the file.
+        network: that it fits.
+        iteration: that its header tells of.
+        flavour: of the darknet that is to have written it.
+        harm: "torn" for half of it, "empty", "nan" for numbers that are none, "wild" for a header of no sense.
+
+    Raises:
+        OSError: the directory or the disk does not take it.
+    """
+    count = weight_count(network, flavour=flavour)
+    seen = _WILD_SEEN if harm == "wild" else iteration * network.images_per_iteration
+    header = _HEADER.pack(0, 2, 0 if flavour is Flavour.PJ else 5, seen)
+    content = header + (_NO_NUMBER if harm == "nan" else _NUMBER) * count
+    kept = {"torn": len(header) + count // 2 * FLOAT_BYTES, "empty": 0}.get(harm, len(content))
+    with path.open("wb", buffering=0) as file:
+        file.write(content[:kept])
 
 
 def play(program: str) -> None:
@@ -167,15 +192,11 @@ class StandIn:
             return 0
 
     def _save(self, name: str, iteration: int, harm: str = "") -> None:
-        network, flavour = self._network, flavour_of(self._program.read_bytes()) or Flavour.AX
-        count = weight_count(network, flavour=flavour)
-        seen = _WILD_SEEN if harm == "wild" else iteration * network.images_per_iteration
-        header = _HEADER.pack(0, 2, 0 if flavour is Flavour.PJ else 5, seen)
-        content = header + (struct.pack("<f", float("nan")) if harm == "nan" else _WEIGHT) * count
-        kept = {"torn": len(header) + count // 2 * FLOAT_BYTES, "empty": 0}.get(harm, len(content))
-        backup = parse_data(Path(self._data).read_text(), self._data).backup
-        # In place, as darknet does.
-        (Path(backup) / name).write_bytes(content[:kept])
+        backup = Path(parse_data(Path(self._data).read_text(), self._data).backup)
+        flavour = flavour_of(self._program.read_bytes()) or Flavour.AX
+        # Of a disk that is full darknet says nothing, and goes on.
+        with contextlib.suppress(OSError):
+            write_weights(backup / name, self._network, iteration, flavour=flavour, harm=harm)
 
     def _fork(self, *, away: bool) -> None:
         child = os.fork()

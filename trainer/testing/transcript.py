@@ -23,8 +23,8 @@ r"""What a stand-in for darknet does, as text: a transcript.
     signal NUMBER                   ends of that signal
 
 Space at a line's ends means nothing. It ends with status 0 where a transcript does not say how. In TEXT ``\e`` is the
-escape character, ``\a`` ``\n`` ``\r`` ``\t`` ``\\`` are what they are in Python, ``\xNN`` is a byte, ``\s`` a space that
-would otherwise be taken away; ``{i}`` is the iteration, ``{images}`` how many images have been seen by then,
+escape character, ``\a`` ``\n`` ``\r`` ``\t`` ``\\`` are what they are in Python, ``\xNN`` is a byte, ``\s`` a space
+that would otherwise be taken away; ``{i}`` is the iteration, ``{images}`` how many images have been seen by then,
 ``{weights}`` the weights file that was given.
 """
 
