@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.config import default_tree
 from trainer.config import STATE_FOLDER
+from trainer.place import find_training_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +27,8 @@ class Call:
 
 
 def find_tree(given: Path | None) -> Path:
-    """The tree where a run is trained that was named ``given``, None for the default one."""
-    return given or default_tree()
+    """Where the tree that was named ``given``, None for the default one, is trained or was last."""
+    return find_training_place(given or default_tree())
 
 
 def supervisor_log(tree: Path) -> Path:

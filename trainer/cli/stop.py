@@ -14,7 +14,7 @@ from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
 from drivesync.holder import read_life
 from trainer.background import signal_supervisor
 from trainer.cli.arguments import find_tree
-from trainer.cli.family import find_family
+from trainer.cli.offspring import find_offspring
 from trainer.cli.orders import AT_ONCE
 from trainer.cli.words import print_status
 from trainer.status import read_status
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 STOP_WAIT_S = 60.0
 AT_ONCE_WAIT_S = 10.0
 """How long a supervisor is given to kill darknet and to release the lease, before it is killed itself."""
+
+ENDED_WAIT_S = 2.0
+"""How long what it had started is given to end by itself then."""
 
 _KILLED_WAIT_S = 5.0
 _LOOK_EVERY_S = 0.1
@@ -81,15 +84,16 @@ def _kill(tree: Path, pid: int) -> None:
     Raises:
         DrivesyncError: one of them does not end even so.
     """
-    # darknet is to end with its parent by itself; but where the system lacks setpriv it would not.
-    family = find_family(pid)
+    offspring = find_offspring(pid)
     signal_supervisor(tree, signal.SIGKILL)
     if not _wait_for(lambda: not is_alive(pid), _KILLED_WAIT_S):
         raise _immortal(pid)
-    for relative in family:
-        relative.kill()
-    if not _wait_for(lambda: not any(relative.lives for relative in family), _KILLED_WAIT_S):
-        raise _immortal(next(relative.pid for relative in family if relative.lives))
+    # darknet ends with its supervisor, and what darknet has started too; but not on every system.
+    if not _wait_for(lambda: not any(one.lives for one in offspring), ENDED_WAIT_S):
+        for one in offspring:
+            one.kill()
+    if not _wait_for(lambda: not any(one.lives for one in offspring), _KILLED_WAIT_S):
+        raise _immortal(next(one.pid for one in offspring if one.lives))
 
 
 def _immortal(pid: int) -> DrivesyncError:

@@ -6,21 +6,23 @@ import os
 import sys
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
 from drivesync.cli.arguments import GRACE, TAKE_OVER, TREE, settings
+from drivesync.config import default_tree
 from drivesync.daemon import is_alive, launch
 from drivesync.errors import DrivesyncError
 from drivesync.progress import TerminalReporter
 from trainer.background import running_pid
 from trainer.begin import Terms
-from trainer.cli.arguments import find_tree, supervisor_log
+from trainer.cli.arguments import supervisor_log
 from trainer.cli.orders import Orders
 from trainer.cli.words import print_status
 from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, Wishes
 from trainer.hooks import Hooks
+from trainer.notify import check_address
+from trainer.place import resolve_place
 from trainer.session import supervise
 from trainer.status import DEAD, ENDED, Status, read_status
 
@@ -47,17 +49,10 @@ def _refuse_no_name(_context: click.Context, parameter: click.Parameter, given: 
     return given
 
 
-def _check_url(_context: click.Context, parameter: click.Parameter, given: str | None) -> str:
-    """The URL is not repeated: it is a secret, and notebooks are passed on with what their cells have printed."""
+def _check_address(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str:
     if given is None:
         return ""
-    try:
-        parts = urlsplit(given)
-        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        is_url = False
-    if not is_url:
-        raise click.BadParameter("it is no http:// or https:// URL", param=parameter)
+    check_address(given)
     return given
 
 
@@ -95,7 +90,7 @@ def _check_url(_context: click.Context, parameter: click.Parameter, given: str |
     "--notify",
     metavar="URL",
     envvar=NOTIFY_VARIABLE,
-    callback=_check_url,
+    callback=_check_address,
     help="Tell URL, by a POST of JSON, when the run has finished, was given up, has diverged or has lost its lease.  "
     f"[default: {NOTIFY_VARIABLE} in the environment, where `ps` does not show it]",
 )
@@ -148,10 +143,11 @@ def supervise_command(
     69 Drive unreachable; 73 cannot write locally; 75 stopped or given up before the end; 76 another session has the
     run; 77 not allowed; 78 settings or tree wrong.
     """
-    wishes = Wishes(find_tree(tree), data, cfg, weights, darknet, call.extra)
+    wishes = Wishes(tree or default_tree(), data, cfg, weights, darknet, call.extra)
     configured = settings()
     if background:
-        _start_in_background(wishes.tree, _without_url(call), notify)
+        place = resolve_place(wishes.tree, in_place=in_place, remote=remote, pushing=not no_push)
+        _start_in_background(place.tree, _in_foreground(call), notify)
         return
     with Orders() as orders, TerminalReporter() as reporter:
         supervise(
@@ -169,8 +165,8 @@ def supervise_command(
         )
 
 
-def _without_url(call: Call) -> list[str]:
-    """The command line, in the foreground, and with nothing secret in it."""
+def _in_foreground(call: Call) -> list[str]:
+    """The same command line without --background, and without the URL, which goes by the environment."""
     argv, kept = iter(call.argv), []
     for word in argv:
         if word == "--notify":

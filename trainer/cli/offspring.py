@@ -1,4 +1,8 @@
-"""Which processes are of another one's making, by Linux's /proc."""
+"""Which processes are of another one's making, by Linux's /proc.
+
+Seen from outside, of one that does not answer; what a supervisor itself knows of darknet's family is more
+(``trainer.family``).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ _PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
-class Relative:
+class Descendant:
     """A process, told from a later one of the same number by ``start_ticks``, clock ticks since boot."""
 
     pid: int
@@ -34,7 +38,7 @@ class Relative:
                 os.kill(self.pid, signal.SIGKILL)
 
 
-def find_family(pid: int) -> tuple[Relative, ...]:
+def find_offspring(pid: int) -> tuple[Descendant, ...]:
     """The processes that ``pid`` has started, those that these have, and all that share a session with one of them.
 
     One whose parent has ended is the system's child, but stays in the session that it was started in.
@@ -47,14 +51,14 @@ def find_family(pid: int) -> tuple[Relative, ...]:
             with suppress(OSError, ValueError, IndexError):
                 fields = (place / "stat").read_text(errors="replace").rpartition(") ")[2].split()
                 parents[int(place.name)], sessions[int(place.name)] = int(fields[1]), int(fields[3])
-    family: set[int] = set()
+    offspring: set[int] = set()
     found = {other for other, parent in parents.items() if parent == pid}
     own = sessions.get(pid)
-    while found - family:
-        family |= found
-        theirs = {sessions[one] for one in family} - {own}
+    while found - offspring:
+        offspring |= found
+        theirs = {sessions[one] for one in offspring} - {own}
         found = {
-            other for other, parent in parents.items() if parent in family or sessions[other] in theirs
+            other for other, parent in parents.items() if parent in offspring or sessions[other] in theirs
         } - {pid}
-    lives = ((one, read_life(one)) for one in sorted(family))
-    return tuple(Relative(one, life[1]) for one, life in lives if life is not None)
+    lives = ((one, read_life(one)) for one in sorted(offspring))
+    return tuple(Descendant(one, life[1]) for one, life in lives if life is not None)
