@@ -7,39 +7,40 @@ done to darknet from outside, and its complaints, as far as the darknet in use e
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from trainer.choice import is_finished
-from trainer.darknet.output import Cause, Complaint
+from trainer.darknet.complaint import Cause, Complaint
 from trainer.darknet.program import Flavour
 from trainer.endings import SIGFPE, SIGKILL, AttemptEnd, Diagnosis, Ending, Rules, is_killed, signal_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from trainer.darknet.output import Event
     from trainer.darknet.weights import Checkpoint
 
 
-def pick_complaint(complaints: Iterable[Complaint]) -> Complaint | None:
+def pick_complaint(events: Iterable[Event]) -> Complaint | None:
     """Which of the complaints among darknet's last lines it seems to have ended of; None if there are none.
 
-    The last one, but for a crash, which follows on whatever it was that went wrong ("CUDA Error: out of memory", then
-    "Assertion `0' failed"). One that names no file gets that of the last one of its cause that does.
+    The last one of a kind that is always the end; only where there is none, the last one of those that some darknet
+    goes on after, or that follow on whatever it was that went wrong ("Assertion `0' failed"). One that names no file
+    gets that of the last one of its cause that does.
 
     Args:
-        complaints: in the order in which they were printed.
+        events: in the order in which they were printed.
     """
-    said = list(complaints)
-    telling = [complaint for complaint in said if complaint.cause is not Cause.CRASH]
+    said = [event for event in events if isinstance(event, Complaint)]
     if not said:
         return None
-    last = (telling or said)[-1]
+    last = max(enumerate(said), key=lambda numbered: (_weigh(numbered[1]), numbered[0]))[1]
     if last.path:
         return last
     paths = [complaint.path for complaint in said if complaint.cause is last.cause and complaint.path]
-    return Complaint(last.cause, last.line, paths[-1]) if paths else last
+    return replace(last, path=paths[-1]) if paths else last
 
 
 def diagnose(end: AttemptEnd, *, final: Checkpoint | None, rules: Rules) -> Diagnosis:
@@ -52,40 +53,46 @@ def diagnose(end: AttemptEnd, *, final: Checkpoint | None, rules: Rules) -> Diag
     """
     if final is not None and is_finished(final, rules.max_batches, started_s=end.started_s):
         return Diagnosis(Ending.FINISHED, f"{final.path.name} is whole and holds iteration {final.iteration}")
-    for look in (_look_at_what_was_done, _look_at_numbers, _look_at_complaint, _look_at_files):
+    for look in (_look_at_people, _look_at_numbers, _look_at_system, _look_at_complaint, _look_at_files):
         if found := look(end, final, rules):
             return found
     return Diagnosis(Ending.UNKNOWN, _describe(end, final, rules), end.complaint)
 
 
 _WEIGHTS_ENDINGS = (".weights", ".backup")
-_OUT_OF_GPU_MEMORY = re.compile(r"\bstatus=2\b")  # cudaErrorMemoryAllocation
+_GOES_ON = frozenset({Cause.NO_IMAGE, Cause.NO_LABEL, Cause.WRONG_LABEL, Cause.WEIGHTS, Cause.CFG})
+"""What some darknet goes on after; see the judges below for which."""
 
 
-def _look_at_what_was_done(end: AttemptEnd, _: Checkpoint | None, __: Rules) -> Diagnosis | None:
-    """What ended darknet from outside, and is known to have."""
+def _look_at_people(end: AttemptEnd, _: Checkpoint | None, __: Rules) -> Diagnosis | None:
     if end.lost:
         return Diagnosis(Ending.LOST_LEASE, f"another session has taken the run over {_where(end)}")
     if end.stopped:
         return Diagnosis(Ending.STOPPED, f"stopped by the user {_where(end)}")
+    return None
+
+
+def _look_at_numbers(end: AttemptEnd, final: Checkpoint | None, _: Rules) -> Diagnosis | None:
+    poisoned_at = final.verdict.poisoned_at if final and final.modified_s >= end.started_s else None
+    if final is not None and poisoned_at is not None and end.diverged_at in {None, poisoned_at}:
+        return Diagnosis(Ending.DIVERGED, f"{final.path.name}: {final.verdict.reason}")
+    if end.diverged_at is not None:
+        reason = f"from iteration {end.diverged_at} on the loss or the weights are NaN or infinite"
+        return Diagnosis(Ending.DIVERGED, reason)
+    return None
+
+
+def _look_at_system(end: AttemptEnd, _: Checkpoint | None, __: Rules) -> Diagnosis | None:
+    """What ended darknet from outside, and said why."""
     if end.refused:
         return Diagnosis(Ending.WEIGHTS, end.refused, end.complaint)
-    if end.stalled_s is not None and end.diverged_at is None:
+    if end.stalled_s is not None:
         said = f"; the last it said was: {end.complaint.line}" if end.complaint else ""
         reason = f"darknet was silent for {end.stalled_s:.0f} s {_where(end)}, and was ended for it{said}"
         return Diagnosis(Ending.STALLED, reason, end.complaint)
     if end.out_of_memory and signal_of(end) == SIGKILL:
         reason = f"the system killed darknet {_where(end)} because memory ran out ({end.out_of_memory})"
         return Diagnosis(Ending.HOST_MEMORY, reason)
-    return None
-
-
-def _look_at_numbers(end: AttemptEnd, final: Checkpoint | None, _: Rules) -> Diagnosis | None:
-    if final is not None and final.verdict.poisoned_at is not None and final.modified_s >= end.started_s:
-        return Diagnosis(Ending.DIVERGED, f"{final.path.name}: {final.verdict.reason}")
-    if end.diverged_at is not None:
-        reason = f"from iteration {end.diverged_at} on the loss or the weights are NaN or infinite"
-        return Diagnosis(Ending.DIVERGED, reason)
     return None
 
 
@@ -141,19 +148,19 @@ def _is_listed(path: str, rules: Rules) -> bool:
 
 def _judge_data(_: AttemptEnd, complaint: Complaint, rules: Rules) -> _Found:
     # The others go on without the image or label, and say so all the same.
-    if rules.flavour is not Flavour.HK and not complaint.line.startswith("Error in "):
+    if rules.flavour is not Flavour.HK and not _is_last_word(complaint):
         return None
     named = f" ({complaint.path})" if complaint.path and complaint.path not in complaint.line else ""
     return Ending.DATA, f"{complaint.cause.value}{named}: {complaint.line}"
 
 
-def _judge_cfg(_: AttemptEnd, complaint: Complaint, __: Rules) -> _Found:
+def _judge_tree(_: AttemptEnd, complaint: Complaint, __: Rules) -> _Found:
     return Ending.TREE, f"{complaint.cause.value}: {complaint.line}"
 
 
 def _judge_cfg_line(end: AttemptEnd, complaint: Complaint, rules: Rules) -> _Found:
     """Darknet passes over a line that it cannot read; what it did not read may be what it cannot start without."""
-    return _judge_cfg(end, complaint, rules) if end.last_iteration is None else None
+    return _judge_tree(end, complaint, rules) if end.last_iteration is None else None
 
 
 def _judge_weights(end: AttemptEnd, complaint: Complaint, _: Rules) -> _Found:
@@ -165,10 +172,7 @@ def _judge_weights(end: AttemptEnd, complaint: Complaint, _: Rules) -> _Found:
 
 
 def _judge_cuda(_: AttemptEnd, complaint: Complaint, rules: Rules) -> _Found:
-    if _OUT_OF_GPU_MEMORY.search(complaint.line):
-        return Ending.GPU_MEMORY, f"{Cause.GPU_MEMORY.value}: {complaint.line}"
-    # Those two print what cuBLAS complains of and go on.
-    if "cublas" in complaint.line.lower() and rules.flavour is not Flavour.PJ:
+    if _is_of_cublas(complaint) and rules.flavour is not Flavour.PJ:
         return None
     return Ending.DRIVER, f"{complaint.cause.value}: {complaint.line}"
 
@@ -186,13 +190,33 @@ _JUDGES: dict[Cause, Callable[[AttemptEnd, Complaint, Rules], _Found]] = {
     Cause.NO_IMAGE: _judge_data,
     Cause.NO_LABEL: _judge_data,
     Cause.WRONG_LABEL: _judge_data,
-    Cause.FILTERS: _judge_cfg,
+    Cause.NO_IMAGES: _judge_tree,
+    Cause.FILTERS: _judge_tree,
+    Cause.NAMES: _judge_tree,
     Cause.CFG: _judge_cfg_line,
     Cause.WEIGHTS: _judge_weights,
     Cause.GPU_MEMORY: _judge_gpu_memory,
     Cause.CUDA: _judge_cuda,
     Cause.HOST_MEMORY: _judge_host_memory,
 }
+
+
+def _weigh(complaint: Complaint) -> int:
+    """How much a complaint tells of the end: 2 if it is always one, 1 if it may be, 0 if it only says that it is."""
+    if complaint.cause is Cause.CRASH:
+        return 0
+    mild = complaint.cause in _GOES_ON or _is_of_cublas(complaint)
+    return 1 if mild and not _is_last_word(complaint) else 2
+
+
+def _is_last_word(complaint: Complaint) -> bool:
+    """Whether AlexeyAB's with OpenCV says so before it crashes."""
+    return complaint.line.startswith("Error in ")
+
+
+def _is_of_cublas(complaint: Complaint) -> bool:
+    """Two of the darknets print what cuBLAS complains of and go on."""
+    return "cublas" in complaint.line.lower()
 
 
 # Words.

@@ -11,7 +11,7 @@ from trainer.darknet.program import Flavour
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from trainer.darknet.output import Complaint
+    from trainer.darknet.complaint import Complaint
 
 SIGFPE = 8
 SIGKILL = 9

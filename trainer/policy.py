@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from trainer.answers import KILLED, ROWS, SAME_ENDS, Answer, Row
 from trainer.choice import choose_checkpoint, find_final, find_poisoned
-from trainer.darknet.output import Cause
+from trainer.darknet.complaint import Cause
 from trainer.diagnosis import diagnose
 from trainer.endings import Ending
 from trainer.past import Judged, find_trouble, look_back
