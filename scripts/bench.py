@@ -25,6 +25,7 @@ from rich.table import Table
 
 from scripts.bench_pull import pull
 from scripts.bench_push import push
+from scripts.bench_supervise import supervise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ def main() -> None:
 
 main.add_command(pull)
 main.add_command(push)
+main.add_command(supervise)
 
 
 @main.command()
