@@ -1,4 +1,4 @@
-"""PURE: what of a cfg decides whether a checkpoint fits it and which iteration it is, and what it means to change that."""
+"""PURE: what of a cfg decides whether a checkpoint fits it, and which iteration that is; what changing it does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _DIGEST_DIGITS = 4
 
 _SHAPE_DEFAULTS = {
-    "activation": "", "atoms": "", "batch_normalize": "0", "cbn": "0", "crop_height": "", "crop_width": "",
+    "atoms": "", "batch_normalize": "0", "cbn": "0", "crop_height": "", "crop_width": "",
     "dilation": "1", "filters": "1", "flatten": "0", "from": "", "group_id": "0", "groups": "1", "layers": "",
     "maxpool_depth": "0", "out_channels": "", "output": "1", "pad": "0", "padding": "", "reverse": "0",
     "share_index": "", "size": "", "stride": "", "stride_x": "", "stride_y": "", "weights_type": "none",
@@ -110,10 +110,10 @@ def _describe_layers(before: CfgFacts, now: CfgFacts, network: Network | None) -
     where = _find_first_difference(before, now, network)
     if before.weights_bytes != now.weights_bytes:
         sizes = f"{before.weights_bytes:,} bytes then, {now.weights_bytes:,} now"
-        return f"the network is another one{where}: no checkpoint of before fits it ({sizes})"
+        return f"the network has changed{where}: no checkpoint of before fits it ({sizes})"
     return (
-        f"the network is another one{where}, whose checkpoints have the same size: darknet would load those of before "
-        "without a word, and they would mean nothing"
+        f"the network has changed{where}, and its checkpoints have the size of those of before: darknet would load "
+        "these without a word, though they were trained for another network"
     )
 
 
@@ -125,9 +125,9 @@ def _find_first_difference(before: CfgFacts, now: CfgFacts, network: Network | N
     if number == len(digests[0]) == len(digests[1]):
         return ""
     if number < min(map(len, digests)):
-        said = f" from layer {number} on"
+        said = f", first in layer {number}"
     else:
-        said = f" of {len(digests[1])} layers where there were {len(digests[0])}"
+        said = f", from {len(digests[0])} layers to {len(digests[1])}"
     if network is not None and number < len(network.layers):
         layer = network.layers[number]
         said += f" ({layer.source}:{layer.line}: [{layer.kind}])"
