@@ -156,10 +156,13 @@ class Drain:
 
 @contextlib.contextmanager
 def _exit_of(pid: int) -> Iterator[int | None]:
-    """A descriptor that becomes readable when the child ends; None where the kernel has none (before Linux 5.3)."""
+    """A descriptor that becomes readable when the child ends; None where there is no such thing.
+
+    Linux has it since 5.3; a Python that was built for older ones, conda's say, lacks the function.
+    """
     try:
         descriptor = os.pidfd_open(pid)
-    except OSError:
+    except (AttributeError, OSError):
         yield None
         return
     try:

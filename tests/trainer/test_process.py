@@ -85,6 +85,13 @@ def test_started_first_exited_last(script: str, returncode: int, tmp_path: Path)
     assert events[1:] == [Exited(returncode)]
 
 
+def test_where_the_kernel_does_not_tell_of_an_exit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pidfd_open")
+    events = run("setsid sleep 60 & echo a; sleep 0.05; echo b; exit 3", tmp_path)
+    assert texts(events) == ["a", "b"]
+    assert events[-1] == Exited(3)
+
+
 @pytest.mark.parametrize(
     ("script", "lines"),
     [
