@@ -17,6 +17,7 @@ SIGFPE = 8
 SIGKILL = 9
 _FROM_OUTSIDE = frozenset({1, 2, SIGKILL, 15})  # SIGHUP, SIGINT, SIGKILL, SIGTERM
 _OF_A_SHELL = 128
+_LAST_SIGNAL = 64
 
 
 class Ending(Enum):
@@ -165,7 +166,9 @@ class Diagnosis:
 def signal_of(end: AttemptEnd) -> int:
     """The signal that ended darknet; 0 if none did. A shell around it says 128 more than the signal's number."""
     status = end.exit_status
-    return -status if status < 0 else max(0, status - _OF_A_SHELL) if status <= 2 * _OF_A_SHELL else 0
+    if status < 0:
+        return -status
+    return status - _OF_A_SHELL if _OF_A_SHELL < status <= _OF_A_SHELL + _LAST_SIGNAL else 0
 
 
 def is_killed(end: AttemptEnd) -> bool:

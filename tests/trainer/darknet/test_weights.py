@@ -115,7 +115,10 @@ def test_a_count_far_above_what_is_asked_for_or_below_one_iteration_is_not(seen:
 
 
 def test_numbers_that_are_none_are_not() -> None:
-    assert "NaN" in judge(head(100), SIZE, NETWORK, finite=False).reason
+    verdict = judge(head(100), SIZE, NETWORK, finite=False)
+    assert "NaN" in verdict.reason
+    assert (verdict.whole, verdict.iteration, verdict.poisoned_at) == (False, None, 100)
+    assert judge(head(100), SIZE, NETWORK, finite=True).poisoned_at is None
 
 
 def test_a_batch_changed_since_changes_the_iteration_and_nothing_else() -> None:
