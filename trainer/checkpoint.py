@@ -18,6 +18,8 @@ from trainer.darknet.cfg import Network, parse_cfg
 from trainer.darknet.size import FLOAT_BYTES, HEADER_BYTES
 from trainer.darknet.weights import Checkpoint, CheckpointName, Kind, Verdict, judge, name_of, parse_header
 from trainer.errors import TreeError
+from trainer.history import ATTEMPTS_FILE
+from trainer.learned import LEARNED_FILE
 from trainer.metrics import CHART_NAME, METRICS_NAME
 from trainer.score import find_score
 
@@ -180,8 +182,8 @@ def acceptor() -> Callable[[Path, str, Path], files.Verdict]:
     """What drivesync asks, through the entry point ``drivesync.accept``, before it pushes a file.
 
     The answer is called with the tree, the file's path in it, and an immutable copy of the file. Weights files are
-    accepted if they are whole by the cfg of their name; all other files are accepted. The metrics and the chart of the
-    run that is being trained are the run's too, so that only the session that trains it pushes them.
+    accepted if they are whole by the cfg of their name; all other files are accepted. The metrics, the chart and
+    the history of the run that is being trained are the run's too, so that only the session that trains it pushes them.
     """
     return _Acceptor()
 
@@ -206,9 +208,10 @@ def _running_cfg(tree: Path) -> Path | None:
 
 
 def _run_shown_by(tree: Path, path: PurePosixPath) -> str:
-    """The run whose metrics or chart ``path`` is; empty if it is neither."""
+    """The run of which ``path`` tells, by metrics, chart or history; empty if it is none of these."""
     cfg, backup = _running(tree, "cfg"), _running(tree, "backup")
     shown = path.name in {METRICS_NAME, CHART_NAME} and path.parent.as_posix() == backup
+    shown = shown or path.as_posix() in {ATTEMPTS_FILE, LEARNED_FILE}
     return name_run(backup, PurePosixPath(cfg).stem) if cfg and shown else ""
 
 

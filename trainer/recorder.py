@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
@@ -15,24 +16,32 @@ from drivesync.disk import look
 from drivesync.errors import DrivesyncError
 from drivesync.push import find_files
 from drivesync.spooling.spool import Refused
-from trainer.darknet.output import MeanAveragePrecision, Progress
+from trainer.darknet.output import MeanAveragePrecision, Progress, Saving
+from trainer.endings import Ending
+from trainer.history import ATTEMPTS_FILE
+from trainer.learned import LEARNED_FILE
 from trainer.metrics import CHART_NAME, METRICS_NAME
+from trainer.policy import Restart
+from trainer.settings import DEFAULT_SETTINGS
 from trainer.status import RestartNote
 
 if TYPE_CHECKING:
     import queue
-    import threading
     from collections.abc import Callable
 
     from drivesync.errors import LeaseError
-    from drivesync.files import Receipt
+    from drivesync.files import LocalFile, Receipt
     from drivesync.leasing.lease import Lease
     from drivesync.progress import Reporter
     from drivesync.pushing.background import BackgroundPusher
     from drivesync.spooling.entries import Entry
     from trainer.config import Run
     from trainer.darknet.output import Event
+    from trainer.endings import AttemptEnd, Changes
     from trainer.metrics import MetricsWriter
+    from trainer.notify import NoticeEvent
+    from trainer.policy import Decision
+    from trainer.settings import TrainerSettings
     from trainer.status import StatusWriter
 
 _NOTE_EVERY_S = 10.0
@@ -51,6 +60,9 @@ class Surroundings:
         status, metrics: entered.
         reporter: hears what a person would want to read in a log.
         stop: set to end the training.
+        settings: how the run is to be supervised.
+        hurry: set, ``stop`` with it, where nothing is to be waited for.
+        notify: told what people want to hear of at once: what has happened, and a sentence about it.
         grace_s: how long may be pushed after an end that is not the training's.
         lease: on the run, as it is now; None where there is none.
         jitter: a random number from 0 to 1.
@@ -63,6 +75,9 @@ class Surroundings:
     metrics: MetricsWriter
     reporter: Reporter
     stop: threading.Event
+    settings: TrainerSettings = DEFAULT_SETTINGS
+    hurry: threading.Event = field(default_factory=threading.Event)
+    notify: Callable[[NoticeEvent, str], None] = lambda _event, _message: None
     grace_s: float = 20.0
     lease: Callable[[], Lease | None] = lambda: None
     jitter: Callable[[], float] = random.random
@@ -90,14 +105,20 @@ class Recorder:
         self._around = around
         self._noted_s = 0.0
         self._shown_s = around.clock()
-        self._shown = look(run.tree, self._pictures[0])
+        self._shown = self._look()
+        self._saved_s: dict[int, float] = {}
+        self.push_s: float | None = None
+        """How long it took until the last checkpoint was safe; None while that is not known."""
         self.disk_trouble = ""
         """Why a file that is to be pushed cannot be copied; empty if all can."""
 
-    def begin_attempt(self, number: int, resumed_from: int) -> None:
+    def begin_attempt(self, number: int, resumed_from: int, changes: Changes) -> None:
         """Note that darknet is about to be started for the ``number``-th time in this session."""
         self._around.metrics.resume(resumed_from + 1, kind="restarted" if number > 1 else "resumed")
-        self._around.status.update(attempts=number, iteration=resumed_from or None)
+        said = describe_run(changes, self._run.network.learning_rate)
+        if said:
+            self._around.reporter.note(f"with {said}, other than {self._run.cfg} says")
+        self._around.status.update(attempts=number, iteration=resumed_from or None, changes=said)
 
     def note_start(self, pid: int) -> None:
         """Note that darknet runs."""
@@ -118,17 +139,28 @@ class Recorder:
             self._around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
             if first:
                 self._around.status.flush()
+        elif isinstance(event, Saving):
+            # The line of an iteration comes before what is saved after it.
+            self._saved_s[self._around.status.value.iteration or 0] = self._around.clock()
         elif isinstance(event, MeanAveragePrecision):
             self._around.metrics.event(
                 "map", iteration=self._around.status.value.iteration, value=event.value
             )
 
-    def note_restart(self, iteration: int, reason: str, resume_from: int, delay_s: float) -> None:
-        """Note that darknet ended at ``iteration`` and will be started again."""
-        around = self._around
-        around.reporter.note(f"at iteration {iteration} {reason}; starting again in {delay_s:.1f} s")
-        note = RestartNote(around.clock(), iteration, reason, resume_from)
-        around.status.update(state="restarting", restarts=(*around.status.value.restarts, note))
+    def note_decision(self, end: AttemptEnd, decision: Decision) -> None:
+        """Note how an attempt ended, and what follows."""
+        around, said = self._around, decision.diagnosis
+        iteration = end.last_iteration or end.resumed_from
+        if said.ending is Ending.DIVERGED:
+            around.notify("diverged", f"at iteration {iteration} {said.reason}")
+        around.status.update(ending=said.ending.name.lower())
+        if isinstance(decision, Restart):
+            around.reporter.note(
+                f"at iteration {iteration} {decision.reason}; starting again in {decision.delay_s:.1f} s"
+            )
+            resume_from = decision.resume_from.iteration if decision.resume_from else 0
+            note = RestartNote(around.clock(), iteration, decision.reason, resume_from)
+            around.status.update(state="restarting", restarts=(*around.status.value.restarts, note))
 
     def tick(self) -> None:
         """Take in what has become safe, and let people know now and then."""
@@ -156,6 +188,7 @@ class Recorder:
             # Once the last metrics are on their way the file stays as it is, so that Drive holds all of it.
             if status.state != "pushing":
                 around.metrics.event("pushed", iteration=receipt.iteration)
+            self._measure_push(receipt.iteration, receipt.at_s)
             if receipt.iteration >= (status.safe_iteration or 0):
                 around.status.update(safe_iteration=receipt.iteration, safe_at_s=receipt.at_s)
         if around.pusher is not None:
@@ -169,12 +202,17 @@ class Recorder:
                 trouble=f"waiting to push: {trouble}{hint}" if trouble else "",
             )
 
+    def _measure_push(self, iteration: int, at_s: float) -> None:
+        if (saved_s := self._saved_s.get(iteration)) is not None:
+            self.push_s = max(0.0, at_s - saved_s)
+            self._saved_s = {later: time_s for later, time_s in self._saved_s.items() if later > iteration}
+
     def wrap_up(self) -> None:
         """Offer all there is for the last time."""
         self.offer_checkpoints()
         self._around.metrics.flush()
         self._draw_chart()
-        self.offer(*self._pictures)
+        self.offer(*self._papers)
 
     def offer_checkpoints(self) -> None:
         """Have every checkpoint pushed that is not yet."""
@@ -198,14 +236,23 @@ class Recorder:
     def _pictures(self) -> tuple[str, str]:
         return f"{self._run.backup}/{METRICS_NAME}", f"{self._run.backup}/{CHART_NAME}"
 
+    @property
+    def _papers(self) -> tuple[str, ...]:
+        """All that is kept of the run beside its weights."""
+        return *self._pictures, ATTEMPTS_FILE, LEARNED_FILE
+
+    def _look(self) -> tuple[LocalFile | None, ...]:
+        """The papers as they are, but for the chart, which follows from them."""
+        return tuple(look(self._run.tree, path) for path in self._papers if path != self._pictures[1])
+
     def _show(self) -> None:
-        """Have metrics and chart pushed, if there is anything new in them."""
+        """Have metrics, chart, history and what was learned pushed, if there is anything new in them."""
         self._around.metrics.flush()
-        now = look(self._run.tree, self._pictures[0])
+        now = self._look()
         if now != self._shown:
             self._shown = now
             self._draw_chart()
-            self.offer(*self._pictures)
+            self.offer(*self._papers)
 
     def _draw_chart(self) -> None:
         """Draw the loss chart in a process of its own: matplotlib would stay in this one's memory."""
@@ -231,3 +278,13 @@ def describe_entry(entry: Entry) -> str:
     """What waits to be pushed, in a few words."""
     iteration = "" if entry.iteration is None else f"iteration {entry.iteration:,}, "
     return f"{entry.path} ({iteration}{format_size(entry.size)})"
+
+
+def describe_run(changes: Changes, learning_rate: float) -> str:
+    """What darknet runs with other than the user's cfg says; empty for nothing."""
+    said = []
+    if changes.subdivisions is not None:
+        said.append(f"subdivisions={changes.subdivisions}")
+    if changes.rate_factor != 1.0:
+        said.append(f"learning_rate={learning_rate * changes.rate_factor:g}")
+    return ", ".join(said)

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import os
 import queue
+import threading
 import time
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drivesync.acceptance import find_accept
 from drivesync.config import read_tree_settings
 from drivesync.disk import look
-from drivesync.errors import DrivesyncError, LeaseError, UnfinishedError
+from drivesync.errors import DrivesyncError, LeaseError, UnfinishedError, UsageError
 from drivesync.index import Index
 from drivesync.watch import keep_pushed
 from trainer.background import RunLock
 from trainer.begin import begin
+from trainer.candidates import find_candidates
 from trainer.checkpoint import list_checkpoints
 from trainer.config import record_run, resolve_run
 from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
-from trainer.hooks import NO_HOOKS
+from trainer.hooks import NO_HOOKS, Bell, Hooks, give_back
 from trainer.metrics import METRICS_NAME, MetricsWriter
+from trainer.place import remember_place, resolve_place
 from trainer.recorder import Surroundings
+from trainer.settings import read_settings
 from trainer.status import Status, StatusWriter
-from trainer.supervisor import Supervisor, find_candidates
+from trainer.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from drivesync.config import Settings
@@ -38,7 +41,6 @@ if TYPE_CHECKING:
     from trainer.begin import Ground, Terms
     from trainer.config import Run, Wishes
     from trainer.darknet.weights import Checkpoint
-    from trainer.hooks import Hooks
 
 _INTERRUPTED = UnfinishedError.exit_code
 _BROKEN = DrivesyncError.exit_code
@@ -54,9 +56,9 @@ def supervise(
     reporter: Reporter,
     stop: threading.Event,
     while_pulling: Callable[[], AbstractContextManager[None]],
-    hurry: threading.Event | None = None,  # noqa: ARG001 - what the commands are written against
-    hooks: Hooks = NO_HOOKS,  # noqa: ARG001 - likewise
-    in_place: bool = False,  # noqa: ARG001 - likewise
+    hurry: threading.Event | None = None,
+    hooks: Hooks = NO_HOOKS,
+    in_place: bool = False,
 ) -> None:
     """Train a run to its end, from wherever the sessions before it have brought it.
 
@@ -76,42 +78,52 @@ def supervise(
     Raises:
         AlreadyRunningError: another supervisor has the tree.
         LeaseError: another session has the run, or has taken it over.
-        DrivesyncError: see ``Supervisor.train``, ``begin`` and ``resolve_run``.
+        DrivesyncError: see ``Supervisor.train``, ``begin``, ``resolve_run``, ``resolve_place`` and ``read_settings``.
     """
+    own = read_settings(wishes.tree, os.environ)
+    hooks = hooks.over(own)
+    if hooks.unassign and not pushing:
+        raise UsageError("with --no-push, a machine that is given back takes the training with it")
+    place = resolve_place(
+        wishes.tree, in_place=in_place or own.in_place, remote=terms.remote, pushing=pushing
+    )
+    if place.note:
+        reporter.note(place.note)
+    wishes, terms = replace(wishes, tree=place.tree), replace(terms, remote=place.remote)
     with RunLock(wishes.tree):
-        status = StatusWriter(wishes.tree, Status("starting", os.getpid(), time.time()))
+        remember_place(place)
+        status = StatusWriter(
+            wishes.tree, Status("starting", os.getpid(), time.time(), warning=place.warning)
+        )
         status.flush()
-        try:
-            with ExitStack() as stack:
-                ground: Ground | None = None
-                if pushing:
-                    with while_pulling():
-                        ground = begin(
-                            wishes,
-                            terms,
-                            settings,
-                            status=status,
-                            reporter=reporter,
-                            stack=stack,
-                        )
-                run = resolve_run(wishes)
-                if ground is None:
-                    StartingOver(run.tree, run.name, None, reporter).catch_up(terms.fresh, save=lambda: None)
-                record_run(run)
-                status.update(max_batches=run.network.max_batches)
-                _train(run, ground, status, reporter, stop, grace_s)
-        except DrivesyncError as error:
-            said = f"{error}{'. ' + error.hint if error.hint else ''}"
-            status.update(state=_state_after(error), message=said, exit_code=error.exit_code)
-            raise
-        except KeyboardInterrupt:
-            status.update(
-                state="stopped", message="stopped before the training began", exit_code=_INTERRUPTED
-            )
-            raise
-        except BaseException as error:
-            status.update(state="failed", message=f"an error in the program: {error!r}", exit_code=_BROKEN)
-            raise
+        with Bell(hooks.notify, wishes.tree, status, reporter.note, time.time) as bell, _told(status, bell):
+            session = _Session(wishes, status, reporter, bell, stop, hurry or threading.Event(), grace_s)
+            proven = session.hold(settings, terms, pushing=pushing, while_pulling=while_pulling)
+    if hooks.unassign:
+        give_back(reporter.note, proven=proven)
+
+
+@contextmanager
+def _told(status: StatusWriter, bell: Bell) -> Iterator[None]:
+    """See that the status, and people, learn how the session ended."""
+    try:
+        yield
+    except DrivesyncError as error:
+        said = f"{error}{'. ' + error.hint if error.hint else ''}"
+        state = _state_after(error)
+        status.update(state=state, message=said, exit_code=error.exit_code)
+        if isinstance(error, LeaseError):
+            bell.ring("lost lease", said)
+        elif state != "stopped":
+            bell.ring("gave up", said)
+        raise
+    except KeyboardInterrupt:
+        status.update(state="stopped", message="stopped before the training began", exit_code=_INTERRUPTED)
+        raise
+    except BaseException as error:
+        status.update(state="failed", message=f"an error in the program: {error!r}", exit_code=_BROKEN)
+        raise
+    bell.ring("finished", status.value.message)
 
 
 def _state_after(error: DrivesyncError) -> str:
@@ -120,23 +132,68 @@ def _state_after(error: DrivesyncError) -> str:
     return "stopped" if isinstance(error, UnfinishedError | LeaseError) else "failed"
 
 
-def _train(
-    run: Run,
-    ground: Ground | None,
-    status: StatusWriter,
-    reporter: Reporter,
-    stop: threading.Event,
-    grace_s: float,
-) -> None:
-    safe: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
-    with ExitStack() as stack:
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What a session has from its beginning to its end."""
+
+    wishes: Wishes
+    status: StatusWriter
+    reporter: Reporter
+    bell: Bell
+    stop: threading.Event
+    hurry: threading.Event
+    grace_s: float
+
+    def hold(
+        self,
+        settings: Settings,
+        terms: Terms,
+        *,
+        pushing: bool,
+        while_pulling: Callable[[], AbstractContextManager[None]],
+    ) -> bool:
+        """Have the tree, and train it; returned is whether all of the run is proven to be on the remote."""
+        with ExitStack() as stack:
+            ground: Ground | None = None
+            if pushing:
+                with while_pulling():
+                    ground = begin(
+                        self.wishes,
+                        terms,
+                        settings,
+                        status=self.status,
+                        reporter=self.reporter,
+                        stack=stack,
+                    )
+            run = resolve_run(self.wishes)
+            if ground is None:
+                StartingOver(run.tree, run.name, None, self.reporter).catch_up(terms.fresh, save=lambda: None)
+            record_run(run)
+            self.status.update(max_batches=run.network.max_batches)
+            self._train(run, ground, stack)
+        return ground is not None and ground.remote.proves
+
+    def _train(self, run: Run, ground: Ground | None, stack: ExitStack) -> None:
+        safe: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
         metrics = stack.enter_context(MetricsWriter(run.tree / run.backup / METRICS_NAME))
-        around = Surroundings(None, safe, status, metrics, reporter, stop, grace_s)
+        around = Surroundings(
+            None,
+            safe,
+            self.status,
+            metrics,
+            self.reporter,
+            self.stop,
+            # The tree may have brought some of its own.
+            settings=read_settings(run.tree, os.environ),
+            hurry=self.hurry,
+            notify=self.bell.ring,
+            grace_s=self.grace_s,
+        )
         if ground is not None:
             leases = ground.leases
             held = _held_by_drive(run)
             _refuse_to_replace(run, held)
-            status.update(
+            self.status.update(
                 run=run.name,
                 safe_iteration=max((checkpoint.iteration for checkpoint in held), default=0) or None,
             )
@@ -146,7 +203,7 @@ def _train(
                     ground.remote,
                     run.patterns,
                     find_accept(),
-                    reporter=reporter,
+                    reporter=self.reporter,
                     on_safe=safe.put,
                     leases=leases,
                     keep_numbered=read_tree_settings(run.tree, os.environ).keep_numbered,

@@ -62,6 +62,9 @@ class Status:
         exit_code: of the supervisor, where it has ended.
         run: what is trained, by the name under which one session at a time may push it; empty where nothing is pushed.
         epoch: how many turns of sessions the run has had, this one's included; None where this one has none.
+        ending: how the last attempt ended: an ``Ending``'s name in lower case; empty while none has.
+        changes: what darknet runs with other than the user's cfg says; empty for nothing.
+        warning: what the user should know as long as it is trained like this; empty for nothing.
     """
 
     state: str
@@ -84,6 +87,9 @@ class Status:
     exit_code: int | None = None
     run: str = ""
     epoch: int | None = None
+    ending: str = ""
+    changes: str = ""
+    warning: str = ""
 
 
 class StatusWriter:
@@ -164,7 +170,9 @@ def describe(status: Status, now_s: float) -> str:
         named = f": {', '.join(status.waiting)}" if status.waiting else ""
         more = ", ..." if named and status.pending > len(status.waiting) else ""
         lines.append(f"{status.pending} file(s) wait to be pushed{named}{more}")
-    lines.extend(line for line in (status.trouble, status.message) if line)
+    if status.changes:
+        lines.append(f"with {status.changes}, other than the cfg says")
+    lines.extend(line for line in (status.warning, status.trouble, status.message) if line)
     return "\n".join(lines)
 
 

@@ -6,27 +6,19 @@ snapshots and push them, and say what is safe through a queue that this one empt
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from drivesync.disk import local_errors
+from drivesync.disk import free_bytes
 from drivesync.errors import LeaseError, LocalWriteError
 from drivesync.files import STATE_FOLDER as SYNC_FOLDER
-from trainer.attempt import run_attempt
-from trainer.checkpoint import list_checkpoints
+from trainer.attempt import Start, run_attempt
+from trainer.candidates import find_candidates, find_highest, set_aside
+from trainer.choice import choose_checkpoint, find_final, find_poisoned, is_finished
+from trainer.endings import AttemptEnd
 from trainer.errors import GaveUpError, StoppedError, TreeError
-from trainer.policy import (
-    EXIT_CANNOT_WRITE,
-    EXIT_TREE,
-    AttemptEnd,
-    Finish,
-    GiveUp,
-    Restart,
-    choose_checkpoint,
-    decide,
-    find_final,
-    is_finished,
-)
+from trainer.experience import Experience
+from trainer.pinpoint import pinpoint
+from trainer.policy import Finish, GiveUp, Restart, decide
 from trainer.recorder import Recorder, describe_entry
 
 if TYPE_CHECKING:
@@ -51,8 +43,10 @@ class Supervisor:
     def __init__(self, run: Run, around: Surroundings) -> None:
         self._run = run
         self._around = around
+        self._experience = Experience(run, around.settings, around.status.value.started_s)
         self._recorder = Recorder(run, around)
-        self._history: list[AttemptEnd] = []
+        self._attempts = 0
+        self._distrusted = 0, 0.0
 
     def train(self) -> None:
         """Run darknet until the training is truly finished and all of it is safe.
@@ -63,12 +57,14 @@ class Supervisor:
             GaveUpError: darknet ended too often without getting any further.
             TreeError, LocalWriteError: darknet ended of something that another start would not help.
         """
-        candidates = find_candidates(self._run)
+        candidates = self._find()
         final = find_final(candidates)
         if final is not None and is_finished(final, self._run.network.max_batches):
             self._finish(final, "the training was finished already")
             return
         best = choose_checkpoint(candidates, flavour=self._run.flavour)
+        for line in self._experience.compare(best):
+            self._around.reporter.note(line)
         self._around.status.update(resumed_from=best.iteration if best else 0)
         while True:
             decision, candidates = self._attempt(best, candidates)
@@ -79,6 +75,8 @@ class Supervisor:
             if isinstance(decision, GiveUp):
                 raise self._give_up(decision)
             if isinstance(decision, Restart):
+                if decision.poisoned_from is not None:
+                    self._go_back(candidates, decision.poisoned_from)
                 self._around.stop.wait(decision.delay_s)
                 best = decision.resume_from
             if self._around.is_over:
@@ -93,55 +91,89 @@ class Supervisor:
         if best is not None:
             around.reporter.note(f"resuming at iteration {resumed_from + 1} from {self._shown(best.path)}")
         else:
-            self._set_aside(candidates)
+            # darknet would write over what could not be used.
+            set_aside(run, (one for one in candidates if not one.verdict.whole), around.reporter.note)
             around.reporter.note(f"starting at iteration 1 from {run.pretrained or 'random weights'}")
-        self._recorder.begin_attempt(len(self._history) + 1, resumed_from)
+        self._attempts += 1
+        self._recorder.begin_attempt(self._attempts, resumed_from, self._experience.changes)
+        data, cfg = self._experience.derive()
+        pretrained = run.tree / run.pretrained if run.pretrained else None
         outcome = run_attempt(
             run,
-            best.path if best else (run.tree / run.pretrained if run.pretrained else None),
-            resumed_from,
+            Start(best.path if best else pretrained, resumed_from, data, cfg),
+            around.settings,
+            self._recorder,
             is_over=lambda: around.is_over,
-            on_start=self._recorder.note_start,
-            on_event=self._recorder.hear,
-            on_tick=self._recorder.tick,
+            in_hurry=around.hurry.is_set,
         )
         self._recorder.offer_checkpoints()
-        found = find_candidates(self._run)
-        end = AttemptEnd(
+        found = self._find()
+        end = self._describe(outcome, started_s, resumed_from, candidates, found)
+        decision = decide(
+            end, self._experience.history, found, rules=self._experience.rules, jitter=around.jitter()
+        )
+        self._experience.learn(
+            end,
+            decision,
+            checkpoint=self._shown(best.path) if best else run.pretrained or "",
+            safe_iteration=around.status.value.safe_iteration,
+            iteration_s=outcome.iteration_s,
+            push_s=self._recorder.push_s,
+        )
+        self._recorder.note_decision(end, decision)
+        return decision, found
+
+    def _describe(
+        self,
+        outcome: Outcome,
+        started_s: float,
+        resumed_from: int,
+        before: tuple[Checkpoint, ...],
+        after: tuple[Checkpoint, ...],
+    ) -> AttemptEnd:
+        """All that was seen of an attempt."""
+        around, poisoned = self._around, find_poisoned(after, since_s=started_s)
+        diverged = [at for at in (outcome.diverged_at, poisoned) if at is not None]
+        backup = self._run.tree / self._run.backup
+        return AttemptEnd(
             started_s=started_s,
+            ended_s=around.clock(),
             resumed_from=resumed_from,
-            highest_before=_highest(candidates),
-            highest_after=_highest(found),
+            highest_before=find_highest(before),
+            highest_after=find_highest(after),
             first_iteration=outcome.first_iteration,
             last_iteration=outcome.last_iteration,
             exit_status=outcome.exit_status,
             complaint=outcome.complaint,
-            stopped=around.is_over,
+            stopped=around.stop.is_set(),
+            lost=around.lost is not None,
+            stalled_s=outcome.stalled_s,
+            diverged_at=min(diverged, default=None),
+            refused=outcome.refused,
+            out_of_memory=outcome.out_of_memory,
+            disk_full=backup.is_dir() and free_bytes(backup) < self._experience.weights_bytes,
+            changes=self._experience.changes,
         )
-        decision = decide(
-            end,
-            self._history,
-            found,
-            max_batches=run.network.max_batches,
-            jitter=around.jitter(),
-            flavour=run.flavour,
-        )
-        self._history.append(end)
-        if isinstance(decision, Restart):
-            again_from = decision.resume_from.iteration if decision.resume_from else 0
-            iteration = end.last_iteration or resumed_from
-            self._recorder.note_restart(iteration, _reason(outcome), again_from, decision.delay_s)
-        return decision, found
 
-    def _set_aside(self, candidates: tuple[Checkpoint, ...]) -> None:
-        """Before a start from nothing: darknet would write over what could not be used."""
-        for candidate in candidates:
-            if candidate.size_bytes and not candidate.verdict.whole:
-                aside = candidate.path.with_name(f"{candidate.path.name}.rejected")
-                with local_errors(aside):
-                    candidate.path.replace(aside)
-                shown = self._shown(aside)
-                self._around.reporter.note(f"set aside as {shown}: {candidate.verdict.reason}")
+    def _find(self) -> tuple[Checkpoint, ...]:
+        """What training may go on from, and what proves its end; nothing from after a trouble that it went back for."""
+        since, before_s = self._distrusted
+        return tuple(
+            candidate
+            for candidate in find_candidates(self._run)
+            if candidate.modified_s >= before_s or not candidate.verdict.whole or candidate.iteration < since
+        )
+
+    def _go_back(self, candidates: tuple[Checkpoint, ...], poisoned_from: int) -> None:
+        """See that nothing from ``poisoned_from`` on is loaded again."""
+        self._distrusted = poisoned_from, self._around.clock()
+        bad = [
+            candidate
+            for candidate in candidates
+            if (candidate.iteration if candidate.verdict.whole else candidate.verdict.poisoned_at or 0)
+            >= poisoned_from
+        ]
+        set_aside(self._run, bad, self._around.reporter.note)
 
     def _finish(self, final: Checkpoint, message: str) -> None:
         """Wait until everything is safe, for as long as that takes: only then the training is over."""
@@ -174,10 +206,11 @@ class Supervisor:
         self._recorder.disk_trouble = ""
 
     def _give_up(self, decision: GiveUp) -> DrivesyncError:
-        kinds: dict[int, type[DrivesyncError]] = {EXIT_TREE: TreeError, EXIT_CANNOT_WRITE: LocalWriteError}
-        kind = kinds.get(decision.exit_code, GaveUpError)
+        kinds: tuple[type[DrivesyncError], ...] = (TreeError, LocalWriteError)
+        kind = next((kind for kind in kinds if kind.exit_code == decision.exit_code), GaveUpError)
+        where = pinpoint(self._run, decision.diagnosis)
         hint = f"What darknet said is in {self._run.tree}/.trainer/darknet.log."
-        return kind(decision.reason + self._push_in_time(), hint=hint)
+        return kind(decision.reason + where + self._push_in_time(), hint=hint)
 
     def _stop(self) -> DrivesyncError:
         iteration = self._around.status.value.iteration or 0
@@ -192,9 +225,11 @@ class Supervisor:
         around = self._around
         if around.lost is not None:
             return f"; {around.lost}"
-        around.status.update(state="pushing")
-        self._recorder.wrap_up()
-        in_time = around.pusher is None or around.pusher.wait_until_safe(around.grace_s)
+        in_time = around.pusher is None
+        if not around.hurry.is_set():
+            around.status.update(state="pushing")
+            self._recorder.wrap_up()
+            in_time = around.pusher is None or around.pusher.wait_until_safe(around.grace_s)
         self._recorder.take_receipts()
         if in_time or around.pusher is None:
             return ""
@@ -206,32 +241,3 @@ class Supervisor:
     def _shown(self, path: Path) -> str:
         tree = self._run.tree
         return path.relative_to(tree).as_posix() if path.is_relative_to(tree) else str(path)
-
-
-def find_candidates(run: Run) -> tuple[Checkpoint, ...]:
-    """All weights files of a run, and those snapshots of them that are further than the files themselves.
-
-    A kill in mid-save leaves nothing of the file that was there; the snapshot taken of it is then the best.
-    """
-    files = list_checkpoints([run.tree / run.backup], run.base, run.network)
-    spool = run.tree / SYNC_FOLDER / "spool"
-    places = sorted(spool.iterdir()) if spool.is_dir() else []
-    snapshots: list[Checkpoint] = []
-    for place in places:
-        # One that is being taken has a suffix; one that is safe may be dropped by the pushing thread any moment.
-        if not place.suffix:
-            with suppress(FileNotFoundError):
-                snapshots.extend(list_checkpoints([place], run.base, run.network))
-    highest = _highest(files)
-    return (*files, *(snapshot for snapshot in snapshots if snapshot.iteration > highest))
-
-
-def _highest(candidates: tuple[Checkpoint, ...]) -> int:
-    return max((candidate.iteration for candidate in candidates), default=0)
-
-
-def _reason(outcome: Outcome) -> str:
-    status = outcome.exit_status
-    how = f"darknet was ended by signal {-status}" if status < 0 else f"darknet ended with status {status}"
-    said = f" ({outcome.complaint.line})" if outcome.complaint else ""
-    return outcome.refused or how + said
