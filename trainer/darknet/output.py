@@ -116,6 +116,7 @@ _NAMED = re.compile(
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) (nano|micro|milli)?(second|minute|hour|day)s?")
 _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _PARTS = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
+_LOADED = re.compile(r"Loaded weights for \d+ of \d+ layers from (.*)")
 _PRECISION = re.compile(r"mean average precision \(mAP@[^)]*\) ?= ?([\d.]+)(%?)")
 
 
@@ -148,11 +149,11 @@ def parse_line(line: str) -> Event | None:
 def betrayed_flavour(line: str) -> Flavour | None:
     """Which darknet prints such a line; None where others print it, too.
 
-    A program's bytes tell nothing where it is a script around darknet. Each betrays itself with its first iteration at
+    A program's bytes tell nothing where it is a script around darknet. Each betrays itself by its first iteration at
     the latest.
     """
     line = strip_escapes(line).strip()
-    if line.startswith(FATAL) or _NAMED.match(line):
+    if line.startswith((FATAL, "Darknet V")) or _NAMED.match(line):
         return Flavour.HK
     if line.startswith("Region ") and " Avg IOU: " in line:
         return Flavour.PJ
@@ -194,9 +195,13 @@ def _saving(line: str) -> Saving | None:
 
 
 def _loading(line: str) -> Loading | None:
+    if match := _LOADED.match(line):
+        return Loading(match[1], done=True)
     if not line.startswith("Loading weights from "):
         return None
     path, dots, rest = line.removeprefix("Loading weights from ").partition("...")
+    if not dots and path.startswith('"'):
+        return Loading(path.strip('"'), done=False)
     return Loading(path, "Done!" in rest) if dots else None
 
 

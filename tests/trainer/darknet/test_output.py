@@ -129,6 +129,14 @@ def test_losses_that_are_no_numbers(line: str, word: str) -> None:
             id="loading",
         ),
         pytest.param(
+            'Loading weights from "a b.weights"', Loading("a b.weights", done=False), id="HK: loading"
+        ),
+        pytest.param(
+            "Loaded weights for 4 of 5 layers from a b.weights",
+            Loading("a b.weights", done=True),
+            id="HK: loaded",
+        ),
+        pytest.param(
             " mean average precision (mAP@0.50) = 0.177571, or 17.76 % ",
             MeanAveragePrecision(0.177571),
             id="AX: mAP",
@@ -328,6 +336,9 @@ def test_complaints(line: str, cause: Cause, path: str) -> None:
         pytest.param("current CUDA error: status=700 cudaErrorIllegalAddress", Cause.CUDA, "", id="CUDA"),
         pytest.param("cuDNN current error: status=3000", Cause.CUDA, "", id="cuDNN"),
         pytest.param("failed to calloc 2.0 GiB", Cause.HOST_MEMORY, "", id="host memory"),
+        pytest.param(
+            "expected to read 4608 fields, but only read 1021", Cause.WEIGHTS, "", id="short weights"
+        ),
         pytest.param("batch size should not be set to 1 for training", Cause.CRASH, "", id="anything else"),
     ],
 )
@@ -344,6 +355,8 @@ def test_what_hank_ais_dies_of(message: str, cause: Cause, path: str) -> None:
         pytest.param(HK, Flavour.HK, id="HK: its loss line"),
         pytest.param("\x1b[1;37m101\x1b[0m" + HK.removeprefix("101"), Flavour.HK, id="HK in colour"),
         pytest.param(OLD_HK, Flavour.HK, id="HK before version 5"),
+        pytest.param('Darknet V5 "Moonlit" v5.0-178', Flavour.HK, id="HK: its first word"),
+        pytest.param("Darknet error location: ./src/a.c", None, id="AlexeyAB's say that, and others may"),
         pytest.param("* Error message:  failed", Flavour.HK, id="HK: its last word"),
         pytest.param("Saving weights to a.weights", None, id="all say that"),
         pytest.param("", None, id="nothing"),
@@ -365,6 +378,13 @@ def test_a_darknet_betrays_which_it_is(line: str, flavour: Flavour | None) -> No
         "    0 conv      8  3 x 3 / 2    64 x  64 x   3   ->    32 x  32 x   8  0.000 BFLOPs",
         "class_id = 0, name = square, ap = 32.69%   \t (TP = 1, FP = 2)",
         " mean average precision (mAP@0.50) = ., or",
+        " CUDA-version: 12020 (12020), cuDNN: 8.9.6, CUDNN_HALF=1, GPU count: 1  ",
+        " CUDNN_HALF=1 ",
+        "CUDA runtime version 12020 (v12.2), driver version 12020 (v12.2)",
+        "cuDNN version 12020 (v8.9.6), use of half-size floats is \x1b[92mENABLED\x1b[0m",
+        "    0 Create CUDA-stream - 0 ",
+        " Create cudnn-handle 0 ",
+        "Loading configuration file cfg/remote.cfg",
         "\r1204",
         "Learning Rate: 0.001, Momentum: 0.9, Decay: 0.0005",
         "Loading weights from",
