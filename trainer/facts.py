@@ -19,7 +19,7 @@ _SHAPE_DEFAULTS = {
     "atoms": "", "batch_normalize": "0", "cbn": "0", "crop_height": "", "crop_width": "",
     "dilation": "1", "filters": "1", "flatten": "0", "from": "", "group_id": "0", "groups": "1", "layers": "",
     "maxpool_depth": "0", "out_channels": "", "output": "1", "pad": "0", "padding": "", "reverse": "0",
-    "share_index": "", "size": "", "stride": "", "stride_x": "", "stride_y": "", "weights_type": "none",
+    "share_index": "", "size": "", "stride": "1", "stride_x": "", "stride_y": "", "weights_type": "none",
 }  # fmt: skip
 """The options that decide what a layer's weights mean, and what they are where they are not written.
 
@@ -76,7 +76,8 @@ def read_facts(network: Network) -> CfgFacts:
 
 
 def _digest(layer: Layer) -> str:
-    said = [layer.kind, *(layer.options.get(key) or default for key, default in _SHAPE_DEFAULTS.items())]
+    defaults = _SHAPE_DEFAULTS | ({"stride": "2"} if layer.kind == "upsample" else {})
+    said = [layer.kind, *(layer.options.get(key) or default for key, default in defaults.items())]
     return sha256(json.dumps(said).encode()).hexdigest()[:_DIGEST_DIGITS]
 
 

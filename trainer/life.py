@@ -43,7 +43,7 @@ def describe_life(records: Sequence[AttemptRecord], *, sessions_shown: int = _SE
         lines.append(restarts)
     hidden = max(0, len(lives) - sessions_shown)
     if hidden:
-        lines.append(f"{_count(hidden, 'session')} before these:")
+        lines.append(f"after {_count(hidden, 'earlier session')}:")
     for place in range(hidden, len(lives)):
         if place and (gap := _describe_gap(lives[place - 1], lives[place])):
             lines.append(gap)
