@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trainer.attempt import Outcome, run_attempt
+from trainer.attempt import Outcome, Start, run_attempt
 from trainer.config import Run, Wishes, resolve_run
 from trainer.darknet.output import Cause, Progress
 from trainer.darknet.program import Flavour
 from trainer.errors import NoDarknetError, TreeError
+from trainer.settings import DEFAULT_SETTINGS, TrainerSettings
 from trainer.testing import make_tree
 
 if TYPE_CHECKING:
@@ -27,12 +28,17 @@ WEIGHTS = struct.pack("<iii", 0, 2, 0)
 class Heard:
     """What an attempt calls, noted; sets ``stop`` at an iteration if it is to."""
 
-    def __init__(self, stop_at: int = 0) -> None:
+    def __init__(self, stop_at: int = 0, settings: TrainerSettings = DEFAULT_SETTINGS) -> None:
+        self.settings = settings
         self.stop = threading.Event()
+        self.hurry = threading.Event()
         self.pids: list[int] = []
         self.events: list[Event] = []
         self.ticks = 0
         self._stop_at = stop_at
+
+    def note_start(self, pid: int) -> None:
+        self.pids.append(pid)
 
     def hear(self, event: Event) -> None:
         self.events.append(event)
@@ -43,10 +49,10 @@ class Heard:
         self.ticks += 1
 
     def attempt(self, run: Run, weights: Path | None = None, resumed_from: int = 0) -> Outcome:
+        start = Start(weights, resumed_from, run.data, run.cfg)
         return run_attempt(
-            run, weights, resumed_from,
-            is_over=self.stop.is_set, on_start=self.pids.append, on_event=self.hear, on_tick=self.tick,
-        )  # fmt: skip
+            run, start, self.settings, self, is_over=self.stop.is_set, in_hurry=self.hurry.is_set
+        )
 
     @property
     def iterations(self) -> list[int]:
@@ -102,6 +108,39 @@ def test_one_that_began_anew_instead_of_resuming_is_ended_at_once(run: Run) -> N
     outcome = Heard().attempt(scripted(run, f"echo ' {line}'; sleep 30"), run.tree / "w.weights", 20)
     assert outcome.refused == "darknet began at iteration 1 though it was to resume from 20"
     assert (outcome.first_iteration, outcome.exit_status) == (1, -15)
+
+
+def test_who_is_in_a_hurry_does_not_wait_for_it(run: Run) -> None:
+    line = "1: 2.000000, 2.500000 avg loss, 0.001000 rate, 0.010000 seconds, 4 images, 0.1 hours left"
+    heard = Heard(stop_at=1)
+    heard.hurry.set()
+    stubborn = scripted(run, f"trap '' TERM; echo ' {line}'; while :; do sleep 1; done")
+    assert heard.attempt(stubborn).exit_status == -9
+
+
+def test_one_that_is_silent_for_too_long_is_ended(run: Run) -> None:
+    silent = TrainerSettings(stall_floor_s=1.0, stall_first_s=0.3)
+    outcome = Heard(settings=silent).attempt(scripted(run, "echo begun; sleep 30"))
+    assert outcome.stalled_s is not None
+    assert 1.0 < outcome.stalled_s < 10.0
+    assert outcome.exit_status == -15
+
+
+def test_one_whose_loss_is_no_number_is_ended(run: Run) -> None:
+    lines = "".join(
+        f" {number}: -nan, -nan avg loss, 0.001000 rate, 0.010000 seconds, 4 images, 0.1 hours left\\n"
+        for number in range(7, 11)
+    )
+    outcome = Heard().attempt(scripted(run, f"printf '{lines}'; sleep 30"))
+    assert (outcome.diverged_at, outcome.last_iteration, outcome.exit_status) == (7, 10, -15)
+
+
+def test_what_an_iteration_takes(run: Run) -> None:
+    line = "avg loss, 0.001000 rate, 0.010000 seconds, 4 images, 0.1 hours left"
+    said = "; sleep 0.2; ".join(f"echo ' {number}: 2.0, 2.5 {line}'" for number in (1, 3, 5))
+    outcome = Heard().attempt(scripted(run, said))
+    assert outcome.iteration_s == pytest.approx(0.1, abs=0.05)
+    assert Heard().attempt(scripted(run, "true")).iteration_s is None
 
 
 def test_what_it_complained_of_last(run: Run) -> None:

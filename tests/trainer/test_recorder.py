@@ -15,7 +15,9 @@ from drivesync.progress import Silence
 from trainer.background import RunLock
 from trainer.config import Run, Wishes, resolve_run
 from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
+from trainer.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
 from trainer.metrics import MetricsWriter, read_metrics
+from trainer.policy import Restart
 from trainer.recorder import Recorder, Surroundings
 from trainer.status import RestartNote, Status, StatusWriter, read_status
 from trainer.testing import make_tree
@@ -82,7 +84,7 @@ def receipt(iteration: int | None, at_s: float = 900.0) -> Receipt:
 
 
 def test_training_is_what_darknet_does_and_not_what_is_about_to_be_done(bench: Bench) -> None:
-    bench.recorder.begin_attempt(1, 100)
+    bench.recorder.begin_attempt(1, 100, NO_CHANGES)
     assert (bench.status.value.state, bench.status.value.iteration) == ("starting", 100)
     bench.recorder.note_start(77)
     assert bench.status.value.state == "training"
@@ -98,7 +100,7 @@ def test_the_first_loss_is_known_to_others_at_once(bench: Bench) -> None:
 
 
 def test_what_darknet_says_is_kept(bench: Bench) -> None:
-    bench.recorder.begin_attempt(1, 0)
+    bench.recorder.begin_attempt(1, 0, NO_CHANGES)
     for event in (progress(1), progress(2, loss=1.5), NewBest(), MeanAveragePrecision(0.25)):
         bench.recorder.hear(event)
     bench.metrics.flush()
@@ -110,18 +112,28 @@ def test_what_darknet_says_is_kept(bench: Bench) -> None:
 
 
 def test_a_restart_takes_back_what_is_trained_again(bench: Bench) -> None:
-    bench.recorder.begin_attempt(1, 0)
+    bench.recorder.begin_attempt(1, 0, NO_CHANGES)
     for iteration in (1, 2, 3):
         bench.recorder.hear(progress(iteration))
-    bench.recorder.note_restart(3, "darknet was ended by signal 9", 1, 0.5)
-    bench.recorder.begin_attempt(2, 1)
+    end = AttemptEnd(900.0, 1000.0, 1, 1, 1, 2, 3, -9)
+    killed = Diagnosis(Ending.UNKNOWN, "darknet was ended by signal 9")
+    restart = Restart(0.5, None, Changes(8, 0.5), None, killed.reason, killed)
+    bench.recorder.note_decision(end, restart)
+    bench.recorder.begin_attempt(2, 1, Changes(8, 0.5))
     bench.metrics.flush()
     curve = read_metrics(bench.backup / "metrics.jsonl")
     assert curve.iteration.tolist() == [1]
     assert [(seam.kind, seam.first_iteration) for seam in curve.seams] == [("restarted", 2)]
     assert bench.status.value.state == "restarting"
-    assert bench.status.value.restarts == (RestartNote(1000.0, 3, "darknet was ended by signal 9", 1),)
-    assert bench.notes.lines == ["at iteration 3 darknet was ended by signal 9; starting again in 0.5 s"]
+    assert bench.status.value.restarts == (RestartNote(1000.0, 3, "darknet was ended by signal 9", 0),)
+    assert (bench.status.value.ending, bench.status.value.changes) == (
+        "unknown",
+        "subdivisions=8, learning_rate=0.0005",
+    )
+    assert bench.notes.lines == [
+        "at iteration 3 darknet was ended by signal 9; starting again in 0.5 s",
+        "with subdivisions=8, learning_rate=0.0005, other than cfg/remote.cfg says",
+    ]
 
 
 def test_safe_is_the_furthest_that_has_a_receipt(bench: Bench) -> None:
