@@ -36,8 +36,9 @@ class Judged:
     def reached(self) -> int:
         """The highest iteration of a checkpoint that can be trusted when it had ended."""
         end = self.end
-        trusted = end.diverged_at is None or end.highest_after < end.diverged_at
-        return end.highest_after if trusted else min(end.highest_before, end.diverged_at or 0)
+        if end.diverged_at is None or end.highest_after < end.diverged_at:
+            return end.highest_after
+        return min(end.highest_before, end.diverged_at - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ def find_trouble(now: Judged, before: Sequence[Judged]) -> tuple[Judged, ...]:
     """
     trouble: list[Judged] = []
     for one in (*before, now):
-        if trouble and one.reached >= max(other.end.diverged_at or 0 for other in trouble):
+        place = max((other.end.diverged_at or 0 for other in trouble), default=0)
+        if one.end.highest_before < place <= one.reached:
             trouble = []
         if one.diagnosis.ending is Ending.DIVERGED:
             trouble.append(one)

@@ -216,7 +216,7 @@ CUBLAS = "cuBLAS Error: CUBLAS_STATUS_EXECUTION_FAILED"
         pytest.param(
             ended(
                 -11,
-                "Error: in the file data/remote.names number of names 1 that isn't equal to classes=2 in the file a.cfg",
+                "Error: in the file data/remote.names number of names 1 that isn't equal to classes=2 in the file x",
             ),
             AX,
             Ending.TREE,
