@@ -256,7 +256,8 @@ def _answer_divergence(case: _Case) -> Decision:
         changes = replace(changes, rate_factor=changes.rate_factor * rules.rate_factor)
     back = case.choose(below=place)
     if back is not None and len(trouble) > 2:
-        back = case.choose(below=min(back.iteration, case.end.resumed_from)) or back
+        began = min(back.iteration, case.end.resumed_from)
+        back = case.choose(below=began) or case.choose(below=began + 1) or back
     done = f"going back to iteration {back.iteration}" if back else "starting from the beginning"
     if lower:
         done += f", with the learning rate multiplied by {changes.rate_factor:g}"
