@@ -25,7 +25,7 @@ from rich.table import Table
 
 from scripts.bench_pull import pull
 from scripts.bench_push import push
-from scripts.bench_supervise import supervise
+from scripts.bench_supervise import cpu_s, supervise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +74,9 @@ def emulator(
         ids = _list_ids(host)
         measured = []
         for _ in range(rounds):
-            cpu_before_s = _cpu_s(pid)
+            cpu_before_s = cpu_s(pid)
             count, elapsed_s = _load(host, ids, connections, seconds)
-            measured.append((count / elapsed_s, (_cpu_s(pid) - cpu_before_s) / count))
+            measured.append((count / elapsed_s, (cpu_s(pid) - cpu_before_s) / count))
     result = {
         "connections": connections,
         "cpu_us_per_request": round(statistics.median(cpu for _, cpu in measured) * 1e6, 1),
@@ -170,12 +170,6 @@ def _read_answer(connection: socket.socket, buffer: bytearray) -> None:
             length = _CONTENT_LENGTH.search(buffer, 0, head + 2)
             assert length is not None
             end = head + 4 + int(length[1])
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system time of a process so far."""
-    numbers = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from scripts.bench_darknet import LINES, write_printer, write_wrapper
 from scripts.bench_report import Case, Claim, show_claims, to_json
 from trainer.testing import make_tree
 
@@ -46,43 +47,8 @@ _BEHIND = 0.9
 _MEMORY_LIMIT_BYTES = 120 * _MEGABYTE
 _RESTART_LIMIT_S = 1.0
 
-# A comment tells which darknet it is. Most lines are on stderr, as AlexeyAB's has them; each is a write of its own up
-# to a thousand a second, and a block of fifty lines beyond, since Python could not keep up.
-_PRINTER = """#!{python}
-# , 0.012345 hours left
-import itertools, os, time
-rate, lines = {rate}, {lines}
-detail = (
-    b"v3 (iou loss, Normalizer: (iou: 0.07, obj: 1.00, cls: 1.00) Region 37 Avg (IOU: 0.712345), count: 5, "
-    b"class_loss = 0.123456, iou_loss = 2.345678, total_loss = 2.469134 \\n"
-)
-block = 1 if rate <= 1000 else 50
-due_s = time.monotonic()
-for iteration in itertools.count(1):
-    for _ in range((lines - 2) // block):
-        os.write(2, detail * block)
-        due_s += block / rate
-        time.sleep(max(0.0, due_s - time.monotonic()))
-    due_s += (lines - (lines - 2) // block * block) / rate
-    os.write(2, detail * ((lines - 2) % block))
-    title = "\\033[H\\033[J %d/1000000: loss=1.4 hours left=0.5\\007\\n" % iteration
-    line = " %d: 1.424088, 1.625544 avg loss, 0.001000 rate, 0.1 seconds, 64 images, 0.5 hours left\\n"
-    os.write(1, (title + line % iteration).encode())
-    time.sleep(max(0.0, due_s - time.monotonic()))
-"""
-
-_LINES = {100: 10, 20_000: 200}
-"""Lines of an iteration, by lines a second: ten iterations a second, and a hundred."""
-
 _CPU_LIMITS = {100: 1.0, 20_000: 25.0}
 """Per cent of a core, by lines a second."""
-
-# The comment tells that the original is behind it.
-_WRAPPER = """#!/bin/sh
-# %f rate, %lf seconds, %d images
-echo "$$ $(date +%s%N)" >>"{starts}"
-exec "{darknet}" "$@"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +78,7 @@ def measure_loads(seconds: float, rounds: int, scratch: Path, say: Callable[[str
     """The supervisor and ``tee`` at each rate."""
     loads = []
     for number in range(rounds):
-        for rate in _LINES:
+        for rate in LINES:
             for measure in (_supervise, _tee):
                 loads.append(measure(rate, seconds, scratch / f"{measure.__name__}-{rate}-{number}"))
                 load = loads[-1]
@@ -124,14 +90,14 @@ def measure_loads(seconds: float, rounds: int, scratch: Path, say: Callable[[str
 
 def _supervise(rate: int, seconds: float, place: Path) -> Load:
     tree = make_tree(place, images=2, negatives=0, max_batches=1_000_000)
-    printer = _write_program(place / "printer", _printer(rate))
+    printer = write_printer(place / "printer", rate)
     with _supervisor(tree.root, printer) as process:
         _wait_until(lambda: _iteration(tree.root) > 0, process)
         time.sleep(_SETTLE_S)
-        first, began_s, began_cpu_s = _iteration(tree.root), time.monotonic(), _cpu_s(process.pid)
+        first, began_s, began_cpu_s = _iteration(tree.root), time.monotonic(), cpu_s(process.pid)
         time.sleep(seconds)
-        last, spent_s, took_s = _iteration(tree.root), _cpu_s(process.pid), time.monotonic() - began_s
-        seen_per_s = (last - first) * _LINES[rate] / took_s
+        last, spent_s, took_s = _iteration(tree.root), cpu_s(process.pid), time.monotonic() - began_s
+        seen_per_s = (last - first) * LINES[rate] / took_s
         return Load(
             "trainer supervise",
             rate,
@@ -145,7 +111,7 @@ def _supervise(rate: int, seconds: float, place: Path) -> Load:
 
 def _tee(rate: int, seconds: float, place: Path) -> Load:
     place.mkdir()
-    printer = _write_program(place / "printer", _printer(rate))
+    printer = write_printer(place / "printer", rate)
     kept = place / "log"
     with (
         subprocess.Popen([printer], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as source,
@@ -153,13 +119,13 @@ def _tee(rate: int, seconds: float, place: Path) -> Load:
     ):
         try:
             time.sleep(1.0)
-            began_s, began_cpu_s, began_bytes = time.monotonic(), _cpu_s(tee.pid), kept.stat().st_size
+            began_s, began_cpu_s, began_bytes = time.monotonic(), cpu_s(tee.pid), kept.stat().st_size
             time.sleep(seconds)
             took_s = time.monotonic() - began_s
             with kept.open("rb") as file:
                 file.seek(began_bytes)
                 seen = sum(1 for _ in file)
-            cpu_percent = 100 * (_cpu_s(tee.pid) - began_cpu_s) / took_s
+            cpu_percent = 100 * (cpu_s(tee.pid) - began_cpu_s) / took_s
             return Load("tee", rate, seen / took_s, took_s, cpu_percent, _largest_bytes(tee.pid))
         finally:
             source.kill()
@@ -173,7 +139,7 @@ def measure_restarts(count: int, scratch: Path, say: Callable[[str], None]) -> l
         return []
     tree = make_tree(scratch / "restarts", images=4, negatives=0, max_batches=100_000)
     starts = tree.root / "starts"
-    wrapper = _write_program(tree.root / "wrapper", _WRAPPER.format(starts=starts, darknet=darknet))
+    wrapper = write_wrapper(tree.root / "wrapper", darknet, starts)
     checkpoint = tree.root / "backup" / f"{tree.base}.backup"
     seconds = []
     with _supervisor(tree.root, wrapper) as process:
@@ -211,16 +177,6 @@ def _supervisor(tree: Path, darknet: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _printer(rate: int) -> str:
-    return _PRINTER.format(python=sys.executable, rate=rate, lines=_LINES[rate])
-
-
-def _write_program(path: Path, text: str) -> Path:
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
-
-
 def _iteration(tree: Path) -> int:
     """How far the supervisor has heard; it writes that once a second."""
     with suppress(OSError, ValueError):
@@ -244,7 +200,7 @@ def _wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes])
         time.sleep(_LOOK_S)
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """User and system time of a process so far."""
     numbers = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
