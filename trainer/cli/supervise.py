@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
 
 from drivesync.cli.arguments import GRACE, TAKE_OVER, TREE, settings
 from drivesync.config import default_tree
-from drivesync.daemon import is_alive, launch
-from drivesync.errors import DrivesyncError
 from drivesync.progress import TerminalReporter
-from trainer.background import running_pid
 from trainer.begin import Terms
-from trainer.cli.arguments import supervisor_log
+from trainer.cli.detach import detach
 from trainer.cli.orders import Orders
-from trainer.cli.words import print_status
 from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, Wishes
 from trainer.hooks import Hooks
 from trainer.notify import check_address
 from trainer.place import resolve_place
 from trainer.session import supervise
-from trainer.status import DEAD, ENDED, Status, read_status
+from trainer.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from trainer.cli.arguments import Call
@@ -36,10 +29,6 @@ FRESH = "fresh"
 """What --fresh calls its start."""
 
 NOTIFY_VARIABLE = "TRAINER_NOTIFY"
-
-_START_WAIT_S = 15.0
-_FIRST_ITERATION_WAIT_S = 2.0
-_LOOK_EVERY_S = 0.1
 
 
 def _refuse_no_name(_context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
@@ -146,8 +135,13 @@ def supervise_command(
     wishes = Wishes(tree or default_tree(), data, cfg, weights, darknet, call.extra)
     configured = settings()
     if background:
+        in_place = in_place or read_settings(wishes.tree, os.environ).in_place
         place = resolve_place(wishes.tree, in_place=in_place, remote=remote, pushing=not no_push)
-        _start_in_background(place.tree, _in_foreground(call), notify)
+        if place.note:
+            click.echo(f"trainer: {place.note}", err=True)
+        if notify:
+            os.environ[NOTIFY_VARIABLE] = notify
+        detach(place.tree, _in_foreground(call))
         return
     with Orders() as orders, TerminalReporter() as reporter:
         supervise(
@@ -174,73 +168,3 @@ def _in_foreground(call: Call) -> list[str]:
         elif word != "--background" and not word.startswith("--notify="):
             kept.append(word)
     return [*kept, "--", *call.extra] if call.extra else kept
-
-
-def _start_in_background(tree: Path, argv: Sequence[str], notify: str) -> None:
-    """Start this same command line detached, and wait until it trains or has said why it does not.
-
-    Raises:
-        DrivesyncError: as it has ended with.
-    """
-    if (pid := running_pid(tree)) is not None:
-        _say_running(tree, pid)
-        return
-    if notify:
-        os.environ[NOTIFY_VARIABLE] = notify
-    pid = launch([sys.executable, "-m", "trainer", *argv], supervisor_log(tree))
-    try:
-        began = _wait_for_training(tree, pid)
-    except KeyboardInterrupt:  # the cell's Stop, which ends the wait and not what is waited for
-        began = True
-    if not began:
-        if (other := running_pid(tree)) is None:
-            raise DrivesyncError(
-                "the supervisor ended before it began", hint=f"{supervisor_log(tree)} says why."
-            )
-        _say_running(tree, other)
-        return
-    click.echo(f"trainer: supervising {tree} as process {pid}; log: {supervisor_log(tree)}")
-    _print_status(tree)
-
-
-def _wait_for_training(tree: Path, pid: int) -> bool:
-    """Wait until the supervisor that was launched trains, waits, or takes its time.
-
-    Returns:
-        False if it is gone without a word.
-
-    Raises:
-        DrivesyncError: as it has ended with.
-    """
-    give_up_s = time.monotonic() + _START_WAIT_S
-    while time.monotonic() < give_up_s:
-        status = read_status(tree)
-        if status is not None and status.pid == pid:
-            if status.state in {"finished", "waiting"} or status.avg_loss is not None:
-                break
-            if status.state in {"training", "restarting", "pushing"}:
-                # darknet says what it misses before its first iteration, which a large network may take long for.
-                give_up_s = min(give_up_s, time.monotonic() + _FIRST_ITERATION_WAIT_S)
-            if status.state in {*ENDED, DEAD}:
-                raise _as_error(status)
-        elif not is_alive(pid):
-            return False
-        time.sleep(_LOOK_EVERY_S)
-    return True
-
-
-def _say_running(tree: Path, pid: int) -> None:
-    click.echo(f"trainer: process {pid} supervises {tree} already")
-    _print_status(tree)
-
-
-def _print_status(tree: Path) -> None:
-    if (status := read_status(tree)) is not None:
-        print_status(status)
-
-
-def _as_error(status: Status) -> DrivesyncError:
-    """The error with which another process ended."""
-    error = DrivesyncError(status.message)
-    error.exit_code = status.exit_code or DrivesyncError.exit_code
-    return error

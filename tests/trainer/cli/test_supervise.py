@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trainer.background import RunLock
-from trainer.cli import run, supervise
+from trainer.cli import detach, run, supervise
 from trainer.hooks import Hooks
 from trainer.status import Status, StatusWriter
 
@@ -46,7 +46,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Sequence[str], Path]
         calls.append((argv, log))
         return -1
 
-    monkeypatch.setattr(supervise, "launch", note)
+    monkeypatch.setattr(detach, "launch", note)
     monkeypatch.setenv("TRAINER_NOTIFY", "https://hooks.example/before")
     return calls
 
@@ -124,7 +124,8 @@ def test_what_is_launched(
     assert log == tree / ".trainer/supervisor.log"
     given = any(URL in word for word in argv)
     assert os.environ["TRAINER_NOTIFY"] == (URL if given else "https://hooks.example/before")
-    assert f"the supervisor ended before it began. {log} says why." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"the supervisor ended before it began: it said nothing. All of it is in {log}." in said
 
 
 def test_a_rerun_attaches(
@@ -162,7 +163,25 @@ def test_the_cells_stop_ends_the_wait_and_not_the_training(
     def interrupt(_pid: int) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(supervise, "is_alive", interrupt)
+    monkeypatch.setattr(detach, "is_alive", interrupt)
     assert run(["supervise", "--background", str(tree)]) == 0
     assert f"supervising {tree} as process -1" in capsys.readouterr().out
     assert len(launched) == 1
+
+
+def test_the_word_of_one_that_ended_before_it_began(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / ".trainer").mkdir(parents=True)
+    (tree / ".trainer/supervisor.log").write_text("of another time\n")
+    assert run(["supervise", "--background", "--no-push", "--unassign", str(tree)]) == 70
+    said = capsys.readouterr().err
+    assert "ended before it began: trainer: with --no-push, a machine that is given back" in said
+
+
+def test_a_setting_that_is_wrong_is_told_before_anything_is_launched(
+    tree: Path, launched: list[tuple[Sequence[str], Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.mkdir()
+    (tree / "trainer.toml").write_text("in_place = 7\n")
+    assert run(["supervise", "--background", str(tree)]) == 78
+    assert f"{tree}/trainer.toml: in_place" in capsys.readouterr().err
+    assert not launched
