@@ -35,7 +35,7 @@ class Row:
 
     Attributes:
         answer: in a word.
-        limits: how long it is tried again; None where it is not, or where what can be changed sets the limit.
+        limits: how long it is tried again; no ends where it is not, or where what can be changed sets the limit.
         exit_code: of the command, if it is given up.
         advice: what a user can do then, as a clause.
     """
@@ -54,12 +54,10 @@ ROWS: dict[Ending, Row] = {
     Ending.DATA: Row(Answer.NEVER, exit_code=EXIT_TREE),
     Ending.CANNOT_WRITE: Row(Answer.NEVER, exit_code=EXIT_CANNOT_WRITE),
     Ending.WEIGHTS: Row(Answer.OLDER, Limits(10, 0.5, 10.0)),
-    Ending.GPU_MEMORY: Row(
-        Answer.CHANGED, Limits(0, 2.0, 2.0, after_gain_s=2.0), advice="lower width and height in the cfg"
-    ),
+    Ending.GPU_MEMORY: Row(Answer.CHANGED, Limits(0, 2.0, 2.0), advice="lower width and height in the cfg"),
     Ending.DIVERGED: Row(
         Answer.CHANGED,
-        Limits(0, 0.5, 0.5, after_gain_s=0.5),
+        Limits(0, 0.5, 0.5),
         advice="look at the labels and the learning rate",
     ),
     # Whoever else needs the memory may be done with it in minutes.

@@ -121,10 +121,9 @@ def decide(
     case = _Case(now, before, candidates, rules, jitter)
     if diagnosis.ending is Ending.DIVERGED:
         return _answer_divergence(case)
-    past = look_back(now, before)
     if diagnosis.ending is Ending.GPU_MEMORY:
-        return _answer_gpu_memory(case, past)
-    return _answer_again(case, past)
+        return _answer_gpu_memory(case)
+    return _answer_again(case, look_back(now, before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +222,7 @@ def _explain(case: _Case, past: Past) -> str:
 # Again, changed.
 
 
-def _answer_gpu_memory(case: _Case, past: Past) -> Decision:
+def _answer_gpu_memory(case: _Case) -> Decision:
     """Double the subdivisions: half as many images at a time, and as many in an iteration as before."""
     rules, changes = case.rules, case.end.changes
     subdivisions = changes.subdivisions or rules.subdivisions
@@ -234,9 +233,8 @@ def _answer_gpu_memory(case: _Case, past: Past) -> Decision:
             f"batch={rules.batch}"
         )
         return case.give_up(reason)
-    delay_s = case.limits.after_gain_s if past.gained else case.limits.delay_s
-    done = f"going on with subdivisions={doubled}"
-    return case.restart(case.choose(), done, delay_s=delay_s, changes=replace(changes, subdivisions=doubled))
+    done, changes = f"going on with subdivisions={doubled}", replace(changes, subdivisions=doubled)
+    return case.restart(case.choose(), done, delay_s=case.limits.delay_s, changes=changes)
 
 
 def _answer_divergence(case: _Case) -> Decision:
