@@ -199,14 +199,18 @@ class StandIn:
             write_weights(backup / name, self._network, iteration, flavour=flavour, harm=harm)
 
     def _fork(self, *, away: bool) -> None:
+        reading, writing = os.pipe()
         child = os.fork()
         if child:
+            os.close(writing)
+            os.read(reading, 1)  # until it is where it is to be
             self._program.with_suffix(".child").write_text(str(child))
             return
         if away:
             os.setsid()
         # A test that forgets it is not to be outlived by it.
         signal.alarm(_CHILD_LIVES_S)
+        os.close(writing)
         _pause()
 
 
