@@ -19,21 +19,24 @@ from trainer.endings import SIGFPE, SIGKILL, AttemptEnd, Diagnosis, Ending, Rule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from trainer.darknet.output import Event
     from trainer.darknet.weights import Checkpoint
 
+LASTING = frozenset({Cause.NAMES})
+"""What AlexeyAB's complains of at its start and ends of thousands of lines later, with its first mAP pass."""
 
-def pick_complaint(events: Iterable[Event]) -> Complaint | None:
-    """Which of the complaints among darknet's last lines it seems to have ended of; None if there are none.
+
+def pick_complaint(complaints: Iterable[Complaint]) -> Complaint | None:
+    """Which of darknet's complaints it seems to have ended of; None if there are none.
 
     The last one of a kind that is always the end; only where there is none, the last one of those that some darknet
     goes on after, or that follow on whatever it was that went wrong ("Assertion `0' failed"). One that names no file
     gets that of the last one of its cause that does.
 
     Args:
-        events: in the order in which they were printed.
+        complaints: in the order in which they were printed: what was ever heard of ``LASTING`` causes, and those among
+            the last lines.
     """
-    said = [event for event in events if isinstance(event, Complaint)]
+    said = list(complaints)
     if not said:
         return None
     last = max(enumerate(said), key=lambda numbered: (_weigh(numbered[1]), numbered[0]))[1]

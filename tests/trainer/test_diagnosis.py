@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainer.darknet.complaint import Cause, Complaint
-from trainer.darknet.output import Event, parse_line
+from trainer.darknet.output import parse_line
 from trainer.darknet.program import Flavour
 from trainer.darknet.weights import Checkpoint, CheckpointName, Kind, Verdict
 from trainer.diagnosis import diagnose, pick_complaint
@@ -20,11 +20,8 @@ LISTS = ("data/train.txt", "data/test.txt", "data/remote.names")
 
 
 def complaint_of(*lines: str) -> Complaint | None:
-    return pick_complaint(events(*lines))
-
-
-def events(*lines: str) -> list[Event]:
-    return [event for line in lines if (event := parse_line(line)) is not None]
+    events = map(parse_line, lines)
+    return pick_complaint(event for event in events if isinstance(event, Complaint))
 
 
 def ended(
@@ -64,6 +61,7 @@ def judged(end: AttemptEnd, flavour: Flavour = PJ, proof: Checkpoint | None = No
 ASSERTION = "darknet: ./src/cuda.c:36: check_error: Assertion `0' failed."
 CUDA_GONE = "CUDA Error: unspecified launch failure"
 FATAL = "* Error message:  "
+NAMES = "Error: in the file data/remote.names number of names 1 that isn't equal to classes=2 in the file cfg/remote.cfg"
 BLANK = "Cannot load image data/train/1.png "
 CUBLAS = "cuBLAS Error: CUBLAS_STATUS_EXECUTION_FAILED"
 
@@ -214,10 +212,7 @@ CUBLAS = "cuBLAS Error: CUBLAS_STATUS_EXECUTION_FAILED"
             id="HK: filters",
         ),
         pytest.param(
-            ended(
-                -11,
-                "Error: in the file data/remote.names number of names 1 that isn't equal to classes=2 in the file x",
-            ),
+            ended(-11, NAMES),
             AX,
             Ending.TREE,
             "data/remote.names",
@@ -508,9 +503,6 @@ def test_a_torn_final_is_named() -> None:
     ("lines", "picked", "path"),
     [
         pytest.param((), None, "", id="no word"),
-        pytest.param(
-            ("Saving weights to x", "101: 1, 1 avg, 1 rate, 1 seconds, 4 images"), None, "", id="no complaint"
-        ),
         pytest.param((CUDA_GONE, "CUDA Error: out of memory"), Cause.GPU_MEMORY, "", id="the last one"),
         pytest.param(
             ("CUDA Error: out of memory", ASSERTION), Cause.GPU_MEMORY, "", id="not the crash that follows"
@@ -519,6 +511,8 @@ def test_a_torn_final_is_named() -> None:
         pytest.param(
             (BLANK, ASSERTION), Cause.NO_IMAGE, "data/train/1.png", id="what may be the cause before a crash"
         ),
+        pytest.param((NAMES, BLANK), Cause.NAMES, "data/remote.names", id="what was said long before"),
+        pytest.param((NAMES, CUDA_GONE), Cause.CUDA, "", id="unless it was something else"),
         pytest.param((CUDA_GONE, BLANK), Cause.CUDA, "", id="not what some go on after"),
         pytest.param(
             (BLANK, "Error in load_data_detection() - OpenCV", BLANK),
