@@ -262,3 +262,34 @@ def free_bytes(tree: Path) -> int:
         place = place.parent
     with local_errors(place, "look at"):
         return shutil.disk_usage(place).free
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add ``line`` to a file of lines, durably; a last one that a crash has torn stays behind as one of its own.
+
+    Args:
+        path: made if it is not there; its folder is.
+        line: without its newline.
+
+    Raises:
+        LocalWriteError: the disk cannot take it; nothing is left of it.
+    """
+    rest = line + b"\n"
+    with local_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            end = os.lseek(descriptor, 0, os.SEEK_END)
+            if end and os.pread(descriptor, 1, end - 1) != b"\n":
+                rest = b"\n" + rest
+            try:
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+                os.fsync(descriptor)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(descriptor, end)
+                raise
+        finally:
+            os.close(descriptor)
+    if end == 0:
+        fsync_folder(path.parent)

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 STATE_FOLDER = ".drivesync"
 """What drivesync keeps in a tree for itself; never pushed, never pulled."""
 
+TRAINERS_FOLDER = ".trainer"
+"""What a training keeps in a tree, most of it of the machine that it runs on."""
+
+TRAVELLING = frozenset({f"{TRAINERS_FOLDER}/attempts.jsonl", f"{TRAINERS_FOLDER}/learned.json"})
+"""What of that the next machine is to know; nothing else of it is pulled."""
+
 MAX_NAME_BYTES = 255
 
 

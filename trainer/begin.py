@@ -22,7 +22,7 @@ from drivesync.pulling.plan import DEFAULT_OPTIONS, PullOptions
 from drivesync.push import Pusher, push
 from drivesync.remotes import is_pull_only, open_remote
 from drivesync.tree import read_tree_state, remember_target
-from trainer.config import DEFAULT_BACKUP, checkpoint_patterns, foresee_run
+from trainer.config import DEFAULT_BACKUP, STATE_FOLDER, checkpoint_patterns, foresee_run
 from trainer.fresh import StartingOver, read_whole
 
 if TYPE_CHECKING:
@@ -106,7 +106,12 @@ def begin(
             status.update(state="pulling")
             # There may be no checkpoints yet, nor a folder for them.
             with suppress(NotFoundError):
-                _pull(place, wishes.tree, reporter, PullOptions(only=f"{_folder_of(run)}/"))
+                _pull(
+                    place,
+                    wishes.tree,
+                    reporter,
+                    PullOptions(only=(f"{_folder_of(run)}/", f"{STATE_FOLDER}/")),
+                )
     except (RemoteError, NotAllowedError) as error:
         if source is not None or terms.fresh:
             raise
@@ -148,7 +153,7 @@ def _start_over(tree: Path, run: str, remote: Remote, leases: Leases, name: str,
 
 
 def _pull(source: Remote, tree: Path, reporter: Reporter, options: PullOptions) -> None:
-    reporter.note(f"pulling {options.only or 'all'} of {source.name} to {tree}")
+    reporter.note(f"pulling {' and '.join(options.only) or 'all'} of {source.name} to {tree}")
     result = pull(source, tree, reporter=reporter, options=options)
     result.raise_failure()
     reporter.note(f"pulled {result.downloaded_files} files ({format_size(result.downloaded_bytes)})")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drivesync.errors import LocalWriteError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from trainer.config import Run
     from trainer.darknet.weights import Checkpoint
     from trainer.endings import AttemptEnd
+    from trainer.facts import CfgFacts
     from trainer.policy import Decision
     from trainer.settings import TrainerSettings
 
@@ -52,7 +54,7 @@ class Experience:
         self._facts = read_facts(run.network)
         self._records = [record for record in read_attempts(run.tree) if record.run == run.name]
         self._learned = read_learned(run.tree).fit(run.network)
-        self.history: list[AttemptEnd] = [to_end(record) for record in self._records]
+        self.history: list[AttemptEnd] = []
         self.changes = Changes(self._learned.subdivisions, self._learned.rate_factor)
         self.rules = Rules(
             max_batches=run.network.max_batches,
@@ -66,12 +68,17 @@ class Experience:
         )
         self.weights_bytes = weights_size(run.network, flavour=run.flavour)
 
-    def compare(self, best: Checkpoint | None) -> list[str]:
-        """What has changed in the cfg since the last attempt, and what that does; to be said before training.
+    def begin(self, best: Checkpoint | None) -> list[str]:
+        """Call to mind the attempts that still tell something of this one; to be called once, before the first.
 
         Args:
             best: the checkpoint that training goes on from.
+
+        Returns:
+            What has changed in the cfg since the last attempt, and what that does; to be said before training.
         """
+        if best is not None:
+            self.history = [to_end(record) for record in _of_this_training(self._records, self._facts)]
         if not self._records:
             return []
         seen = best.iteration * self._run.network.images_per_iteration if best else None
@@ -144,3 +151,15 @@ class Experience:
             subdivisions=self.changes.subdivisions, rate_factor=self.changes.rate_factor
         ).with_times(iteration_s=iteration_s, push_s=push_s)
         write_learned(self._run.tree, self._learned)
+
+
+def _of_this_training(records: list[AttemptRecord], facts: CfgFacts) -> list[AttemptRecord]:
+    """Those since the run was begun, or its cfg was changed in anything but its length: the last ones."""
+    found: list[AttemptRecord] = []
+    for record in reversed(records):
+        if replace(record.facts, max_batches=facts.max_batches) != facts:
+            break
+        found.append(record)
+        if not record.end.resumed_from and not record.end.highest_before:
+            break
+    return found[::-1]

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from drivesync.disk import fsync_folder, local_errors
+from drivesync.disk import append_line, local_errors
 from trainer.darknet.output import Cause, Complaint
 from trainer.endings import AttemptEnd, Changes
 from trainer.facts import CfgFacts
@@ -77,26 +77,9 @@ def append_attempt(tree: Path, record: AttemptRecord) -> None:
     """
     path = tree / ATTEMPTS_FILE
     line = json.dumps(asdict(record, dict_factory=_to_json), separators=(",", ":"), allow_nan=False)
-    rest = line.encode() + b"\n"
     with local_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        try:
-            end = os.lseek(descriptor, 0, os.SEEK_END)
-            if end and os.pread(descriptor, 1, end - 1) != b"\n":
-                rest = b"\n" + rest
-            try:
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
-                os.fsync(descriptor)
-            except OSError:
-                with suppress(OSError):
-                    os.ftruncate(descriptor, end)
-                raise
-        finally:
-            os.close(descriptor)
-    if end == 0:
-        fsync_folder(path.parent)
+    append_line(path, line.encode())
 
 
 def _to_json(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -170,7 +170,11 @@ class Recorder:
         if now_s - self._noted_s >= _NOTE_EVERY_S and status.iteration is not None:
             self._noted_s = now_s
             loss = "" if status.avg_loss is None else f", avg loss {status.avg_loss:.4g}"
-            safe = "" if status.safe_iteration is None else f", safe up to {status.safe_iteration}"
+            safe = (
+                ""
+                if status.safe_iteration is None
+                else f", {'safe' if status.proven else 'written'} up to {status.safe_iteration}"
+            )
             around.reporter.note(f"iteration {status.iteration} of {status.max_batches}{loss}{safe}")
         if now_s - self._shown_s >= _PICTURES_EVERY_S:
             self._shown_s = now_s

@@ -195,6 +195,7 @@ class _Session:
             _refuse_to_replace(run, held)
             self.status.update(
                 run=run.name,
+                proven=ground.remote.proves,
                 safe_iteration=max((checkpoint.iteration for checkpoint in held), default=0) or None,
             )
             pusher = stack.enter_context(

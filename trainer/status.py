@@ -64,6 +64,7 @@ class Status:
         epoch: how many turns of sessions the run has had, this one's included; None where this one has none.
         ending: how the last attempt ended: an ``Ending``'s name in lower case; empty while none has.
         changes: what darknet runs with other than the user's cfg says; empty for nothing.
+        proven: what was pushed is proven to be there; False where it is only written and read back.
         warning: what the user should know as long as it is trained like this; empty for nothing.
     """
 
@@ -90,6 +91,7 @@ class Status:
     ending: str = ""
     changes: str = ""
     warning: str = ""
+    proven: bool = True
 
 
 class StatusWriter:
@@ -178,11 +180,11 @@ def describe(status: Status, now_s: float) -> str:
 
 def _describe_safety(status: Status, now_s: float) -> str:
     if status.safe_iteration is None:
-        return "nothing is safe on Drive yet"
-    line = f"safe up to iteration {status.safe_iteration:,}"
+        return "nothing is safe on Drive yet" if status.proven else "nothing is written to the remote yet"
+    line = f"{'safe' if status.proven else 'written'} up to iteration {status.safe_iteration:,}"
     if status.safe_at_s is not None:
         line += f" · pushed {describe_age(now_s - status.safe_at_s)} ago"
-    return f"{line} · verified"
+    return f"{line} · {'verified' if status.proven else 'read back'}"
 
 
 def describe_age(seconds: float) -> str:

@@ -63,7 +63,7 @@ class Supervisor:
             self._finish(final, "the training was finished already")
             return
         best = choose_checkpoint(candidates, flavour=self._run.flavour)
-        for line in self._experience.compare(best):
+        for line in self._experience.begin(best):
             self._around.reporter.note(line)
         self._around.status.update(resumed_from=best.iteration if best else 0)
         while True:
@@ -183,7 +183,10 @@ class Supervisor:
         if around.pusher is not None:
             self._wait_until_safe(around.pusher)
         self._recorder.take_receipts()
-        kept = ", verified on Drive" if around.pusher is not None else ""
+        proof = (
+            ", verified on Drive" if around.status.value.proven else ", written to the remote and read back"
+        )
+        kept = proof if around.pusher is not None else ""
         said = f"{message}; {self._shown(final.path)} holds iteration {final.iteration}{kept}"
         around.status.update(state="finished", message=said, exit_code=0)
         around.reporter.note(said)

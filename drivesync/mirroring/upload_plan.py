@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from drivesync.files import STATE_FOLDER, LocalFile, RemoteFile, RemoteFolder, Skipped, refuse_name
+from drivesync.files import (
+    STATE_FOLDER,
+    TRAINERS_FOLDER,
+    LocalFile,
+    RemoteFile,
+    RemoteFolder,
+    Skipped,
+    refuse_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 _OF_OTHERS = {
     STATE_FOLDER: "drivesync keeps it for itself",
     ".git": "git keeps it for itself; git pushes it",
-    ".trainer": "it is of the training on this machine",
+    TRAINERS_FOLDER: "it is of the training on this machine",
 }
 _TEMPORARY = re.compile(r".*\.tmp|\.drivesync-.*\.part", re.DOTALL)
 

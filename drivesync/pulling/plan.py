@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile, Skipped
+from drivesync.files import STATE_FOLDER, TRAINERS_FOLDER, TRAVELLING, LocalFile, Page, RemoteFile, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -29,13 +29,13 @@ class PullOptions:
     Attributes:
         theirs: overwrite what was changed here.
         all_checkpoints: bring checkpoints that a resume does not need, too.
-        only: paths that start so, and no others; empty for all.
+        only: paths that begin with one of these; all where there are none.
         dry_run: say what would be done, and do nothing.
     """
 
     theirs: bool = False
     all_checkpoints: bool = False
-    only: str = ""
+    only: tuple[str, ...] = ()
     dry_run: bool = False
 
 
@@ -87,7 +87,7 @@ class Chooser:
         case_blind: the disk takes ``A`` and ``a`` for one name.
     """
 
-    def __init__(self, *, only: str = "", case_blind: bool = False) -> None:
+    def __init__(self, *, only: tuple[str, ...] = (), case_blind: bool = False) -> None:
         self._only = only
         self._case_blind = case_blind
         self._taken: dict[str, str] = {}
@@ -98,7 +98,7 @@ class Chooser:
         files: list[RemoteFile] = []
         skipped: list[Skipped] = []
         for entry in page.entries:
-            if not entry.path.startswith(self._only) or self._is_state(entry.path):
+            if (self._only and not entry.path.startswith(self._only)) or self._is_state(entry.path):
                 continue
             if isinstance(entry, Skipped):
                 skipped.append(entry)
@@ -119,9 +119,10 @@ class Chooser:
         return Chosen(tuple(files), old, tuple(skipped))
 
     def _is_state(self, path: str) -> bool:
-        """Whether ``path`` would lie in what drivesync keeps for itself."""
+        """Whether ``path`` would lie in what drivesync keeps for itself, or a training for its machine."""
         first = path.partition("/")[0]
-        return (_fold(first) if self._case_blind else first) == STATE_FOLDER
+        folder = _fold(first) if self._case_blind else first
+        return folder == STATE_FOLDER or (folder == TRAINERS_FOLDER and path not in TRAVELLING)
 
     def _refuse(self, path: str) -> str:
         """Why there is no room for ``path`` beside what was taken; empty if there is, and it is taken now."""

@@ -413,7 +413,7 @@ class TestOnly:
     def test_what_begins_so_comes_and_the_tree_is_not_complete(
         self, bring: Callable[..., PullResult], here: Path, full: DriveEmulator
     ) -> None:
-        assert bring(only="data/").downloaded_files == 2
+        assert bring(only=("data/",)).downloaded_files == 2
         assert contents(here).keys() == {path for path in FILES if path.startswith("data/")}
         assert read_tree_state(here) is None
         assert bring().downloaded_files == 2
@@ -425,7 +425,7 @@ class TestOnly:
         partial = here / ".drivesync" / "partial"
         partial.mkdir(parents=True)
         (partial / "0123.part").write_bytes(b"half a large file")
-        bring(only="data/")
+        bring(only=("data/",))
         assert [part.name for part in partial.iterdir()] == ["0123.part"]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import queue
 import re
 import shutil
-import subprocess
-import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -17,27 +15,16 @@ import pytest
 
 from drivesync.errors import LocalWriteError
 from drivesync.progress import Silence
-from trainer.config import Run, Wishes, resolve_run
+from trainer.config import Wishes, resolve_run
 from trainer.errors import GaveUpError, StoppedError, TreeError
 from trainer.metrics import MetricsWriter
 from trainer.recorder import Surroundings
 from trainer.status import Status, StatusWriter
-from trainer.supervisor import Supervisor, find_candidates
+from trainer.supervisor import Supervisor
 from trainer.testing import make_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-LOOKS = 20_000
-"""Enough to meet a snapshot that goes between being listed and being opened, each time this was tried."""
-
-COME_AND_GO = """
-import os, sys
-while True:
-    os.mkdir(sys.argv[1])
-    os.rmdir(sys.argv[1])
-"""
 
 
 class Notes(Silence):
@@ -194,35 +181,3 @@ def test_given_up(training: Training, script: str, error: type[Exception], messa
     with pytest.raises(error, match=message):
         training.train()
     assert training.status.value.state == "pushing"
-
-
-def test_the_spool_may_be_emptied_while_it_is_looked_through(training: Training) -> None:
-    """As the pushing thread does when a snapshot is safe."""
-    spool = training.run.tree / ".drivesync/spool"
-    spool.mkdir(parents=True)
-    with subprocess.Popen([sys.executable, "-c", COME_AND_GO, spool / "00000001"]) as other:
-        try:
-            for _ in range(LOOKS):
-                assert find_candidates(training.run) == ()
-        finally:
-            other.kill()
-
-
-def test_a_snapshot_that_is_no_further_than_the_files_is_no_candidate(
-    training: Training, checkpoint: Path
-) -> None:
-    kept = shutil.copy(checkpoint, training.backup / "remote.backup")
-    training.snapshot(checkpoint)
-    assert [candidate.path for candidate in find_candidates(training.run)] == [kept]
-
-
-def test_a_snapshot_that_is_being_taken_is_no_candidate(training: Training, checkpoint: Path) -> None:
-    snapshot = training.snapshot(checkpoint)
-    snapshot.parent.rename(snapshot.parent.with_suffix(".tmp"))
-    assert find_candidates(training.run) == ()
-
-
-def test_a_run_is_what_its_cfg_is_called(training: Training, checkpoint: Path) -> None:
-    shutil.copy(checkpoint, training.backup / "other_100.weights")
-    run: Run = training.run
-    assert find_candidates(run) == ()

@@ -199,6 +199,16 @@ class TestChooser:
         assert [file.path for file in chosen.files] == (mine[1:] if case_blind else mine)
         assert chosen.skipped == ()
 
+    def test_of_a_trainings_state_comes_what_the_next_machine_is_to_know(self) -> None:
+        paths = [
+            ".trainer/status.json",
+            ".trainer/attempts.jsonl",
+            ".trainer/learned.json",
+            ".trainer/run/x.cfg",
+        ]
+        chosen = Chooser().take(page(*map(there, paths)))
+        assert [file.path for file in chosen.files] == paths[1:3]
+
     def test_only(self) -> None:
         listed: list[Entry] = [
             there("cfg/a.cfg"),
@@ -206,7 +216,7 @@ class TestChooser:
             there("data/a"),
             Skipped("data/doc", "no file"),
         ]
-        chosen = Chooser(only="cfg").take(page(*listed))
+        chosen = Chooser(only=("cfg",)).take(page(*listed))
         assert [file.path for file in chosen.files] == ["cfg/a.cfg", "cfgs"]
         assert chosen.skipped == ()
 
