@@ -61,7 +61,9 @@ def judged(end: AttemptEnd, flavour: Flavour = PJ, proof: Checkpoint | None = No
 ASSERTION = "darknet: ./src/cuda.c:36: check_error: Assertion `0' failed."
 CUDA_GONE = "CUDA Error: unspecified launch failure"
 FATAL = "* Error message:  "
-NAMES = "Error: in the file data/remote.names number of names 1 that isn't equal to classes=2 in the file cfg/remote.cfg"
+NAMES = (
+    "Error: in the file data/remote.names number of names 1 that isn't equal to classes=2 in the file x.cfg"
+)
 BLANK = "Cannot load image data/train/1.png "
 CUBLAS = "cuBLAS Error: CUBLAS_STATUS_EXECUTION_FAILED"
 
