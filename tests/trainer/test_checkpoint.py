@@ -20,7 +20,7 @@ from trainer.checkpoint import acceptor, find_cfg, list_checkpoints, read_checkp
 from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
 from trainer.darknet.weights import Kind
 from trainer.errors import TreeError
-from trainer.policy import choose_checkpoint
+from trainer.choice import choose_checkpoint
 from trainer.score import ScoreKeeper
 from trainer.testing import TreeInfo, make_tree
 
