@@ -18,7 +18,7 @@ from drivesync.errors import LocalWriteError
 from trainer.config import Wishes, resolve_run
 from trainer.darknet.program import Flavour
 from trainer.endings import Ending
-from trainer.errors import StoppedError, TreeError
+from trainer.errors import GaveUpError, StoppedError, TreeError
 from trainer.history import read_attempts
 from trainer.testing import make_tree
 from trainer.testing.stand_in import install, write_weights
@@ -239,3 +239,25 @@ def test_a_full_disk(tmp_path: Path, flavour: Flavour) -> None:
     assert first.ending == Ending.CANNOT_WRITE.name
     assert first.end.exit_status in {0, -11}
     assert first.end.last_iteration == ITERATIONS
+
+
+@pytest.mark.parametrize(
+    "flavour", [pytest.param(flavour, id=FOLDERS[flavour].upper()) for flavour in Flavour]
+)
+def test_out_of_gpu_memory_it_goes_on_in_smaller_parts(tmp_path: Path, flavour: Flavour) -> None:
+    run = prepare(tmp_path, flavour, "gpu_memory")
+    before = (run.tree / run.cfg).read_text()
+    came = supervise(run)
+    assert [record.ending for record in came.records] == [GPU_MEMORY.name, FINISHED.name]
+    assert [record.end.changes.subdivisions for record in came.records] == [None, 2]
+    assert any("subdivisions=2" in note for note in came.notes)
+    assert (run.tree / run.cfg).read_text() == before
+
+
+def test_what_diverges_again_and_again_is_given_up(tmp_path: Path) -> None:
+    """The first time unchanged, then ever more slowly."""
+    came = supervise(prepare(tmp_path, AX, "nan"))
+    assert {record.ending for record in came.records} == {DIVERGED.name}
+    assert [record.end.changes.rate_factor for record in came.records] == [1.0, 1.0, 0.5, 0.25, 0.125]
+    assert isinstance(came.error, GaveUpError)
+    assert "NaN or infinite" in str(came.error)
