@@ -14,6 +14,7 @@ import os
 import secrets
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,16 +24,20 @@ if TYPE_CHECKING:
 
 _MARK = "TRAINER_FAMILY"
 
-# Forking faster than it is killed: each round leaves less of it.
+# Who forks faster than it is killed is less of it after each round; who is just being executed shows nothing yet.
 _ROUNDS = 10
+_ROUND_S = 0.005
 
 # A word says that all is over; without one the pipe's end says that this process is gone.
 _GUARD = """
 read -r word && exit
 kill -s KILL -- "-$1"
-for file in $(grep -lsF "$2" /proc/[0-9]*/environ); do
-    file="${file%/environ}"
-    kill -s KILL "${file#/proc/}"
+for round in 1 2 3; do
+    for file in $(grep -lsF "$2" /proc/[0-9]*/environ); do
+        file="${file%/environ}"
+        kill -s KILL "${file#/proc/}"
+    done
+    sleep 0.05
 done
 """
 
@@ -51,23 +56,33 @@ class Family:
 
     def find(self) -> list[int]:
         """The pids of all that live; zombies do not."""
-        mark = self._mark.encode()
-        found = []
-        for place in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):  # gone, or another user's
-                if mark in (place / "environ").read_bytes().split(b"\0"):
-                    found.append(int(place.name))
-        return found
+        return self._look()[0]
 
     def kill(self) -> None:
         """SIGKILL to all that live."""
         for _ in range(_ROUNDS):
-            found = self.find()
-            if not found:
-                return
+            found, is_sure = self._look()
             for pid in found:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+            if is_sure and not found:
+                return
+            time.sleep(_ROUND_S)
+
+    def _look(self) -> tuple[list[int], bool]:
+        """Who is of the family, and whether that is all: of a program that is just being loaded nothing is shown."""
+        mark = self._mark.encode()
+        found, is_sure = [], True
+        for place in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # gone, or another user's
+                variables = (place / "environ").read_bytes()
+                if mark in variables.split(b"\0"):
+                    found.append(int(place.name))
+                elif (
+                    not variables and (place / "exe").readlink()
+                ):  # a zombie has no program, nor has the kernel
+                    is_sure = False
+        return found, is_sure
 
     def guard(self, group: int) -> Guard:
         """What ends the family, and the process ``group``, should this process be killed."""

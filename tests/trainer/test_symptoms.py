@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.darknet.output import MapBegun, MeanAveragePrecision, Progress, Saving
@@ -109,6 +109,7 @@ def test_what_came_while_nobody_looked_is_no_gap() -> None:
     assert clock.silent_s(5002.0) == 1.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, UNWATCHED_S), max_size=50), st.floats(0.01, 299.0))
 def test_who_speaks_at_its_pace_never_stalls(gaps_s: list[float], silence_s: float) -> None:
     clock = play([(0, LINE)])
