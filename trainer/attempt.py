@@ -13,7 +13,7 @@ from trainer.darknet.output import Progress, parse_line
 from trainer.darknet.program import train_arguments
 from trainer.darknet.size import HEADER_BYTES
 from trainer.darknet.weights import HeaderError, parse_header
-from trainer.diagnosis import pick_complaint
+from trainer.diagnosis import LASTING, pick_complaint
 from trainer.memory import OomWatch
 from trainer.process import Exited, Line, Process, Started
 from trainer.score import ScoreKeeper
@@ -167,6 +167,7 @@ class _Following:
         self._refused = ""
         self._stalled_s: float | None = None
         self._diverged_at: int | None = None
+        self._lasting: list[Complaint] = []
 
     def follow(self, is_over: Callable[[], bool], in_hurry: Callable[[], bool]) -> Outcome:
         """To its end; darknet is ended before where it is over, or there is no sense in going on."""
@@ -197,6 +198,8 @@ class _Following:
             if self._first is None:
                 self._first = self._last
                 self._refused = refuse_start(event.iteration, self._resumed_from)
+        if isinstance(event, Complaint) and event.cause in LASTING and event not in self._lasting:
+            self._lasting.append(event)
         self._stall.hear(event)
         if self._diverged_at is None:
             self._diverged_at = self._divergence.hear(event)
@@ -218,7 +221,7 @@ class _Following:
             first_iteration=self._first and self._first[0],
             last_iteration=self._last and self._last[0],
             exit_status=exit_status,
-            complaint=pick_complaint(said),
+            complaint=pick_complaint([*self._lasting, *said]),
             refused=self._refused,
             stalled_s=self._stalled_s,
             diverged_at=self._diverged_at,

@@ -152,12 +152,10 @@ class Recorder:
         around, said = self._around, decision.diagnosis
         iteration = end.last_iteration or end.resumed_from
         if said.ending is Ending.DIVERGED:
-            around.notify("diverged", f"at iteration {iteration} {said.reason}")
+            around.notify("diverged", said.reason)
         around.status.update(ending=said.ending.name.lower())
         if isinstance(decision, Restart):
-            around.reporter.note(
-                f"at iteration {iteration} {decision.reason}; starting again in {decision.delay_s:.1f} s"
-            )
+            around.reporter.note(f"{decision.reason}; starting again in {decision.delay_s:.1f} s")
             resume_from = decision.resume_from.iteration if decision.resume_from else 0
             note = RestartNote(around.clock(), iteration, decision.reason, resume_from)
             around.status.update(state="restarting", restarts=(*around.status.value.restarts, note))

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from drivesync.disk import local_errors, write_atomically
@@ -94,6 +94,9 @@ class Status:
     proven: bool = True
 
 
+_FIELDS = frozenset(field.name for field in fields(Status))
+
+
 class StatusWriter:
     """Keeps the status file, at most one write a second but for changes of state; used from several threads.
 
@@ -145,7 +148,8 @@ def read_status(tree: Path) -> Status | None:
         said = json.loads(status_path(tree).read_bytes())
         said["restarts"] = tuple(RestartNote(**note) for note in said["restarts"])
         said["waiting"] = tuple(said["waiting"])
-        status = Status(**said)
+        # That of another version, which runs or ran here, may know of more.
+        status = Status(**{key: said[key] for key in said.keys() & _FIELDS})
     except (OSError, ValueError, TypeError, KeyError):
         return None
     if status.state not in ENDED and running_pid(tree) is None:

@@ -76,7 +76,7 @@ class Supervisor:
                 raise self._give_up(decision)
             if isinstance(decision, Restart):
                 if decision.poisoned_from is not None:
-                    self._go_back(candidates, decision.poisoned_from)
+                    candidates = self._go_back(candidates, decision.poisoned_from)
                 self._around.stop.wait(decision.delay_s)
                 best = decision.resume_from
             if self._around.is_over:
@@ -164,8 +164,8 @@ class Supervisor:
             if candidate.modified_s >= before_s or not candidate.verdict.whole or candidate.iteration < since
         )
 
-    def _go_back(self, candidates: tuple[Checkpoint, ...], poisoned_from: int) -> None:
-        """See that nothing from ``poisoned_from`` on is loaded again."""
+    def _go_back(self, candidates: tuple[Checkpoint, ...], poisoned_from: int) -> tuple[Checkpoint, ...]:
+        """See that nothing from ``poisoned_from`` on is loaded again; returned is what is left."""
         self._distrusted = poisoned_from, self._around.clock()
         bad = [
             candidate
@@ -174,6 +174,7 @@ class Supervisor:
             >= poisoned_from
         ]
         set_aside(self._run, bad, self._around.reporter.note)
+        return self._find()
 
     def _finish(self, final: Checkpoint, message: str) -> None:
         """Wait until everything is safe, for as long as that takes: only then the training is over."""
@@ -234,9 +235,9 @@ class Supervisor:
             self._recorder.wrap_up()
             in_time = around.pusher is None or around.pusher.wait_until_safe(around.grace_s)
         self._recorder.take_receipts()
-        if in_time or around.pusher is None:
+        left = () if in_time or around.pusher is None else around.pusher.pending
+        if not left:
             return ""
-        left = around.pusher.pending
         named = ", ".join(describe_entry(entry) for entry in left[:_NAMED_LEFT])
         more = ", ..." if len(left) > _NAMED_LEFT else ""
         return f"; {len(left)} file(s) are kept in {SYNC_FOLDER} to be pushed next time: {named}{more}"

@@ -131,7 +131,7 @@ def test_a_restart_takes_back_what_is_trained_again(bench: Bench) -> None:
         "subdivisions=8, learning_rate=0.0005",
     )
     assert bench.notes.lines == [
-        "at iteration 3 darknet was ended by signal 9; starting again in 0.5 s",
+        "darknet was ended by signal 9; starting again in 0.5 s",
         "with subdivisions=8, learning_rate=0.0005, other than cfg/remote.cfg says",
     ]
 

@@ -194,7 +194,7 @@ def _saving(line: str) -> Saving | None:
     return Saving(line.removeprefix("Saving weights to ")) if line.startswith("Saving weights to ") else None
 
 
-def _loading(line: str) -> Loading | None:
+def _loading(line: str) -> Loading | Complaint | None:
     if match := _LOADED.match(line):
         return Loading(match[1], done=True)
     if not line.startswith("Loading weights from "):
@@ -202,7 +202,8 @@ def _loading(line: str) -> Loading | None:
     path, dots, rest = line.removeprefix("Loading weights from ").partition("...")
     if not dots and path.startswith('"'):
         return Loading(path.strip('"'), done=False)
-    return Loading(path, "Done!" in rest) if dots else None
+    # What goes wrong there follows on the same line.
+    return find_complaint(rest.strip()) or Loading(path, "Done!" in rest) if dots else None
 
 
 def _precision(line: str) -> MeanAveragePrecision | None:

@@ -124,6 +124,11 @@ def test_losses_that_are_no_numbers(line: str, word: str) -> None:
             "Loading weights from a b.weights...Done!", Loading("a b.weights", done=True), id="loaded"
         ),
         pytest.param(
+            "Loading weights from a.weights...Couldn't open file: a.weights",
+            Complaint(Cause.NO_FILE, "Couldn't open file: a.weights", "a.weights"),
+            id="not to be opened",
+        ),
+        pytest.param(
             " Loading weights from a.weights...seen 64, trained: 100 K-images (1 Kilo-batches_64)",
             Loading("a.weights", done=False),
             id="loading",
