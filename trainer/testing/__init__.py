@@ -2,6 +2,9 @@
 
     python -m trainer.testing DIR [--images N] [--max-batches N] ...
 
+``stand_in`` does as a ``transcript`` says in place of a darknet that is not here, or that has to do what none does when
+asked; ``supervised`` has a tree trained in this process.
+
 Nothing shipped imports this package.
 """
 
