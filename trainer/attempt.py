@@ -6,18 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from trainer.choice import refuse_start
 from trainer.config import STATE_FOLDER
 from trainer.darknet.complaint import Complaint
 from trainer.darknet.output import Progress, parse_line
 from trainer.darknet.program import train_arguments
 from trainer.darknet.size import HEADER_BYTES
 from trainer.darknet.weights import HeaderError, parse_header
-from trainer.diagnosis import LASTING, pick_complaint
-from trainer.memory import OomWatch
-from trainer.process import Exited, Line, Process, Started
+from trainer.deciding.choice import refuse_start
+from trainer.deciding.diagnosis import LASTING, pick_complaint
+from trainer.running.memory import OomWatch
+from trainer.running.process import Exited, Line, Process, Started
+from trainer.running.symptoms import Divergence, StallClock
 from trainer.score import ScoreKeeper
-from trainer.symptoms import Divergence, StallClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from drivesync import files
+from trainer.curves.metrics import CHART_NAME, METRICS_NAME
 from trainer.darknet.cfg import Network, parse_cfg
 from trainer.darknet.size import FLOAT_BYTES, HEADER_BYTES
 from trainer.darknet.weights import Checkpoint, CheckpointName, Kind, Verdict, judge, name_of, parse_header
 from trainer.errors import TreeError
-from trainer.history import ATTEMPTS_FILE
-from trainer.learned import LEARNED_FILE
-from trainer.metrics import CHART_NAME, METRICS_NAME
+from trainer.learning.history import ATTEMPTS_FILE
+from trainer.learning.learned import LEARNED_FILE
 from trainer.score import find_score
 
 if TYPE_CHECKING:

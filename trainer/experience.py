@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import LocalWriteError
 from trainer.darknet.size import weights_size
-from trainer.derived import find_savelast, write_derived
-from trainer.endings import Changes, Rules
-from trainer.facts import describe_changes, read_facts
-from trainer.history import AttemptRecord, append_attempt, read_attempts, to_end
-from trainer.learned import read_learned, write_learned
-from trainer.policy import Finish, GiveUp, Restart, Stop
+from trainer.deciding.endings import Changes, Rules
+from trainer.deciding.policy import Finish, GiveUp, Restart, Stop
+from trainer.learning.derived import find_savelast, write_derived
+from trainer.learning.facts import describe_changes, read_facts
+from trainer.learning.history import AttemptRecord, append_attempt, read_attempts, to_end
+from trainer.learning.learned import read_learned, write_learned
 
 if TYPE_CHECKING:
     from trainer.config import Run
     from trainer.darknet.weights import Checkpoint
-    from trainer.endings import AttemptEnd
-    from trainer.facts import CfgFacts
-    from trainer.policy import Decision
+    from trainer.deciding.endings import AttemptEnd
+    from trainer.deciding.policy import Decision
+    from trainer.learning.facts import CfgFacts
     from trainer.settings import TrainerSettings
 
 

@@ -27,9 +27,9 @@ from drivesync.disk import fsync_folder, local_errors, write_atomically
 from drivesync.errors import DamagedError, NotFoundError
 from drivesync.files import STATE_FOLDER, RemoteFile
 from drivesync.spooling.spool import Spool, read_receipts
+from trainer.curves.metrics import CHART_NAME, METRICS_NAME
 from trainer.darknet.weights import name_of
 from trainer.errors import TreeError
-from trainer.metrics import CHART_NAME, METRICS_NAME
 from trainer.score import forget_best
 
 if TYPE_CHECKING:

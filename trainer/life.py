@@ -6,13 +6,13 @@ from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from trainer.endings import Ending
+from trainer.deciding.endings import Ending
 from trainer.status import describe_age
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer.history import AttemptRecord
+    from trainer.learning.history import AttemptRecord
 
 _SESSIONS_SHOWN = 5
 _LAST_MOMENT_S = 253_402_300_799.0

@@ -16,7 +16,7 @@ from drivesync.errors import DrivesyncError
 from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.complaint import Cause
 from trainer.darknet.labels import label_of
-from trainer.endings import Ending
+from trainer.deciding.endings import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trainer.config import Run
     from trainer.darknet.cfg import Layer
     from trainer.darknet.complaint import Complaint
-    from trainer.endings import Diagnosis
+    from trainer.deciding.endings import Diagnosis
 
 _MAX_BYTES = 64 << 20
 """Of a file; what is beyond is not looked at. A list of half a million images is as long."""

@@ -16,12 +16,12 @@ from drivesync.disk import look
 from drivesync.errors import DrivesyncError
 from drivesync.push import find_files
 from drivesync.spooling.spool import Refused
+from trainer.curves.metrics import CHART_NAME, METRICS_NAME
 from trainer.darknet.output import MeanAveragePrecision, Progress, Saving
-from trainer.endings import Ending
-from trainer.history import ATTEMPTS_FILE
-from trainer.learned import LEARNED_FILE
-from trainer.metrics import CHART_NAME, METRICS_NAME
-from trainer.policy import Restart
+from trainer.deciding.endings import Ending
+from trainer.deciding.policy import Restart
+from trainer.learning.history import ATTEMPTS_FILE
+from trainer.learning.learned import LEARNED_FILE
 from trainer.settings import DEFAULT_SETTINGS
 from trainer.status import RestartNote
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from drivesync.pushing.background import BackgroundPusher
     from drivesync.spooling.entries import Entry
     from trainer.config import Run
+    from trainer.curves.metrics import MetricsWriter
     from trainer.darknet.output import Event
-    from trainer.endings import AttemptEnd, Changes
-    from trainer.metrics import MetricsWriter
+    from trainer.deciding.endings import AttemptEnd, Changes
+    from trainer.deciding.policy import Decision
     from trainer.notify import NoticeEvent
-    from trainer.policy import Decision
     from trainer.settings import TrainerSettings
     from trainer.status import StatusWriter
 
@@ -264,7 +264,7 @@ class Recorder:
             if drawn or not metrics.stat().st_size:
                 return
             subprocess.run(
-                [sys.executable, "-m", "trainer.chart", str(metrics), str(chart)],
+                [sys.executable, "-m", "trainer.curves.chart", str(metrics), str(chart)],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=True,

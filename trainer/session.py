@@ -21,10 +21,10 @@ from trainer.begin import begin
 from trainer.candidates import find_candidates
 from trainer.checkpoint import list_checkpoints
 from trainer.config import record_run, resolve_run
+from trainer.curves.metrics import METRICS_NAME, MetricsWriter
 from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
 from trainer.hooks import NO_HOOKS, Bell, Hooks, give_back
-from trainer.metrics import METRICS_NAME, MetricsWriter
 from trainer.place import remember_place, resolve_place
 from trainer.recorder import Surroundings
 from trainer.settings import read_settings

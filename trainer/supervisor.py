@@ -13,12 +13,12 @@ from drivesync.errors import LeaseError, LocalWriteError
 from drivesync.files import STATE_FOLDER as SYNC_FOLDER
 from trainer.attempt import Start, run_attempt
 from trainer.candidates import find_candidates, find_highest, set_aside
-from trainer.choice import choose_checkpoint, find_final, find_poisoned, is_finished
-from trainer.endings import AttemptEnd
+from trainer.deciding.choice import choose_checkpoint, find_final, find_poisoned, is_finished
+from trainer.deciding.endings import AttemptEnd
+from trainer.deciding.policy import Finish, GiveUp, Restart, decide
 from trainer.errors import GaveUpError, StoppedError, TreeError
 from trainer.experience import Experience
 from trainer.pinpoint import pinpoint
-from trainer.policy import Finish, GiveUp, Restart, decide
 from trainer.recorder import Recorder, describe_entry
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trainer.attempt import Outcome
     from trainer.config import Run
     from trainer.darknet.weights import Checkpoint
-    from trainer.policy import Decision
+    from trainer.deciding.policy import Decision
     from trainer.recorder import Surroundings
 
 _LOOK_EVERY_S = 0.5

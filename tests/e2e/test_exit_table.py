@@ -17,9 +17,9 @@ import pytest
 from drivesync.errors import LocalWriteError
 from trainer.config import Wishes, resolve_run
 from trainer.darknet.program import Flavour
-from trainer.endings import Ending
+from trainer.deciding.endings import Ending
 from trainer.errors import GaveUpError, StoppedError, TreeError
-from trainer.history import read_attempts
+from trainer.learning.history import read_attempts
 from trainer.testing import make_tree
 from trainer.testing.stand_in import install, write_weights
 from trainer.testing.supervised import supervise

@@ -15,9 +15,9 @@ import pytest
 from tests.e2e.conftest import wait_for
 from trainer.config import Wishes, resolve_run
 from trainer.darknet.program import Flavour
-from trainer.endings import Ending
+from trainer.deciding.endings import Ending
 from trainer.errors import StoppedError
-from trainer.pipes import LOG_LIMIT_BYTES
+from trainer.running.pipes import LOG_LIMIT_BYTES
 from trainer.settings import DEFAULT_SETTINGS
 from trainer.testing import make_tree
 from trainer.testing.stand_in import install

@@ -19,8 +19,8 @@ from drivesync.files import Role, Verdict
 from trainer.checkpoint import acceptor, find_cfg, list_checkpoints, read_checkpoint, read_network
 from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
 from trainer.darknet.weights import Kind
+from trainer.deciding.choice import choose_checkpoint
 from trainer.errors import TreeError
-from trainer.choice import choose_checkpoint
 from trainer.score import ScoreKeeper
 from trainer.testing import TreeInfo, make_tree
 

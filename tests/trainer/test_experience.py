@@ -10,11 +10,11 @@ import pytest
 from trainer.checkpoint import read_checkpoint
 from trainer.config import Run, Wishes, resolve_run
 from trainer.darknet.program import Flavour
-from trainer.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
+from trainer.deciding.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
+from trainer.deciding.policy import GiveUp, Restart
 from trainer.experience import Experience
-from trainer.history import read_attempts
-from trainer.learned import read_learned
-from trainer.policy import GiveUp, Restart
+from trainer.learning.history import read_attempts
+from trainer.learning.learned import read_learned
 from trainer.settings import DEFAULT_SETTINGS
 from trainer.testing import make_tree
 from trainer.testing.stand_in import write_weights
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from trainer.darknet.cfg import Network
     from trainer.darknet.weights import Checkpoint
-    from trainer.policy import Decision
+    from trainer.deciding.policy import Decision
 
 END = AttemptEnd(900.0, 1000.0, 0, 0, 0, None, None, -6)
 OUT_OF_MEMORY = Diagnosis(Ending.GPU_MEMORY, "the GPU was out of memory")

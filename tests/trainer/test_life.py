@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from trainer.endings import AttemptEnd
-from trainer.facts import CfgFacts
-from trainer.history import AttemptRecord
+from trainer.deciding.endings import AttemptEnd
+from trainer.learning.facts import CfgFacts
+from trainer.learning.history import AttemptRecord
 from trainer.life import describe_life
 
 FACTS = CfgFacts(64, 16, 64, 0.001, 20_000, 416, 416, 3, 23_600_000, "0123abcd")

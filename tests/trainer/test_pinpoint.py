@@ -11,7 +11,7 @@ import pytest
 from trainer.config import Run, Wishes, resolve_run
 from trainer.darknet.complaint import Cause, Complaint, find_complaint
 from trainer.darknet.program import Flavour
-from trainer.endings import Diagnosis, Ending
+from trainer.deciding.endings import Diagnosis, Ending
 from trainer.pinpoint import pinpoint
 from trainer.testing import make_tree
 

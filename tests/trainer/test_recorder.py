@@ -14,10 +14,10 @@ from drivesync.files import Receipt
 from drivesync.progress import Silence
 from trainer.background import RunLock
 from trainer.config import Run, Wishes, resolve_run
+from trainer.curves.metrics import MetricsWriter, read_metrics
 from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
-from trainer.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
-from trainer.metrics import MetricsWriter, read_metrics
-from trainer.policy import Restart
+from trainer.deciding.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
+from trainer.deciding.policy import Restart
 from trainer.recorder import Recorder, Surroundings
 from trainer.status import RestartNote, Status, StatusWriter, read_status
 from trainer.testing import make_tree

@@ -16,8 +16,8 @@ import pytest
 from drivesync.errors import LocalWriteError
 from drivesync.progress import Silence
 from trainer.config import Wishes, resolve_run
+from trainer.curves.metrics import MetricsWriter
 from trainer.errors import GaveUpError, StoppedError, TreeError
-from trainer.metrics import MetricsWriter
 from trainer.recorder import Surroundings
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor

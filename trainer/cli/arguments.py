@@ -37,5 +37,5 @@ def supervisor_log(tree: Path) -> Path:
 
 
 def darknet_log(tree: Path) -> Path:
-    """What darknet says; see ``trainer.pipes.RotatedLog``."""
+    """What darknet says; see ``trainer.running.pipes.RotatedLog``."""
     return tree / STATE_FOLDER / "darknet.log"

@@ -1,7 +1,7 @@
 """Which processes are of another one's making, by Linux's /proc.
 
 Seen from outside, of one that does not answer; what a supervisor itself knows of darknet's family is more
-(``trainer.family``).
+(``trainer.running.family``).
 """
 
 from __future__ import annotations

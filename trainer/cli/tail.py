@@ -1,4 +1,4 @@
-"""A log that grows: its last lines, and then what comes, over its rotation (``trainer.pipes.RotatedLog``)."""
+"""A log that grows: its last lines, and then what comes, over its rotation (``trainer.running.pipes.RotatedLog``)."""
 
 from __future__ import annotations
 

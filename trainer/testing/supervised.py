@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import DrivesyncError
 from drivesync.progress import Silence
-from trainer.history import read_attempts
-from trainer.metrics import CHART_NAME, METRICS_NAME, MetricsWriter
+from trainer.curves.metrics import CHART_NAME, METRICS_NAME, MetricsWriter
+from trainer.learning.history import read_attempts
 from trainer.recorder import Surroundings
 from trainer.settings import DEFAULT_SETTINGS
 from trainer.status import Status, StatusWriter
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trainer.config import Run
-    from trainer.history import AttemptRecord
+    from trainer.learning.history import AttemptRecord
     from trainer.settings import TrainerSettings
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from trainer.background import RunLock
 from trainer.cli import run
-from trainer.pipes import RotatedLog
+from trainer.running.pipes import RotatedLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trainer.cli.tail import Tail, readable
-from trainer.pipes import RotatedLog
+from trainer.running.pipes import RotatedLog
 
 if TYPE_CHECKING:
     from pathlib import Path
