@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,28 +13,30 @@ import pytest
 from trainer.config import Wishes, resolve_run
 from trainer.deciding.endings import Ending
 from trainer.errors import GaveUpError
+from trainer.learning.history import read_attempts
 from trainer.testing import make_tree
 from trainer.testing.supervised import supervise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from tests.e2e.conftest import Session
     from trainer.config import Run
+    from trainer.learning.history import AttemptRecord
 
 SEED = 7
+"""Of its kills no two that follow on each other come at the same iteration, after which a step back is right."""
 KILLS = 50
 GAINING = 10
-"""Of them, after which a new checkpoint is there."""
+"""So many of them come after a save."""
 EVERY = 100
 """The original darknet saves so often."""
-
 MOST_S = 3.0
 """The longest that a killed darknet is left dead."""
 
-# The real darknet, which is killed in the very moment in which it has printed so many lines of loss. Of the stacks of
-# its 64 threads an iteration those that are small are used again, which halves the time that it takes.
+# The real darknet, killed in the very moment in which it prints the last of so many lines of loss. The stacks of its 64
+# threads an iteration are used again if they are small, which halves the time that an iteration takes.
 KILLED = """\
 #!/bin/bash
 # tells which darknet it is: %f rate, %lf seconds, %d images
@@ -63,25 +66,32 @@ class Impatient(threading.Event):
         return self.is_set()
 
 
-def plan(tree: Path, lines: Iterable[int], *, max_batches: int) -> Run:
-    """A run whose darknet is killed each time after so many lines of loss; once all are used up it is left alone."""
-    make_tree(tree, images=4, negatives=1, size_px=32, batch=1, filters=4, max_batches=max_batches)
+def arm(tree: Path, lines: Iterable[int]) -> None:
+    """Have darknet killed each time after so many lines of loss; once all are used up it is left alone."""
     program = tree / "darknet"
     program.write_text(KILLED.format(darknet=shutil.which("darknet")))
     program.chmod(0o755)
     program.with_suffix(".schedule").write_text("".join(f"{count}\n" for count in lines))
     program.with_suffix(".starts").touch()
+
+
+def plan(tree: Path, lines: Iterable[int], *, max_batches: int) -> Run:
+    """A run whose darknet is killed each time after so many lines of loss."""
+    make_tree(tree, images=4, negatives=1, size_px=32, batch=1, filters=4, max_batches=max_batches)
+    arm(tree, lines)
     return resolve_run(Wishes(tree))
 
 
 def check_restarts(records: Sequence[AttemptRecord]) -> None:
-    """See that each run of darknet but the first went on from the newest checkpoint that there was."""
+    """See that darknet went on from the newest checkpoint each time, and lost less than there is between two."""
     newest = 0
     for record in records:
-        resumed_from, last = record.end.resumed_from, record.end.last_iteration
-        assert newest - EVERY <= resumed_from <= newest
-        assert record.end.first_iteration == resumed_from + 1
+        first, last = record.end.first_iteration, record.end.last_iteration
+        assert record.end.resumed_from == newest
+        assert first == newest + 1
         assert last is not None
+        assert last % EVERY, "it is not to be killed while it saves: what is to be expected then?"
+        newest = max(newest, last // EVERY * EVERY)
 
 
 def test_fifty_kills_in_one_run(tmp_path: Path) -> None:
@@ -96,10 +106,11 @@ def test_fifty_kills_in_one_run(tmp_path: Path) -> None:
     assert done.error is None
     assert done.status.state == "finished"
     *killed, last = done.records
-    assert [count_lines(record) for record in killed] == lines
+    assert [(record.end.last_iteration or 0) - record.end.resumed_from for record in killed] == lines
     assert {record.end.exit_status for record in killed} == {-signal.SIGKILL}
     assert {record.decided for record in killed} == {"restart"}
-    check_restarts(done.records)
+    check_restarts(killed)
+    assert last.end.resumed_from == GAINING * EVERY
     assert (last.decided, last.end.last_iteration) == ("finish", max_batches)
     # Of kills that gain nothing each is waited for longer than the one before, but none for long.
     assert MOST_S / 4 < max(patience.waits_s) <= MOST_S
@@ -114,23 +125,23 @@ def test_killed_always_at_the_same_iteration(tmp_path: Path) -> None:
     assert [record.decided for record in done.records] == ["restart", "restart", "give up"]
     assert {record.ending for record in done.records} == {Ending.UNKNOWN.name}
     with pytest.raises(
-        GaveUpError, match="ended 3 times at iteration 230 in the same way: darknet was killed .* by signal 9"
+        GaveUpError,
+        match=r"ended 3 times at iteration 230 in the same way: darknet was killed .* by signal 9",
     ):
         raise done.error or AssertionError
 
 
 def test_what_is_saved_between_kills_is_on_drive(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=400)
-    session.supervise_in_background()
-    for run, last in enumerate((40, 150, 210, 320)):
-        session.wait_until(lambda run=run: len(session.attempts) > run, "the next run of darknet")  # type: ignore[misc]
-        session.wait_until(lambda last=last: session.iterations[-1:] >= [last], f"iteration {last}")  # type: ignore[misc]
-        session.kill(session.processes("darknet"))
-    status = session.finish()
-    check_restarts(session.attempts)
-    assert len(status.restarts) == 4
+    session = new_session(max_batches=300, batch=1)
+    session.pull()
+    arm(session.tree, [40, 150, 110])
+    session.supervise()
+    *killed, last = read_attempts(session.tree)
+    check_restarts(killed)
+    assert (last.end.resumed_from, last.end.last_iteration) == (200, 300)
+    assert len(session.status.restarts) == len(killed) == 3
     assert session.iterations_on_drive() == {
-        "remote.backup": 400,
-        "remote_final.weights": 400,
-        **{f"remote_{number}.weights": number for number in range(100, 401, 100)},
+        "remote.backup": 300,
+        "remote_final.weights": 300,
+        **{f"remote_{number}.weights": number for number in (100, 200, 300)},
     }
