@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from trainer.deciding.endings import Ending
+from trainer.deciding.endings import Ending, is_killed
 from trainer.status import describe_age
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def _reached(session: Sequence[AttemptRecord]) -> int:
 
 def _name_ending(record: AttemptRecord) -> str:
     known = Ending.__members__.get(record.ending)
+    if known is Ending.UNKNOWN and is_killed(record.end):
+        return "darknet was killed from outside"
     return known.value if known else record.ending
 
 

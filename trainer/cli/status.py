@@ -14,7 +14,7 @@ import click
 from drivesync.cli.arguments import AS_JSON, TREE
 from drivesync.cli.running import interruptible
 from trainer.cli.arguments import find_tree
-from trainer.cli.words import describe_lines, existing_status, print_status
+from trainer.cli.words import describe_lines, existing_status, print_life, print_status
 from trainer.status import DEAD, ENDED, to_json
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ PROGRESS_EVERY_S = 60.0
 @AS_JSON
 @click.option("--watch", is_flag=True, help="Go on showing it until the training has ended.")
 def status_command(tree: Path | None, *, as_json: bool, watch: bool) -> None:
-    """Say how the training in TREE stands: what is safe first.
+    """Say how the training in TREE stands: what is safe first, and how it came there over all sessions last.
 
     --watch draws it anew every 2 s on a terminal; in a notebook's cell, or in a pipe, it adds a line where something
     has changed, a few seconds apart at least. It ends with the training, or by Ctrl-C, which does the training no harm.
@@ -56,7 +56,11 @@ def status_command(tree: Path | None, *, as_json: bool, watch: bool) -> None:
     place = find_tree(tree)
     if not watch:
         status = existing_status(place)
-        click.echo(json.dumps(to_json(status))) if as_json else print_status(status)
+        if as_json:
+            click.echo(json.dumps(to_json(status)))
+        else:
+            print_status(status)
+            print_life(place, status)
         return
     with suppress(KeyboardInterrupt), interruptible(), ExitStack() as stack:
         display: Display = Objects() if as_json else Lines()

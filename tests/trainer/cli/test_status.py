@@ -18,7 +18,12 @@ from trainer.cli import run
 from trainer.cli import status as command
 from trainer.cli.status import NEWS_EVERY_S, PROGRESS_EVERY_S, Lines
 from trainer.cli.words import existing_status
+from trainer.darknet.cfg import parse_cfg
+from trainer.deciding.endings import AttemptEnd
+from trainer.learning.facts import read_facts
+from trainer.learning.history import AttemptRecord, append_attempt
 from trainer.status import Status, StatusWriter
+from trainer.testing.tree import tiny_cfg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +68,19 @@ def test_what_darknet_said_moves_no_cursor(tree: Path, capsys: pytest.CaptureFix
     StatusWriter(tree, Status("gave up", 1, 2.0, message="it said \x1b[2J and went")).flush()
     assert run(["status", str(tree)]) == 0
     assert "it said \\x1b[2J and went" in capsys.readouterr().out
+
+
+def test_the_life_of_the_run_comes_last(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    StatusWriter(tree, Status("training", 1, 2.0, run="backup/remote")).flush()
+    facts = read_facts(parse_cfg(tiny_cfg()))
+    end = AttemptEnd(1_790_000_000.0, 1_790_000_060.0, 0, 0, 100, 1, 130, -9)
+    for name in ("backup/remote", "backup/other"):
+        append_attempt(tree, AttemptRecord(name, 1.0, "host", facts, end, "UNKNOWN", "killed", "restart"))
+    assert run(["status", str(tree)]) == 0
+    *_, empty, attempts, restarts, _ = capsys.readouterr().out.splitlines()
+    assert empty == ""
+    assert attempts.startswith("1 attempt in 1 session since 2026-09-21")
+    assert restarts == "1 restart: 1 x darknet was killed from outside"
 
 
 @pytest.mark.parametrize(
