@@ -13,6 +13,7 @@ import click
 
 from drivesync.acceptance import find_accept
 from drivesync.cli.arguments import GRACE, REMOTE, REMOTE_NAMES, TAKE_OVER, TREE, existing_tree, open_target
+from drivesync.cli.signals import SignalThread
 from drivesync.cli.words import count
 from drivesync.config import CHECKPOINT_PATTERNS, read_tree_settings
 from drivesync.daemon import is_alive, launch, signal_holder
@@ -85,10 +86,9 @@ def _watch(
     tree: Path, remote: str | None, patterns: tuple[str, ...], grace_s: float, *, take_over: bool
 ) -> None:
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
     keep_numbered = read_tree_settings(tree, os.environ).keep_numbered
     with (
+        SignalThread((signal.SIGTERM, signal.SIGINT), lambda _number, _at_s: stop.set()),
         TerminalReporter() as reporter,
         hold_watch(tree),
         open_target(tree, remote, reporter.note) as target,

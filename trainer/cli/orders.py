@@ -11,7 +11,6 @@ A second SIGTERM asks for nothing new, since systems and schedulers repeat it, a
 
 from __future__ import annotations
 
-import queue
 import signal
 import threading
 import time
@@ -19,10 +18,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from drivesync.cli import interruptible
+from drivesync.cli.signals import SignalThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType, TracebackType
+    from types import TracebackType
 
 STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 AT_ONCE = signal.SIGQUIT
@@ -34,8 +34,7 @@ SAME_PRESS_S = 1.0
 class Orders:
     """Takes the process's signals from ``__enter__`` to ``__exit__``; in the main thread.
 
-    Threads: one, which sets the events. A signal handler must not: it may interrupt the main thread while that holds
-    an event's own lock, and would wait for it for ever. What it may do is to put into a SimpleQueue.
+    Threads: one, see ``SignalThread``.
 
     Args:
         clock: seconds that never decrease.
@@ -46,23 +45,17 @@ class Orders:
         """Set when the training is to end."""
         self.hurry = threading.Event()
         """Set, after ``stop``, when it is to end at once."""
-        self._clock = clock
-        self._heard: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._listen, name="orders", daemon=True)
-        self._before: dict[signal.Signals, signal.Handlers | Callable[..., object] | int | None] = {}
+        self._pressed_s: float | None = None
+        self._signals = SignalThread((*STOP, AT_ONCE), self._hear, clock)
 
     def __enter__(self) -> Orders:
-        self._thread.start()
-        self._before = {number: signal.signal(number, self._hear) for number in (*STOP, AT_ONCE)}
+        self._signals.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._heard.put(None)
-        self._thread.join()
+        self._signals.__exit__(kind, error, trace)
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
@@ -76,18 +69,12 @@ class Orders:
             finally:
                 signal.signal(AT_ONCE, before)
 
-    def _hear(self, number: int, _frame: FrameType | None) -> None:
-        self._heard.put((number, self._clock()))
-
-    def _listen(self) -> None:
-        pressed_s: float | None = None
-        while (heard := self._heard.get()) is not None:
-            number, at_s = heard
-            self.stop.set()
-            if number == AT_ONCE:
+    def _hear(self, number: int, at_s: float) -> None:
+        self.stop.set()
+        if number == AT_ONCE:
+            self.hurry.set()
+        elif number == signal.SIGINT:
+            if self._pressed_s is None:
+                self._pressed_s = at_s
+            elif at_s - self._pressed_s >= SAME_PRESS_S:
                 self.hurry.set()
-            elif number == signal.SIGINT:
-                if pressed_s is None:
-                    pressed_s = at_s
-                elif at_s - pressed_s >= SAME_PRESS_S:
-                    self.hurry.set()

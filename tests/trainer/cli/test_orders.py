@@ -84,11 +84,3 @@ def test_signals_are_given_back() -> None:
     with Orders() as orders, orders.interrupting():
         assert all(signal.getsignal(number) not in before for number in ALL)
     assert [signal.getsignal(number) for number in ALL] == before
-
-
-def test_a_signal_that_comes_while_an_event_is_held() -> None:
-    """A handler that sets an event waits for ever if it interrupts whoever is about to wait for that event."""
-    with Orders() as orders:
-        with orders.stop._cond:  # type: ignore[attr-defined]
-            signal.raise_signal(signal.SIGTERM)
-        assert is_set_soon(orders.stop)
