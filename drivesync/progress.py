@@ -105,14 +105,19 @@ class Log:
         """There is nothing to take away."""
 
 
-def open_display() -> Display:
-    """Standard error, as a terminal only where there is a screen.
+def is_screen(stream: TextIO) -> bool:
+    """Whether what is written to ``stream`` can be drawn over.
 
     A command in a notebook's cell is given a terminal as well, but what it writes there stays in the notebook: that
     is a log. Jupyter's kernels, Colab's too, set JPY_PARENT_PID; FORCE_COLOR, which they also set, says nothing.
     """
-    is_screen = sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
-    if not is_screen or os.environ.get("TERM", "").lower() in _DUMB_TERMINALS:
+    is_dumb = os.environ.get("TERM", "").lower() in _DUMB_TERMINALS
+    return stream.isatty() and not is_dumb and "JPY_PARENT_PID" not in os.environ
+
+
+def open_display() -> Display:
+    """Standard error, as a terminal only where there is a screen."""
+    if not is_screen(sys.stderr):
         return Log(sys.stderr)
 
     from drivesync.screen import Screen  # noqa: PLC0415 - slow to import, and of no use in a log

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import ExitStack, suppress
@@ -13,6 +12,7 @@ import click
 
 from drivesync.cli.arguments import AS_JSON, TREE
 from drivesync.cli.running import interruptible
+from drivesync.progress import is_screen
 from trainer.cli.arguments import find_tree
 from trainer.cli.words import describe_lines, existing_status, print_life, print_status
 from trainer.status import DEAD, ENDED, to_json
@@ -64,7 +64,7 @@ def status_command(tree: Path | None, *, as_json: bool, watch: bool) -> None:
         return
     with suppress(KeyboardInterrupt), interruptible(), ExitStack() as stack:
         display: Display = Objects() if as_json else Lines()
-        if not as_json and _is_screen():
+        if not as_json and is_screen(sys.stdout):
             display = stack.enter_context(Screen())
         _watch(lambda: existing_status(place), display)
 
@@ -78,12 +78,6 @@ def _watch(read: Callable[[], Status], display: Display) -> None:
         if over:
             return
         time.sleep(LOOK_EVERY_S)
-
-
-def _is_screen() -> bool:
-    """Whether what was printed can be drawn over: Jupyter's terminals keep it all, see ``drivesync.progress``."""
-    dumb = os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
-    return sys.stdout.isatty() and not dumb and "JPY_PARENT_PID" not in os.environ
 
 
 class Display(Protocol):
