@@ -88,6 +88,24 @@ def find_mount(tree: Path, machine: Machine | None = None) -> str:
     return found[1].called if found else ""
 
 
+def warn_of_backup(tree: Path, backup: str, machine: Machine | None = None) -> str:
+    """What to say of a tree on a local disk whose checkpoints are written to a mount, by a link; empty if they are not.
+
+    Args:
+        tree: where it is trained.
+        backup: its directory for checkpoints, relative to it.
+        machine: this one.
+    """
+    machine = machine or Machine()
+    found = _look(_real(tree / backup), machine)
+    if found is None or find_mount(tree, machine):
+        return ""
+    return (
+        f"{tree / backup} lies on {found[1].called}, though {tree} does not: {found[1].why}. "
+        "Better a folder of this disk in place of the link: what is pushed from there is verified"
+    )
+
+
 def training_place(tree: Path, machine: Machine | None = None) -> Path:
     """The local folder for the copy of a ``tree`` on a mount, the same each time; it need not be there yet.
 
@@ -138,7 +156,8 @@ def resolve_place(
 
     Args:
         tree: as the user named it.
-        in_place: train it where it is, whatever that is.
+        in_place: train it where it is, whatever that is. There all waits for a mount that does not answer: darknet,
+            which reads its images from it, and whoever writes its log; that silence is taken for darknet's own.
         remote: the one that the user named, if any: it goes before the mount.
         pushing: False where everything is to stay on this disk.
         machine: this one.

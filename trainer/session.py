@@ -25,7 +25,7 @@ from trainer.curves.metrics import METRICS_NAME, MetricsWriter
 from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
 from trainer.hooks import NO_HOOKS, Bell, Hooks, give_back
-from trainer.place import remember_place, resolve_place
+from trainer.place import remember_place, resolve_place, warn_of_backup
 from trainer.recorder import Surroundings
 from trainer.settings import read_settings
 from trainer.status import Status, StatusWriter
@@ -170,6 +170,9 @@ class _Session:
                 StartingOver(run.tree, run.name, None, self.reporter).catch_up(terms.fresh, save=lambda: None)
             record_run(run)
             self.status.update(max_batches=run.network.max_batches)
+            if warning := warn_of_backup(run.tree, run.backup):
+                self.reporter.note(warning)
+                self.status.update(warning=warning)
             self._train(run, ground, stack)
         return ground is not None and ground.remote.proves
 

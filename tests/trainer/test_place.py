@@ -16,6 +16,7 @@ from trainer.place import (
     remember_place,
     resolve_place,
     training_place,
+    warn_of_backup,
 )
 from trainer.status import Status, StatusWriter, status_path
 
@@ -226,6 +227,17 @@ def test_in_place_on_a_share_tells_of_the_share(world: World) -> None:
     tree = world.mount(world.home / "share", "nfs4") / "darknet"
     warning = resolve_place(tree, in_place=True, machine=world.machine).warning
     assert "lies on an NFS share (nfs4), and is trained there: a save that the network cuts short" in warning
+
+
+def test_checkpoints_that_a_link_leads_to_a_mount_are_warned_of(world: World) -> None:
+    tree, kept = world.home / "tree", world.mount(world.home / "my drive") / "MyDrive" / "backup"
+    fill(tree)
+    assert not warn_of_backup(tree, "backup", world.machine)
+    (tree / "backup").symlink_to(kept)
+    said = warn_of_backup(tree, "backup", world.machine)
+    assert said.startswith(f"{tree}/backup lies on {DRIVE}, though {tree} does not: what is written there is")
+    # Of a tree that lies there itself it is said already.
+    assert not warn_of_backup(world.tree, "backup", world.machine)
 
 
 def test_a_copy_that_is_not_pushed_is_refused(world: World) -> None:
