@@ -85,6 +85,18 @@ def read_checkpoint(path: Path, network: Network) -> Checkpoint:
         return Checkpoint(path, name, 0, 0.0, verdict)
 
 
+def read_claim(path: Path, network: Network) -> int:
+    """How far the training in a weights file is by its size and its head alone, which takes no time; 0 if it is torn.
+
+    Raises:
+        OSError: it cannot be read.
+        TreeError: the network has layers whose size is not known.
+    """
+    with path.open("rb", buffering=0) as file:
+        head = file.read(HEADER_BYTES)
+        return judge(head, os.fstat(file.fileno()).st_size, network, finite=True).iteration or 0
+
+
 def _read(path: Path, name: CheckpointName, file: BinaryIO, network: Network) -> Checkpoint:
     before = os.fstat(file.fileno())
     head = file.read(HEADER_BYTES)
@@ -126,13 +138,26 @@ def list_checkpoints(directories: Iterable[Path], base: str, network: Network) -
         TreeError: the network has layers whose size is not known.
     """
     paths = [
-        path
-        for directory in directories
-        if directory.is_dir()
-        for path in directory.iterdir()
-        if (name := name_of(path.name)) and name.base == base and path.is_file()
+        path for directory in directories if directory.is_dir() for path in find_weights(directory, base)
     ]
     return tuple(read_checkpoint(path, network) for path in sorted(paths))
+
+
+def find_weights(directory: Path, base: str) -> list[Path]:
+    """The weights files of a run in a directory, sorted.
+
+    Args:
+        directory: one that exists.
+        base: what their names begin with.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    return sorted(
+        path
+        for path in directory.iterdir()
+        if (name := name_of(path.name)) and name.base == base and path.is_file()
+    )
 
 
 class _Acceptor:

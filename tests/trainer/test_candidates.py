@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from trainer.candidates import find_candidates, find_highest, set_aside
+from trainer.candidates import Candidates, find_candidates, find_highest, set_aside
+from trainer.checkpoint import read_checkpoint
 from trainer.config import Run, Wishes, resolve_run
 from trainer.testing import make_tree
 from trainer.testing.stand_in import write_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from trainer.darknet.cfg import Network
+    from trainer.darknet.weights import Checkpoint
 
 LOOKS = 20_000
 """Enough to meet a snapshot that goes between being listed and being opened, each time this was tried."""
@@ -49,6 +56,24 @@ def take_snapshot(run: Run, iteration: int, place: str = "00000007") -> Path:
 
 def paths(run: Run) -> list[Path]:
     return [candidate.path for candidate in find_candidates(run)]
+
+
+class Looks:
+    """Looks for a run's weights files, long after they were written, and keeps which it has read."""
+
+    def __init__(self, run: Run, *, age_s: float = 60.0) -> None:
+        self.read: list[str] = []
+        self._age_s = age_s
+        self._candidates = Candidates(run, clock=lambda: time.time() + self._age_s, read=self._note)
+
+    def _note(self, path: Path, network: Network) -> Checkpoint:
+        self.read.append(path.name)
+        return read_checkpoint(path, network)
+
+    def look(self) -> tuple[Checkpoint, ...]:
+        """Find them; ``read`` tells of this look alone."""
+        self.read = []
+        return self._candidates.find()
 
 
 def test_the_spool_may_be_emptied_while_it_is_looked_through(run: Run) -> None:
@@ -131,3 +156,90 @@ def test_an_empty_file_is_not_worth_keeping(run: Run) -> None:
     path = save(run, "remote_last.weights", 100, "empty")
     set_aside(run, find_candidates(run), lambda _line: None)
     assert path.exists()
+
+
+def test_what_has_not_changed_is_not_read_again(run: Run) -> None:
+    save(run, "remote_100.weights", 100)
+    save(run, "remote_200.weights", 200, "nan")
+    take_snapshot(run, 300)
+    looks = Looks(run)
+    first = looks.look()
+    assert looks.read == ["remote_100.weights", "remote_200.weights", "remote.backup"]
+    assert looks.look() == first
+    assert looks.read == []
+    save(run, "remote_300.weights", 300)
+    looks.look()
+    assert looks.read == ["remote_300.weights"]
+
+
+def _write_over(path: Path, new: Path) -> None:
+    path.write_bytes(new.read_bytes())
+
+
+def _put_in_its_place(path: Path, new: Path) -> None:
+    new.replace(path)
+
+
+def _touch(path: Path, _new: Path) -> None:
+    path.touch()
+
+
+def _write_over_and_set_back(path: Path, new: Path) -> None:
+    before = path.stat()
+    time.sleep(0.02)  # a tick of the kernel's clock
+    path.write_bytes(new.read_bytes())
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(_write_over, id="written over"),
+        pytest.param(_put_in_its_place, id="put in its place"),
+        pytest.param(_touch, id="touched"),
+        pytest.param(_write_over_and_set_back, id="written over, and its time set back"),
+    ],
+)
+def test_what_has_changed_is_read_again(run: Run, change: Callable[[Path, Path], None]) -> None:
+    path, new = save(run, "remote_last.weights", 100), save(run, "other_last.weights", 200)
+    os.utime(new, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    looks = Looks(run)
+    looks.look()
+    change(path, new)
+    (found,) = looks.look()
+    assert looks.read == ["remote_last.weights"]
+    assert found == read_checkpoint(path, run.network)
+
+
+def test_what_was_changed_a_moment_ago_is_read_again(run: Run) -> None:
+    """It may be written to once more in the same tick of the disk's clock."""
+    save(run, "remote_last.weights", 100)
+    looks = Looks(run, age_s=0.0)
+    looks.look()
+    looks.look()
+    assert looks.read == ["remote_last.weights"]
+
+
+def test_what_is_written_to_while_it_is_read_is_read_again(run: Run) -> None:
+    path = save(run, "remote_last.weights", 100)
+    content = path.read_bytes()
+
+    def read(path: Path, network: Network) -> Checkpoint:
+        found = read_checkpoint(path, network)
+        with path.open("ab") as file:
+            file.write(b"more")
+        return found
+
+    candidates = Candidates(run, clock=lambda: time.time() + 60.0, read=read)
+    assert candidates.find()[0].verdict.whole
+    assert not candidates.find()[0].verdict.whole
+    path.write_bytes(content)
+    assert candidates.find()[0].verdict.whole
+
+
+def test_a_snapshot_that_is_no_further_by_its_head_is_not_read(run: Run) -> None:
+    save(run, "remote.backup", 100)
+    take_snapshot(run, 100)
+    looks = Looks(run)
+    looks.look()
+    assert looks.read == ["remote.backup"]
