@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from trainer.config import STATE_FOLDER
 from trainer.darknet.complaint import Complaint
-from trainer.darknet.output import Progress, parse_line
+from trainer.darknet.output import Progress, betrayed_flavour, parse_line
 from trainer.darknet.program import train_arguments
 from trainer.darknet.size import HEADER_BYTES
 from trainer.darknet.weights import HeaderError, parse_header
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from trainer.config import Run
     from trainer.darknet.output import Event
+    from trainer.darknet.program import Flavour
     from trainer.settings import TrainerSettings
 
 LOG_NAME = "darknet.log"
@@ -63,6 +64,7 @@ class Outcome:
         diverged_at: the first iteration of those for whose loss it was ended; None if it was not.
         out_of_memory: evidence that the kernel killed it for want of memory; empty where there is none.
         iteration_s: how long an iteration took, all included; None where that cannot be told.
+        flavour: which darknet it has said to be; None where that was known, or it said nothing.
     """
 
     first_iteration: int | None
@@ -74,6 +76,7 @@ class Outcome:
     diverged_at: int | None = None
     out_of_memory: str = ""
     iteration_s: float | None = None
+    flavour: Flavour | None = None
 
 
 class Listener(Protocol):
@@ -81,6 +84,9 @@ class Listener(Protocol):
 
     def note_start(self, pid: int) -> None:
         """Darknet runs."""
+
+    def recognise(self, flavour: Flavour) -> None:
+        """Darknet has said which one it is, where that was not known; called once."""
 
     def hear(self, event: Event) -> None:
         """Darknet has said something."""
@@ -135,7 +141,8 @@ def run_attempt(
         return event is not None
 
     with OomWatch() as memory, Process(argv, run.tree, log, wanted=means_something) as process:
-        return _Following(process, memory, start.resumed_from, settings, listener).follow(is_over, in_hurry)
+        following = _Following(process, memory, run, start.resumed_from, settings, listener)
+        return following.follow(is_over, in_hurry)
 
 
 class _Following:
@@ -145,6 +152,7 @@ class _Following:
         self,
         process: Process,
         memory: OomWatch,
+        run: Run,
         resumed_from: int,
         settings: TrainerSettings,
         listener: Listener,
@@ -161,6 +169,8 @@ class _Following:
             map_s=settings.stall_map_s,
             factor=settings.stall_factor,
         )
+        self._flavour_known = run.flavour_known
+        self._flavour: Flavour | None = None
         self._pid = 0
         self._first: tuple[int, float] | None = None
         self._last: tuple[int, float] | None = None
@@ -193,6 +203,8 @@ class _Following:
         event = parse_line(line.text)
         if event is None:
             return
+        if not self._flavour_known:
+            self._recognise(line.text)
         if isinstance(event, Progress):
             self._last = event.iteration, now_s
             if self._first is None:
@@ -204,6 +216,12 @@ class _Following:
         if self._diverged_at is None:
             self._diverged_at = self._divergence.hear(event)
         self._listener.hear(event)
+
+    def _recognise(self, line: str) -> None:
+        self._flavour = betrayed_flavour(line)
+        if self._flavour is not None:
+            self._flavour_known = True
+            self._listener.recognise(self._flavour)
 
     def _look(self, now_s: float) -> None:
         self._stall.looked(now_s)
@@ -227,6 +245,7 @@ class _Following:
             diverged_at=self._diverged_at,
             out_of_memory=self._memory.evidence(self._pid) if exit_status < 0 else "",
             iteration_s=self._measure(),
+            flavour=self._flavour,
         )
 
     def _measure(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -66,6 +66,8 @@ class Run:
         program: the darknet program, absolute.
         flavour: which darknet it is.
         extra: the user's own flags for it.
+        flavour_known: False where the program's bytes do not tell, and ``flavour`` is what it is taken for until it
+            says something that only another one says.
     """
 
     tree: Path
@@ -78,6 +80,7 @@ class Run:
     program: Path
     flavour: Flavour
     extra: tuple[str, ...]
+    flavour_known: bool = True
 
     @property
     def base(self) -> str:
@@ -127,7 +130,9 @@ def resolve_run(wishes: Wishes) -> Run:
     except OSError as error:
         raise TreeError(f"{data} cannot be read: {error.strerror}") from error
     program = _find_program(tree, wishes.darknet)
-    flavour = _read_flavour(program)
+    told = _read_flavour(program)
+    # A script around darknet, most likely; AlexeyAB's is the one that this project's users build.
+    flavour = told or Flavour.AX
     return Run(
         tree=tree,
         data=data,
@@ -139,7 +144,15 @@ def resolve_run(wishes: Wishes) -> Run:
         program=program,
         flavour=flavour,
         extra=wishes.extra,
+        flavour_known=told is not None,
     )
+
+
+def recognise(run: Run, flavour: Flavour) -> Run:
+    """The run, now that its program has said which darknet it is; what that does not load is left out."""
+    usable = not (run.pretrained == DEFAULT_WEIGHTS and refuse_weights(flavour, run.pretrained))
+    pretrained = run.pretrained if usable else None
+    return replace(run, flavour=flavour, flavour_known=True, pretrained=pretrained)
 
 
 def foresee_run(wishes: Wishes, read: Callable[[str], bytes | None]) -> str:
@@ -249,10 +262,8 @@ def _find_program(tree: Path, given: str | None) -> Path:
     return Path(found).resolve()
 
 
-def _read_flavour(program: Path) -> Flavour:
+def _read_flavour(program: Path) -> Flavour | None:
     try:
-        flavour = flavour_of(program.read_bytes())
+        return flavour_of(program.read_bytes())
     except OSError as error:
         raise NoDarknetError(f"{program} cannot be read: {error.strerror}") from error
-    # A script around darknet, most likely; AlexeyAB's is the one that this project's users build.
-    return flavour or Flavour.AX

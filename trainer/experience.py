@@ -68,6 +68,12 @@ class Experience:
         )
         self.weights_bytes = weights_size(run.network, flavour=run.flavour)
 
+    def recognise(self, run: Run) -> None:
+        """Judge from now on by what the program has said to be."""
+        self._run = run
+        self.rules = replace(self.rules, flavour=run.flavour)
+        self.weights_bytes = weights_size(run.network, flavour=run.flavour)
+
     def begin(self, best: Checkpoint | None) -> list[str]:
         """Call to mind the attempts that still tell something of this one; to be called once, before the first.
 

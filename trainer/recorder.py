@@ -16,8 +16,10 @@ from drivesync.disk import look
 from drivesync.errors import DrivesyncError
 from drivesync.push import find_files
 from drivesync.spooling.spool import Refused
+from trainer.config import recognise
 from trainer.curves.metrics import CHART_NAME, METRICS_NAME
 from trainer.darknet.output import MeanAveragePrecision, Progress, Saving
+from trainer.darknet.program import refuse_weights
 from trainer.deciding.endings import Ending
 from trainer.deciding.policy import Restart
 from trainer.learning.history import ATTEMPTS_FILE
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from trainer.config import Run
     from trainer.curves.metrics import MetricsWriter
     from trainer.darknet.output import Event
+    from trainer.darknet.program import Flavour
     from trainer.deciding.endings import AttemptEnd, Changes
     from trainer.deciding.policy import Decision
     from trainer.notify import NoticeEvent
@@ -123,7 +126,16 @@ class Recorder:
     def note_start(self, pid: int) -> None:
         """Note that darknet runs."""
         self._around.status.update(state="training")
-        self._around.reporter.note(f"darknet runs as process {pid}: {self._run.flavour.value}")
+        taken_for = "" if self._run.flavour_known else "taken for "
+        self._around.reporter.note(f"darknet runs as process {pid}: {taken_for}{self._run.flavour.value}")
+
+    def recognise(self, flavour: Flavour) -> None:
+        """Note which darknet it is."""
+        if flavour is not self._run.flavour:
+            left_out = refuse_weights(flavour, self._run.pretrained) if self._run.pretrained else ""
+            more = f"; {left_out}" if left_out else ""
+            self._around.reporter.note(f"by what it says it is {flavour.value}{more}")
+        self._run = recognise(self._run, flavour)
 
     def hear(self, event: Event) -> None:
         """Take in what darknet says."""

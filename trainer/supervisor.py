@@ -13,6 +13,7 @@ from drivesync.errors import LeaseError, LocalWriteError
 from drivesync.files import STATE_FOLDER as SYNC_FOLDER
 from trainer.attempt import Start, run_attempt
 from trainer.candidates import find_candidates, find_highest, set_aside
+from trainer.config import recognise
 from trainer.deciding.choice import choose_checkpoint, find_final, find_poisoned, is_finished
 from trainer.deciding.endings import AttemptEnd
 from trainer.deciding.policy import Finish, GiveUp, Restart, decide
@@ -96,16 +97,10 @@ class Supervisor:
             around.reporter.note(f"starting at iteration 1 from {run.pretrained or 'random weights'}")
         self._attempts += 1
         self._recorder.begin_attempt(self._attempts, resumed_from, self._experience.changes)
-        data, cfg = self._experience.derive()
-        pretrained = run.tree / run.pretrained if run.pretrained else None
-        outcome = run_attempt(
-            run,
-            Start(best.path if best else pretrained, resumed_from, data, cfg),
-            around.settings,
-            self._recorder,
-            is_over=lambda: around.is_over,
-            in_hurry=around.hurry.is_set,
-        )
+        outcome = self._run_darknet(best)
+        if outcome.flavour not in {None, run.flavour} and outcome.first_iteration is None:
+            # It has not trained, and was called as it does not understand: that was no attempt of its.
+            outcome = self._run_darknet(best)
         self._recorder.offer_checkpoints()
         found = self._find()
         end = self._describe(outcome, started_s, resumed_from, candidates, found)
@@ -122,6 +117,23 @@ class Supervisor:
         )
         self._recorder.note_decision(end, decision)
         return decision, found
+
+    def _run_darknet(self, best: Checkpoint | None) -> Outcome:
+        run, around = self._run, self._around
+        data, cfg = self._experience.derive()
+        pretrained = run.tree / run.pretrained if run.pretrained else None
+        outcome = run_attempt(
+            run,
+            Start(best.path if best else pretrained, best.iteration if best else 0, data, cfg),
+            around.settings,
+            self._recorder,
+            is_over=lambda: around.is_over,
+            in_hurry=around.hurry.is_set,
+        )
+        if outcome.flavour is not None:
+            self._run = recognise(run, outcome.flavour)
+            self._experience.recognise(self._run)
+        return outcome
 
     def _describe(
         self,

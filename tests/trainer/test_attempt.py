@@ -34,11 +34,15 @@ class Heard:
         self.hurry = threading.Event()
         self.pids: list[int] = []
         self.events: list[Event] = []
+        self.flavours: list[Flavour] = []
         self.ticks = 0
         self._stop_at = stop_at
 
     def note_start(self, pid: int) -> None:
         self.pids.append(pid)
+
+    def recognise(self, flavour: Flavour) -> None:
+        self.flavours.append(flavour)
 
     def hear(self, event: Event) -> None:
         self.events.append(event)
@@ -141,6 +145,20 @@ def test_what_an_iteration_takes(run: Run) -> None:
     outcome = Heard().attempt(scripted(run, said))
     assert outcome.iteration_s == pytest.approx(0.1, abs=0.05)
     assert Heard().attempt(scripted(run, "true")).iteration_s is None
+
+
+@pytest.mark.parametrize(
+    ("known", "heard"),
+    [
+        pytest.param(False, [Flavour.PJ], id="a script around it: told once"),
+        pytest.param(True, [], id="its bytes have told"),
+    ],
+)
+def test_which_it_says_to_be(run: Run, heard: list[Flavour], *, known: bool) -> None:
+    listener = Heard()
+    outcome = listener.attempt(replace(run, flavour_known=known))
+    assert (outcome.flavour, outcome.last_iteration) == (heard[0] if heard else None, 30)
+    assert listener.flavours == heard
 
 
 def test_what_it_complained_of_last(run: Run) -> None:

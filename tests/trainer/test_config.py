@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trainer.config import Run, Wishes, foresee_run, record_run, resolve_run
+from trainer.config import Run, Wishes, foresee_run, recognise, record_run, resolve_run
 from trainer.darknet.program import Flavour
 from trainer.errors import NoDarknetError, TreeError
 from trainer.testing import make_tree
@@ -154,7 +154,7 @@ class TestProgram:
     def test_the_trees_own_comes_first(self, tree: Path) -> None:
         program = program_at(tree / "darknet")
         run = resolve_run(Wishes(tree))
-        assert (run.program, run.flavour) == (program, Flavour.AX)
+        assert (run.program, run.flavour, run.flavour_known) == (program, Flavour.AX, True)
 
     def test_one_that_may_not_be_run_is_passed_over(self, tree: Path) -> None:
         program_at(tree / "darknet").chmod(0o644)
@@ -172,7 +172,25 @@ class TestProgram:
 
     def test_of_no_known_kind_it_is_taken_for_alexeyabs(self, tree: Path) -> None:
         program_at(tree / "darknet", b"#!/bin/sh\n")
-        assert resolve_run(Wishes(tree)).flavour is Flavour.AX
+        run = resolve_run(Wishes(tree))
+        assert (run.flavour, run.flavour_known) == (Flavour.AX, False)
+
+    @pytest.mark.parametrize(
+        ("weights", "flavour", "pretrained"),
+        [
+            pytest.param(None, Flavour.PJ, "yolov4-tiny.conv.29", id="it loads the tutorial's"),
+            pytest.param(None, Flavour.HK, None, id="it does not, and they are left out"),
+            pytest.param("mine.weights", Flavour.HK, "mine.weights", id="it loads the user's own"),
+        ],
+    )
+    def test_of_no_known_kind_until_it_says_which(
+        self, tree: Path, weights: str | None, flavour: Flavour, pretrained: str | None
+    ) -> None:
+        program_at(tree / "darknet", b"#!/bin/sh\n")
+        for name in ("yolov4-tiny.conv.29", "mine.weights"):
+            (tree / name).touch()
+        run = recognise(resolve_run(Wishes(tree, weights=weights)), flavour)
+        assert (run.flavour, run.flavour_known, run.pretrained) == (flavour, True, pretrained)
 
     @pytest.mark.parametrize("name", ["no-such-program", "./no-such-program", "."])
     def test_there_is_none_of_that_name(self, tree: Path, name: str) -> None:

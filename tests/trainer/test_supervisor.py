@@ -17,11 +17,16 @@ from drivesync.errors import LocalWriteError
 from drivesync.progress import Silence
 from trainer.config import Wishes, resolve_run
 from trainer.curves.metrics import MetricsWriter
+from trainer.darknet.program import Flavour
+from trainer.deciding.endings import Ending
 from trainer.errors import GaveUpError, StoppedError, TreeError
+from trainer.learning.history import read_attempts
 from trainer.recorder import Surroundings
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor
 from trainer.testing import make_tree
+from trainer.testing.stand_in import install
+from trainer.testing.transcript import expand, read_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +162,40 @@ def test_stopped_before_darknet_starts_again(training: Training) -> None:
     with pytest.raises(StoppedError, match="stopped at iteration 0"):
         training.train()
     assert training.status.value.attempts == 1
+
+
+def test_the_original_behind_a_script_is_called_anew_as_it_wants_it(training: Training) -> None:
+    """It takes the flag that the others get for its weights file, and trains nothing."""
+    training.replace_darknet(f'exec {training.run.program} "$@"')
+    training.run = resolve_run(Wishes(training.run.tree, darknet=str(training.run.program)))
+    training.train()
+    assert [line.partition(": ")[2] for line in training.notes.lines if "darknet runs" in line] == [
+        f"taken for {Flavour.AX.value}",
+        Flavour.PJ.value,
+    ]
+    assert f"by what it says it is {Flavour.PJ.value}" in training.notes.lines
+    assert training.iterations == list(range(1, 121))
+    (only,) = read_attempts(training.run.tree)
+    assert (only.ending, training.status.value.attempts) == (Ending.FINISHED.name, 1)
+
+
+def test_another_behind_a_script_is_judged_and_called_as_what_it_says_to_be(training: Training) -> None:
+    """An image that cannot be read ends hank-ai's, whatever it says after it; AlexeyAB's goes on."""
+    tree = training.run.tree
+    ends = 'err * Error message: failed to load image file "data/train/0.png"\nexit 1'
+    begins = "include hk/start.txt\ninclude hk/each.txt\n"
+    first = f"when attempt 1\ntrain 20\nexit 1\nalways\ntrain 30\n{ends}\n"
+    install(tree, Flavour.HK, expand(begins + first, read_transcript))
+    training.replace_darknet(f'echo "$@" >> arguments; exec {tree}/darknet "$@"')
+    (tree / "yolov4-tiny.conv.29").touch()
+    training.run = resolve_run(Wishes(tree, darknet=str(training.run.program)))
+    with pytest.raises(TreeError, match="failed to load image file"):
+        training.train()
+    called = [line.split()[4:] for line in (tree / "arguments").read_text().splitlines()]
+    assert called == [["yolov4-tiny.conv.29", "-dont_show"], ["-dont_show", "-nocolour"]]
+    assert any(
+        line.startswith(f"by what it says it is {Flavour.HK.value}; ") for line in training.notes.lines
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainer.darknet.complaint import FATAL, Cause, Complaint, find_complaint
-from trainer.darknet.program import Flavour
+from trainer.darknet.program import NO_SCREEN, Flavour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,6 +156,9 @@ def betrayed_flavour(line: str) -> Flavour | None:
     if line.startswith((FATAL, "Darknet V")) or _NAMED.match(line):
         return Flavour.HK
     if line.startswith("Region ") and " Avg IOU: " in line:
+        return Flavour.PJ
+    if line.endswith(f"Couldn't open file: {NO_SCREEN}"):
+        # The others know that flag, and take it for no file of weights.
         return Flavour.PJ
     if match := _COUNTED.match(line):
         return Flavour.AX if match["loss"] else Flavour.PJ

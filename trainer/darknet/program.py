@@ -31,6 +31,9 @@ _MARKERS = (
     (b"%f rate, %lf seconds, ", Flavour.PJ),
 )
 
+NO_SCREEN = "-dont_show"
+"""What keeps all but the original, which never tries, from drawing on a screen."""
+
 _ORIGINALS_FLAGS = {"-gpus": 1, "-clear": 0}
 """What the original understands when it trains, and how many values follow each."""
 
@@ -81,7 +84,7 @@ def train_arguments(
         _check_originals_flags(flags)
     own: tuple[str, ...] = ()
     if flavour is not Flavour.PJ:
-        own += () if "-dont_show" in flags else ("-dont_show",)
+        own += () if NO_SCREEN in flags else (NO_SCREEN,)
     if flavour is Flavour.HK:
         own += () if "-nocolour" in flags else ("-nocolour",)
     return ("detector", "train", data, cfg, *([weights] if weights else []), *own, *flags)

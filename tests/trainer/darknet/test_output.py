@@ -363,6 +363,12 @@ def test_what_hank_ais_dies_of(message: str, cause: Cause, path: str) -> None:
         pytest.param('Darknet V5 "Moonlit" v5.0-178', Flavour.HK, id="HK: its first word"),
         pytest.param("Darknet error location: ./src/a.c", None, id="AlexeyAB's say that, and others may"),
         pytest.param("* Error message:  failed", Flavour.HK, id="HK: its last word"),
+        pytest.param(
+            "Loading weights from -dont_show...Couldn't open file: -dont_show",
+            Flavour.PJ,
+            id="PJ: the others know that flag",
+        ),
+        pytest.param("Couldn't open file: a.weights", None, id="PJ and AX say that"),
         pytest.param("Saving weights to a.weights", None, id="all say that"),
         pytest.param("", None, id="nothing"),
     ],
