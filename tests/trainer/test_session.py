@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from drivesync.config import Settings
-from drivesync.errors import DrivesyncError, LeaseError, NotFoundError
+from drivesync.errors import DrivesyncError, LeaseError, NotFoundError, UsageError
 from drivesync.leasing.lease import Leases
 from drivesync.progress import Silence
 from drivesync.remotes import open_remote
 from drivesync.testing import TOKEN, DriveEmulator
 from drivesync.tree import read_tree_state
 from trainer import session
-from trainer.background import RunLock
+from trainer.background import RunLock, running_pid
 from trainer.begin import Terms
 from trainer.config import Wishes
 from trainer.errors import AlreadyRunningError, StoppedError, TreeError
+from trainer.hooks import NO_HOOKS, Hooks
+from trainer.learning.history import read_attempts
 from trainer.session import supervise
 from trainer.status import Status, read_status
 from trainer.testing import make_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from drivesync.progress import Reporter
+
+SECRET = "T0KEN-that-nobody-may-see"
+ATTEMPTS = ".trainer/attempts.jsonl"
 
 
 def begin(
@@ -39,6 +48,8 @@ def begin(
     take_over: bool = False,
     stopped: bool = False,
     while_pulling: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+    hooks: Hooks = NO_HOOKS,
+    reporter: Reporter | None = None,
 ) -> None:
     stop = threading.Event()
     if stopped:
@@ -49,9 +60,10 @@ def begin(
         Terms(remote, fresh, take_over),
         pushing=drive is not None,
         grace_s=20.0,
-        reporter=Silence(),
+        reporter=reporter or Silence(),
         stop=stop,
         while_pulling=while_pulling,
+        hooks=hooks,
     )
 
 
@@ -60,6 +72,68 @@ class Interrupted(contextlib.nullcontext[None]):
 
     def __enter__(self) -> None:
         raise KeyboardInterrupt
+
+
+class Notes(Silence):
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class Listener:
+    """A server on loopback that keeps what is posted to it.
+
+    Attributes:
+        address: as ``host:port``.
+        posts: path and body of each, in order.
+        on_post: called with the path before it is answered.
+    """
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, bytes]] = []
+        self.on_post: Callable[[str], None] = lambda _path: None
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                listener.on_post(self.path)
+                listener.posts.append((self.path, body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.http.server_port}"
+
+    @property
+    def notices(self) -> list[dict[str, object]]:
+        return [json.loads(body) for path, body in self.posts if path == f"/{SECRET}"]
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """It is both the webhook and what manages the machine."""
+    made = Listener()
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("TBE_RUNTIME_ADDR", made.address)
+    with made.http:
+        thread = threading.Thread(target=made.http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield made
+        made.http.shutdown()
+        thread.join()
+
+
+def all_hooks(listener: Listener) -> Hooks:
+    return Hooks(f"http://{listener.address}/{SECRET}", unassign=True)
 
 
 def status_of(tree: Path) -> Status:
@@ -206,3 +280,108 @@ def test_a_second_one_leaves_the_status_of_the_first_alone(tree: Path) -> None:
     with RunLock(tree), pytest.raises(AlreadyRunningError):
         begin(Wishes(tree))
     assert status_of(tree) == before
+
+
+def test_after_the_verified_end_people_are_told_once_and_the_machine_is_given_back_last(
+    tree: Path, drive_emulator: DriveEmulator, listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(emulator_url=drive_emulator.url, access_token=TOKEN, settle_s=0.0)
+    free: list[bool] = []
+
+    def look(path: str) -> None:
+        if path == "/unassign":
+            free.append(running_pid(tree) is None and status_of(tree).state == "finished")
+            with open_remote("darknet", settings, print) as remote, Leases(remote, who="the next") as leases:
+                leases.hold("backup/remote")
+
+    listener.on_post = look
+    notes = Notes()
+    begin(Wishes(tree), drive_emulator, hooks=all_hooks(listener), reporter=notes)
+    assert [path for path, _ in listener.posts] == [f"/{SECRET}", "/unassign"]
+    assert free == [True]
+    (notice,) = listener.notices
+    assert {key: notice[key] for key in ("event", "run", "tree", "iteration", "safe_iteration")} == {
+        "event": "finished",
+        "run": "backup/remote",
+        "tree": "tree",
+        "iteration": 30,
+        "safe_iteration": 30,
+    }
+    kept = [path.read_bytes() for path in tree.glob(".*/**/*") if path.is_file()]
+    assert kept
+    assert not any(SECRET.encode() in content for content in kept)
+    assert SECRET not in caplog.text + "".join(notes.lines)
+
+
+def test_a_failure_is_told_and_the_machine_is_kept(
+    tree: Path, drive_emulator: DriveEmulator, listener: Listener
+) -> None:
+    with pytest.raises(TreeError):
+        begin(Wishes(tree, cfg="cfg/no.cfg"), drive_emulator, hooks=all_hooks(listener))
+    (notice,) = listener.notices
+    assert (notice["event"], notice["run"], notice["iteration"]) == ("gave up", "backup/no", None)
+    assert "there is no cfg/no.cfg" in str(notice["message"])
+    assert len(listener.posts) == 1
+    assert SECRET not in (tree / ".trainer/status.json").read_text()
+
+
+def test_a_lost_lease_is_told_and_the_machine_is_kept(
+    tree: Path, drive_emulator: DriveEmulator, listener: Listener
+) -> None:
+    settings = Settings(emulator_url=drive_emulator.url, access_token=TOKEN, settle_s=0.0)
+    with open_remote("darknet", settings, print) as remote, Leases(remote, who="somebody") as leases:
+        leases.hold("backup/remote")
+        with pytest.raises(LeaseError):
+            begin(Wishes(tree), drive_emulator, hooks=all_hooks(listener))
+    (notice,) = listener.notices
+    assert notice["event"] == "lost lease"
+    assert "somebody" in str(notice["message"])
+    assert len(listener.posts) == 1
+
+
+def test_who_stops_it_himself_need_not_be_told(tree: Path, listener: Listener) -> None:
+    with pytest.raises(StoppedError):
+        begin(Wishes(tree), stopped=True, hooks=Hooks(all_hooks(listener).notify))
+    assert not listener.posts
+
+
+def test_the_machine_is_kept_where_nothing_proves_that_drive_has_it(
+    tree: Path, tmp_path: Path, drive_emulator: DriveEmulator, listener: Listener
+) -> None:
+    notes = Notes()
+    begin(
+        Wishes(tree),
+        drive_emulator,
+        remote=str(tmp_path / "kept"),
+        hooks=Hooks(unassign=True),
+        reporter=notes,
+    )
+    assert (status_of(tree).state, status_of(tree).proven) == ("finished", False)
+    assert notes.lines[-1] == "Colab's machine is kept: nothing proves that the checkpoints are on Drive"
+    assert not listener.posts
+
+
+def test_the_machine_is_not_given_back_with_the_training_on_it(tree: Path, listener: Listener) -> None:
+    with pytest.raises(UsageError, match="--no-push") as caught:
+        begin(Wishes(tree), hooks=Hooks(unassign=True))
+    assert caught.value.exit_code == 64
+    assert not (tree / ".trainer").exists()
+    assert not listener.posts
+
+
+def test_the_history_lies_on_drive_and_goes_on_in_another_tree(
+    tree: Path, tmp_path: Path, drive_emulator: DriveEmulator
+) -> None:
+    drive_emulator.seed(tree, "darknet")
+    first, second = tmp_path / "first", tmp_path / "second"
+    begin(Wishes(first), drive_emulator)
+    (before,) = read_attempts(first)
+    assert drive_emulator.read_tree("darknet")[ATTEMPTS] == (first / ATTEMPTS).read_bytes()
+
+    cfg = (tree / "cfg/remote.cfg").read_text()
+    drive_emulator.put("darknet/cfg/remote.cfg", cfg.replace("max_batches=30", "max_batches=40").encode())
+    begin(Wishes(second), drive_emulator)
+    ends = [(record.end.resumed_from, record.end.last_iteration) for record in read_attempts(second)]
+    assert ends == [(0, 30), (30, 40)]
+    assert read_attempts(second)[0] == before
+    assert drive_emulator.read_tree("darknet")[ATTEMPTS] == (second / ATTEMPTS).read_bytes()
