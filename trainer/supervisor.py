@@ -6,16 +6,17 @@ snapshots and push them, and say what is safe through a queue that this one empt
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from drivesync.disk import free_bytes
-from drivesync.errors import LeaseError, LocalWriteError
+from drivesync.errors import DrivesyncError, LeaseError, LocalWriteError
 from drivesync.files import STATE_FOLDER as SYNC_FOLDER
 from trainer.attempt import Start, run_attempt
-from trainer.candidates import find_candidates, find_highest, set_aside
+from trainer.candidates import Candidates, find_highest, set_aside
 from trainer.config import recognise
 from trainer.deciding.choice import choose_checkpoint, find_final, find_poisoned, is_finished
-from trainer.deciding.endings import AttemptEnd
+from trainer.deciding.endings import AttemptEnd, Ending
 from trainer.deciding.policy import Finish, GiveUp, Restart, decide
 from trainer.errors import GaveUpError, StoppedError, TreeError
 from trainer.experience import Experience
@@ -25,7 +26,6 @@ from trainer.recorder import Recorder, describe_entry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drivesync.errors import DrivesyncError
     from drivesync.pushing.background import BackgroundPusher
     from trainer.attempt import Outcome
     from trainer.config import Run
@@ -46,6 +46,7 @@ class Supervisor:
         self._around = around
         self._experience = Experience(run, around.settings, around.status.value.started_s)
         self._recorder = Recorder(run, around)
+        self._candidates = Candidates(run)
         self._attempts = 0
         self._distrusted = 0, 0.0
 
@@ -56,7 +57,9 @@ class Supervisor:
             StoppedError: ``stop`` was set.
             LeaseError: another session has taken the run over.
             GaveUpError: darknet ended too often without getting any further.
-            TreeError, LocalWriteError: darknet ended of something that another start would not help.
+            TreeError, LocalWriteError: darknet ended of something that another start would not help; or there is no
+                starting it.
+            NoDarknetError: the program is gone.
         """
         candidates = self._find()
         final = find_final(candidates)
@@ -68,17 +71,18 @@ class Supervisor:
             self._around.reporter.note(line)
         self._around.status.update(resumed_from=best.iteration if best else 0)
         while True:
-            decision, candidates = self._attempt(best, candidates)
+            try:
+                decision, candidates = self._attempt(best, candidates)
+            except DrivesyncError as error:
+                raise type(error)(f"{error}{self._push_in_time()}", hint=error.hint) from error
             if isinstance(decision, Finish):
                 self._around.metrics.event("finished", iteration=decision.final.iteration)
                 self._finish(decision.final, "the training is finished")
                 return
-            if isinstance(decision, GiveUp):
+            if isinstance(decision, GiveUp) and decision.ending is not Ending.LOST_LEASE:
                 raise self._give_up(decision)
             if isinstance(decision, Restart):
-                if decision.poisoned_from is not None:
-                    candidates = self._go_back(candidates, decision.poisoned_from)
-                self._around.stop.wait(decision.delay_s)
+                self._rest(decision.delay_s)
                 best = decision.resume_from
             if self._around.is_over:
                 raise self._stop()
@@ -116,7 +120,16 @@ class Supervisor:
             push_s=self._recorder.push_s,
         )
         self._recorder.note_decision(end, decision)
+        if isinstance(decision, Restart) and decision.poisoned_from is not None:
+            found = self._go_back(found, decision.poisoned_from)
         return decision, found
+
+    def _rest(self, delay_s: float) -> None:
+        """Wait, and go on telling what becomes safe meanwhile."""
+        end_s = time.monotonic() + delay_s
+        while not self._around.is_over and (left_s := end_s - time.monotonic()) > 0.0:
+            self._around.stop.wait(min(left_s, _LOOK_EVERY_S))
+            self._recorder.tick()
 
     def _run_darknet(self, best: Checkpoint | None) -> Outcome:
         run, around = self._run, self._around
@@ -172,7 +185,7 @@ class Supervisor:
         since, before_s = self._distrusted
         return tuple(
             candidate
-            for candidate in find_candidates(self._run)
+            for candidate in self._candidates.find()
             if candidate.modified_s >= before_s or not candidate.verdict.whole or candidate.iteration < since
         )
 
@@ -210,7 +223,7 @@ class Supervisor:
         backup = run.tree / run.backup
         whole = [
             candidate.path.relative_to(run.tree).as_posix()
-            for candidate in find_candidates(run)
+            for candidate in self._candidates.find()
             if candidate.verdict.whole and candidate.path.parent == backup
         ]
         while (refused := self._recorder.offer(*whole)) or not pusher.wait_until_safe(_LOOK_EVERY_S):

@@ -6,20 +6,25 @@ import queue
 import re
 import shutil
 import threading
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.errors import LocalWriteError
+from drivesync.config import Settings
+from drivesync.errors import LeaseError, LocalWriteError
+from drivesync.files import Receipt
+from drivesync.leasing.lease import Lease
 from drivesync.progress import Silence
+from drivesync.remotes import open_remote
 from trainer.config import Wishes, resolve_run
 from trainer.curves.metrics import MetricsWriter
 from trainer.darknet.program import Flavour
 from trainer.deciding.endings import Ending
-from trainer.errors import GaveUpError, StoppedError, TreeError
+from trainer.errors import GaveUpError, NoDarknetError, StoppedError, TreeError
 from trainer.learning.history import read_attempts
 from trainer.recorder import Surroundings
 from trainer.status import Status, StatusWriter
@@ -29,7 +34,7 @@ from trainer.testing.stand_in import install
 from trainer.testing.transcript import expand, read_transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Notes(Silence):
@@ -52,6 +57,8 @@ class Training:
         self.stop = threading.Event()
         self.notes = Notes(self.hear)
         self.on_note: Callable[[str], object] = lambda _line: None
+        self.lease: Callable[[], Lease | None] = lambda: None
+        self.safe: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
         self.status = StatusWriter(tree, Status("starting", 1, 2.0, max_batches=max_batches))
 
     def hear(self, line: str) -> None:
@@ -61,7 +68,14 @@ class Training:
         with ExitStack() as stack:
             metrics = stack.enter_context(MetricsWriter(self.backup / "metrics.jsonl"))
             around = Surroundings(
-                None, queue.SimpleQueue(), self.status, metrics, self.notes, self.stop, jitter=lambda: 0.0
+                None,
+                self.safe,
+                self.status,
+                metrics,
+                self.notes,
+                self.stop,
+                lease=self.lease,
+                jitter=lambda: 0.0,
             )
             Supervisor(self.run, around).train()
 
@@ -162,6 +176,69 @@ def test_stopped_before_darknet_starts_again(training: Training) -> None:
     with pytest.raises(StoppedError, match="stopped at iteration 0"):
         training.train()
     assert training.status.value.attempts == 1
+
+
+class Contest:
+    """Two sessions that want one run; the first has it."""
+
+    def __init__(self, place: Path, stack: ExitStack) -> None:
+        self._stack = stack
+        self._remotes = [stack.enter_context(open_remote(str(place), Settings(), print)) for _ in range(2)]
+        self.first = stack.enter_context(Lease(self._remotes[0], "backup/remote"))
+
+    def take_over(self) -> None:
+        """The second takes it, and the first finds out."""
+        self._stack.enter_context(Lease(self._remotes[1], "backup/remote", take_over=True))
+        with suppress(LeaseError):
+            self.first.check()
+
+
+@pytest.fixture
+def contest(tmp_path: Path) -> Iterator[Contest]:
+    (tmp_path / "remote").mkdir()
+    with ExitStack() as stack:
+        yield Contest(tmp_path / "remote", stack)
+
+
+def test_a_run_that_another_session_has_taken_is_lost_and_not_given_up(
+    training: Training, contest: Contest
+) -> None:
+    training.lease = lambda: contest.first
+    training.on_note = lambda line: contest.take_over() if line.startswith("iteration ") else None
+    with pytest.raises(LeaseError, match=r"stopped at iteration \d+: another session has taken"):
+        training.train()
+    (only,) = read_attempts(training.run.tree)
+    assert only.ending == Ending.LOST_LEASE.name
+
+
+def test_what_happens_between_two_starts_of_darknet_is_taken_in(training: Training, contest: Contest) -> None:
+    """Here that another session takes the run when it is told that a checkpoint is safe."""
+    training.replace_darknet("echo 'Calloc error - possibly out of CPU RAM'; exit 1")
+    training.lease = lambda: contest.first if training.status.value.pushed else None
+    receipt = Receipt("backup/remote.backup", 1, "", "", "id", "", 2.0, 100)
+    contest.take_over()
+    training.on_note = lambda line: training.safe.put(receipt) if "starting again" in line else None
+    began_s = time.monotonic()
+    with pytest.raises(LeaseError):
+        training.train()
+    assert time.monotonic() - began_s < 10.0  # it was to be 15 s until the next start
+    assert (training.status.value.attempts, training.status.value.safe_iteration) == (1, 100)
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        pytest.param("rm cfg/remote.cfg", TreeError, id="its cfg is gone"),
+        pytest.param('rm "$0"', NoDarknetError, id="the program is gone"),
+    ],
+)
+def test_what_cannot_be_started_again_is_pushed_all_the_same(
+    training: Training, script: str, error: type[Exception]
+) -> None:
+    training.replace_darknet(f"{script}; exit 3")
+    with pytest.raises(error):
+        training.train()
+    assert training.status.value.state == "pushing"
 
 
 def test_the_original_behind_a_script_is_called_anew_as_it_wants_it(training: Training) -> None:
