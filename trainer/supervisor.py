@@ -102,7 +102,8 @@ class Supervisor:
         self._attempts += 1
         self._recorder.begin_attempt(self._attempts, resumed_from, self._experience.changes)
         outcome = self._run_darknet(best)
-        if outcome.flavour not in {None, run.flavour} and outcome.first_iteration is None:
+        mistaken = outcome.flavour not in {None, run.flavour} and outcome.first_iteration is None
+        if mistaken and not around.is_over:
             # It has not trained, and was called as it does not understand: that was no attempt of its.
             outcome = self._run_darknet(best)
         self._recorder.offer_checkpoints()
