@@ -51,6 +51,8 @@ _NOTE_EVERY_S = 10.0
 _PICTURES_EVERY_S = 60.0
 _CHART_TIMEOUT_S = 120.0
 _NAMED_WAITING = 3
+_RESTARTS_KEPT = 50
+"""In the status, which is written every second; all of them are in the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +172,20 @@ class Recorder:
             around.reporter.note(f"{decision.reason}; starting again in {decision.delay_s:.1f} s")
             resume_from = decision.resume_from.iteration if decision.resume_from else 0
             note = RestartNote(around.clock(), iteration, decision.reason, resume_from)
-            around.status.update(state="restarting", restarts=(*around.status.value.restarts, note))
+            status = around.status.value
+            around.status.update(
+                state="restarting",
+                restarted=status.restarted + 1,
+                restarts=(*status.restarts, note)[-_RESTARTS_KEPT:],
+            )
 
     def tick(self) -> None:
         """Take in what has become safe, and let people know now and then."""
         around, now_s = self._around, self._around.clock()
         self.take_receipts()
         status = around.status.value
-        if now_s - self._noted_s >= _NOTE_EVERY_S and status.iteration is not None:
+        # Either way, each time: the clock of a new machine is set while we run.
+        if abs(now_s - self._noted_s) >= _NOTE_EVERY_S and status.iteration is not None:
             self._noted_s = now_s
             loss = "" if status.avg_loss is None else f", avg loss {status.avg_loss:.4g}"
             safe = (
@@ -186,7 +194,7 @@ class Recorder:
                 else f", {'safe' if status.proven else 'written'} up to {status.safe_iteration}"
             )
             around.reporter.note(f"iteration {status.iteration} of {status.max_batches}{loss}{safe}")
-        if now_s - self._shown_s >= _PICTURES_EVERY_S:
+        if abs(now_s - self._shown_s) >= _PICTURES_EVERY_S:
             self._shown_s = now_s
             self._show()
 

@@ -57,7 +57,8 @@ class Status:
         waiting: the first of them, in words, the most valuable first.
         trouble: why nothing can be pushed at the moment; empty if it can.
         attempts: how often this session has started darknet.
-        restarts: why, for all but the first.
+        restarted: how often it has started darknet again, or is about to.
+        restarts: why, for the last ones of these.
         message: what the user should know; the reason where the run has ended.
         exit_code: of the supervisor, where it has ended.
         run: what is trained, by the name under which one session at a time may push it; empty where nothing is pushed.
@@ -83,6 +84,7 @@ class Status:
     waiting: tuple[str, ...] = ()
     trouble: str = ""
     attempts: int = 0
+    restarted: int = 0
     restarts: tuple[RestartNote, ...] = ()
     message: str = ""
     exit_code: int | None = None
@@ -170,7 +172,7 @@ def describe(status: Status, now_s: float) -> str:
     if status.restarts:
         last = status.restarts[-1]
         lines.append(
-            f"{len(status.restarts)} restart(s), the last at iteration {last.iteration:,}: {last.reason}"
+            f"{status.restarted} restart(s), the last at iteration {last.iteration:,}: {last.reason}"
         )
     if status.pending:
         named = f": {', '.join(status.waiting)}" if status.waiting else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
 from trainer.deciding.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
 from trainer.deciding.policy import Restart
 from trainer.recorder import Recorder, Surroundings
-from trainer.status import RestartNote, Status, StatusWriter, read_status
+from trainer.status import RestartNote, Status, StatusWriter, read_status, to_json
 from trainer.testing import make_tree
 
 if TYPE_CHECKING:
@@ -109,6 +110,32 @@ def test_what_darknet_says_is_kept(bench: Bench) -> None:
     assert curve.loss.tolist() == [2.0, 1.5]
     (happening,) = curve.happenings
     assert (happening.name, happening.iteration, happening.fields["value"]) == ("map", 2, 0.25)
+
+
+def test_of_many_restarts_the_last_are_told_in_the_status(bench: Bench) -> None:
+    """Which is written every second; a run that is killed every minute has more than a thousand a day."""
+    end = AttemptEnd(900.0, 1000.0, 1, 1, 1, 2, 3, -9)
+    killed = Diagnosis(Ending.UNKNOWN, "darknet was ended by signal 9")
+    for iteration in range(1, 1001):
+        restart = Restart(0.0, None, NO_CHANGES, None, killed.reason, killed)
+        bench.recorder.note_decision(replace(end, last_iteration=iteration), restart)
+    value = bench.status.value
+    assert (value.restarted, value.restarts[-1].iteration) == (1000, 1000)
+    assert len(json.dumps(to_json(value))) < 10_000
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(bench: Bench) -> None:
+    bench.now_s = 1e6
+    bench.recorder.hear(progress(1))
+    bench.recorder.tick()
+    bench.now_s = 1000.0
+    bench.recorder.hear(progress(2))
+    bench.recorder.tick()
+    assert [line.partition(",")[0] for line in bench.notes.lines] == [
+        "iteration 1 of 300",
+        "iteration 2 of 300",
+    ]
+    assert len((bench.backup / "metrics.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_restart_takes_back_what_is_trained_again(bench: Bench) -> None:
