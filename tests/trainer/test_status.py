@@ -141,7 +141,8 @@ def test_one_that_has_ended_is_not_dead(tmp_path: Path, state: str) -> None:
         ),
         pytest.param(
             Status("training", 1, 2.0, resumed_from=100, safe_iteration=100, restarted=2,
-                   restarts=(NOTE, NOTE), pending=2, waiting=("a (27.6 kB)",), trouble="waiting to push: 503", message="so it is"),
+                   restarts=(NOTE, NOTE), pending=2, waiting=("a (27.6 kB)",),
+                   trouble="waiting to push: 503", message="so it is"),
             ["safe up to iteration 100 · verified", "training", "this session resumed at iteration 101",
              "2 restart(s), the last at iteration 120: darknet was ended by signal 9",
              "2 file(s) wait to be pushed: a (27.6 kB), ...", "waiting to push: 503", "so it is"],
