@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import uuid
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -14,7 +13,6 @@ from drivesync.config import Settings
 from drivesync.errors import NotAllowedError
 from drivesync.remotes import open_remote
 from drivesync.remotes.drive.auth import find_credentials
-from drivesync.remotes.drive.leases import DriveLeases
 from drivesync.testing import TOKEN
 from drivesync.testing.repository import COMMITTED_S, Blob, Repository
 
@@ -115,7 +113,8 @@ def _make_place(kind: str, request: pytest.FixtureRequest) -> Place:
 
 
 def _settings_for(drive: DriveEmulator) -> Settings:
-    return Settings(drive.url, TOKEN, retries=3, retry_wait_s=0.001)
+    # It lists what was made at once, so nobody waits for that.
+    return Settings(drive.url, TOKEN, retries=3, retry_wait_s=0.001, settle_s=0.05)
 
 
 @pytest.fixture(params=WRITABLE + PULL_ONLY)
@@ -134,14 +133,6 @@ def writable(request: pytest.FixtureRequest) -> Place:
 def pull_only(request: pytest.FixtureRequest) -> Place:
     """Each kind of place that cannot."""
     return _make_place(request.param, request)
-
-
-@pytest.fixture
-def leasing(writable: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Each kind of place that can be pushed to; the emulator lists what was made at once, so nobody waits for that."""
-    if writable.settings.emulator_url:
-        monkeypatch.setattr("drivesync.remotes.drive.remote.DriveLeases", partial(DriveLeases, settle_s=0.05))
-    return writable
 
 
 @pytest.fixture(params=["emulator", "folder"], ids=["Drive emulator", "folder"])

@@ -43,8 +43,8 @@ def claim_all_at_once(place: Place, run: str, after: LeaseRecord | None) -> list
             return list(pool.map(claim_one, range(SESSIONS)))
 
 
-def test_a_turn_from_its_claim_to_the_next(leasing: Place) -> None:
-    with leasing.open() as one, leasing.open() as other:
+def test_a_turn_from_its_claim_to_the_next(writable: Place) -> None:
+    with writable.open() as one, writable.open() as other:
         assert one.find_lease("yolo") is None
         before_s = one.now_s()
         first = claim(one, "yolo", "one")
@@ -80,8 +80,8 @@ def test_a_turn_from_its_claim_to_the_next(leasing: Place) -> None:
         assert not [entry for page in one.list() for entry in page.entries if isinstance(entry, RemoteFile)]
 
 
-def test_turns_that_were_taken_over_follow_each_other(leasing: Place) -> None:
-    with leasing.open() as remote:
+def test_turns_that_were_taken_over_follow_each_other(writable: Place) -> None:
+    with writable.open() as remote:
         records: list[LeaseRecord] = []
         for number in range(5):
             records.append(claim(remote, "yolo", f"session {number}", after=records[-1] if records else None))
@@ -100,27 +100,27 @@ def test_turns_that_were_taken_over_follow_each_other(leasing: Place) -> None:
         assert claim(remote, "yolo", "session 0", after=records[-1]).epoch == 6
 
 
-def test_of_many_that_claim_the_first_turn_one_has_it(leasing: Place) -> None:
-    answers = claim_all_at_once(leasing, "yolo", None)
+def test_of_many_that_claim_the_first_turn_one_has_it(writable: Place) -> None:
+    answers = claim_all_at_once(writable, "yolo", None)
     [winner] = [answer for answer in answers if answer is not None]
-    with leasing.open() as remote:
+    with writable.open() as remote:
         assert remote.find_lease("yolo") == winner
         assert remote.next_lease(winner) is None
 
 
-def test_of_many_that_take_over_one_has_the_turn(leasing: Place) -> None:
-    with leasing.open() as remote:
+def test_of_many_that_take_over_one_has_the_turn(writable: Place) -> None:
+    with writable.open() as remote:
         first = claim(remote, "yolo", "first")
-        answers = claim_all_at_once(leasing, "yolo", first)
+        answers = claim_all_at_once(writable, "yolo", first)
         [winner] = [answer for answer in answers if answer is not None]
         assert winner.epoch == 2
         assert remote.next_lease(first) == winner
         assert remote.find_lease("yolo") == winner
 
 
-def test_each_run_has_its_own_lease_whatever_its_name(leasing: Place) -> None:
+def test_each_run_has_its_own_lease_whatever_its_name(writable: Place) -> None:
     runs = ["yolo", "Yolo", "../yolo", "cfg/yolo.cfg", "line\nfeed", "it's 🦊 \\ 100%", "x" * 300]
-    with leasing.open() as remote, ThreadPoolExecutor(len(runs)) as pool:
+    with writable.open() as remote, ThreadPoolExecutor(len(runs)) as pool:
         # At once, since the first claim of a run may have to wait for a listing.
         records = list(pool.map(lambda run: claim(remote, run, "one"), runs))
         assert [record.run for record in records] == runs
@@ -128,8 +128,8 @@ def test_each_run_has_its_own_lease_whatever_its_name(leasing: Place) -> None:
         assert len({record.id for record in records}) == len(runs)
 
 
-def test_a_turn_is_not_renewed_back_to_life(leasing: Place) -> None:
-    with leasing.open() as remote:
+def test_a_turn_is_not_renewed_back_to_life(writable: Place) -> None:
+    with writable.open() as remote:
         first = claim(remote, "yolo", "one")
         second = claim(remote, "yolo", "other", after=first)
         with suppress(NotFoundError):
@@ -139,8 +139,8 @@ def test_a_turn_is_not_renewed_back_to_life(leasing: Place) -> None:
         assert remote.next_lease(first) == second
 
 
-def test_after_cancel_nobody_can_tell_who_has_it(leasing: Place) -> None:
-    with leasing.open() as remote:
+def test_after_cancel_nobody_can_tell_who_has_it(writable: Place) -> None:
+    with writable.open() as remote:
         record = claim(remote, "yolo", "one")
         remote.cancel()
         with pytest.raises(TransientError):
