@@ -99,7 +99,7 @@ class Surroundings:
         if (lease := self.lease()) is not None:
             return lease.lost
         # A session that began while the remote could not be asked: its first push claims the lease.
-        return None if self.pusher is None else self.pusher.lost
+        return None if self.pusher is None else self.pusher.lost_of(self.status.value.run)
 
 
 class Recorder:

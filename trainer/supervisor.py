@@ -227,13 +227,19 @@ class Supervisor:
             for candidate in self._candidates.find()
             if candidate.verdict.whole and candidate.path.parent == backup
         ]
-        while (refused := self._recorder.offer(*whole)) or not pusher.wait_until_safe(_LOOK_EVERY_S):
+        while (refused := self._recorder.offer(*whole)) or not self._is_safe(pusher, _LOOK_EVERY_S):
             self._recorder.disk_trouble = refused
             self._recorder.take_receipts()
             around.stop.wait(_OFFER_AGAIN_S if refused else 0.0)
             if around.is_over:
                 raise self._stop()
         self._recorder.disk_trouble = ""
+
+    def _is_safe(self, pusher: BackgroundPusher, timeout_s: float) -> bool:
+        """Wait for that; what another session keeps from being pushed of another run is no matter of this one."""
+        if pusher.wait_until_safe(timeout_s):
+            return True
+        return not any(entry.run in {"", self._run.name} for entry in pusher.pending)
 
     def _give_up(self, decision: GiveUp) -> DrivesyncError:
         kinds: tuple[type[DrivesyncError], ...] = (TreeError, LocalWriteError)
@@ -259,7 +265,7 @@ class Supervisor:
         if not around.hurry.is_set():
             around.status.update(state="pushing")
             self._recorder.wrap_up()
-            in_time = around.pusher is None or around.pusher.wait_until_safe(around.grace_s)
+            in_time = around.pusher is None or self._wait_in_grace(around.pusher)
         self._recorder.take_receipts()
         left = () if in_time or around.pusher is None else around.pusher.pending
         if not left:
@@ -267,6 +273,17 @@ class Supervisor:
         named = ", ".join(describe_entry(entry) for entry in left[:_NAMED_LEFT])
         more = ", ..." if len(left) > _NAMED_LEFT else ""
         return f"; {len(left)} file(s) are kept in {SYNC_FOLDER} to be pushed next time: {named}{more}"
+
+    def _wait_in_grace(self, pusher: BackgroundPusher) -> bool:
+        end_s = time.monotonic() + self._around.grace_s
+        while not self._around.hurry.is_set() and self._around.lost is None:
+            left_s = end_s - time.monotonic()
+            if self._is_safe(pusher, max(0.0, min(left_s, _LOOK_EVERY_S))):
+                return True
+            if left_s <= 0.0:
+                break
+            self._recorder.take_receipts()
+        return False
 
     def _shown(self, path: Path) -> str:
         tree = self._run.tree

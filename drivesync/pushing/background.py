@@ -110,6 +110,10 @@ class BackgroundPusher:
         """Which session has a run that was pushed from here; None while no push has met one."""
         return self._lost
 
+    def lost_of(self, run: str) -> LeaseError | None:
+        """Which session has ``run``; None while no push of it has met one."""
+        return self._pusher.lost.get(run)
+
     @property
     def pending(self) -> tuple[Entry, ...]:
         """What is not safe yet."""

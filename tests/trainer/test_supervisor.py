@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivesync.acceptance import find_accept
 from drivesync.config import Settings
 from drivesync.errors import LeaseError, LocalWriteError
 from drivesync.files import Receipt
-from drivesync.leasing.lease import Lease
+from drivesync.leasing.lease import Lease, Leases
 from drivesync.progress import Silence
 from drivesync.remotes import open_remote
+from drivesync.watch import keep_pushed
 from trainer.config import Wishes, resolve_run
 from trainer.curves.metrics import MetricsWriter
 from trainer.darknet.program import Flavour
@@ -35,6 +37,9 @@ from trainer.testing.transcript import expand, read_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from drivesync.pushing.background import BackgroundPusher
+    from drivesync.remotes.base import Remote
 
 
 class Notes(Silence):
@@ -59,7 +64,11 @@ class Training:
         self.on_note: Callable[[str], object] = lambda _line: None
         self.lease: Callable[[], Lease | None] = lambda: None
         self.safe: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
-        self.status = StatusWriter(tree, Status("starting", 1, 2.0, max_batches=max_batches))
+        self.pusher: BackgroundPusher | None = None
+        self.hurry = threading.Event()
+        self.grace_s = 20.0
+        status = Status("starting", 1, 2.0, max_batches=max_batches, run=self.run.name)
+        self.status = StatusWriter(tree, status)
 
     def hear(self, line: str) -> None:
         self.on_note(line)
@@ -68,12 +77,14 @@ class Training:
         with ExitStack() as stack:
             metrics = stack.enter_context(MetricsWriter(self.backup / "metrics.jsonl"))
             around = Surroundings(
-                None,
+                self.pusher,
                 self.safe,
                 self.status,
                 metrics,
                 self.notes,
                 self.stop,
+                hurry=self.hurry,
+                grace_s=self.grace_s,
                 lease=self.lease,
                 jitter=lambda: 0.0,
             )
@@ -181,23 +192,31 @@ def test_stopped_before_darknet_starts_again(training: Training) -> None:
 class Contest:
     """Two sessions that want one run; the first has it."""
 
-    def __init__(self, place: Path, stack: ExitStack) -> None:
+    def __init__(self, remotes: list[Remote], stack: ExitStack) -> None:
         self._stack = stack
-        self._remotes = [stack.enter_context(open_remote(str(place), Settings(), print)) for _ in range(2)]
-        self.first = stack.enter_context(Lease(self._remotes[0], "backup/remote"))
+        self._other = remotes[1]
+        self.first = stack.enter_context(Lease(remotes[0], "backup/remote"))
 
     def take_over(self) -> None:
         """The second takes it, and the first finds out."""
-        self._stack.enter_context(Lease(self._remotes[1], "backup/remote", take_over=True))
+        self._stack.enter_context(Lease(self._other, "backup/remote", take_over=True))
         with suppress(LeaseError):
             self.first.check()
 
 
 @pytest.fixture
-def contest(tmp_path: Path) -> Iterator[Contest]:
-    (tmp_path / "remote").mkdir()
+def remotes(tmp_path: Path) -> Iterator[list[Remote]]:
+    """One, as two sessions have it."""
+    place = tmp_path / "remote"
+    place.mkdir()
     with ExitStack() as stack:
-        yield Contest(tmp_path / "remote", stack)
+        yield [stack.enter_context(open_remote(str(place), Settings(), print)) for _ in range(2)]
+
+
+@pytest.fixture
+def contest(remotes: list[Remote]) -> Iterator[Contest]:
+    with ExitStack() as stack:
+        yield Contest(remotes, stack)
 
 
 def test_a_run_that_another_session_has_taken_is_lost_and_not_given_up(
@@ -239,6 +258,62 @@ def test_what_cannot_be_started_again_is_pushed_all_the_same(
     with pytest.raises(error):
         training.train()
     assert training.status.value.state == "pushing"
+
+
+def test_a_run_that_another_session_has_keeps_no_other_from_its_end(
+    training: Training, remotes: list[Remote], checkpoint: Path, tmp_path: Path
+) -> None:
+    """What it once left here stays here."""
+    tree, (ours, theirs) = training.run.tree, remotes
+    shutil.copy(tree / "cfg/remote.cfg", tree / "cfg/other.cfg")
+    shutil.copy(checkpoint, tree / "backup/other_100.weights")
+    patterns = (*training.run.patterns, "backup/other_*.weights")
+    with (
+        Lease(theirs, "backup/other"),
+        Leases(ours) as leases,
+        keep_pushed(
+            tree,
+            ours,
+            patterns,
+            find_accept(),
+            reporter=training.notes,
+            on_safe=training.safe.put,
+            leases=leases,
+        ) as pusher,
+    ):
+        training.pusher = pusher
+        training.train()
+        assert [entry.path for entry in pusher.pending] == ["backup/other_100.weights"]
+    assert training.status.value.state == "finished"
+    assert (tmp_path / "remote/backup/remote_final.weights").is_file()
+
+
+def test_who_is_in_a_hurry_after_all_waits_for_no_push(
+    training: Training, remotes: list[Remote], checkpoint: Path, tmp_path: Path
+) -> None:
+    training.grace_s = 60.0
+    shutil.copy(checkpoint, training.backup)
+    training.on_note = lambda line: training.stop.set() if line.startswith("iteration ") else None
+
+    def lose_patience() -> None:
+        while training.status.value.state != "pushing":
+            time.sleep(0.01)
+        training.hurry.set()
+
+    (tmp_path / "remote").rmdir()
+    with keep_pushed(
+        training.run.tree,
+        remotes[0],
+        training.run.patterns,
+        find_accept(),
+        reporter=training.notes,
+        on_safe=training.safe.put,
+    ) as training.pusher:
+        threading.Thread(target=lose_patience, daemon=True).start()
+        began_s = time.monotonic()
+        with pytest.raises(StoppedError, match=r"are kept in \.drivesync"):
+            training.train()
+        assert time.monotonic() - began_s < 20.0
 
 
 def test_the_original_behind_a_script_is_called_anew_as_it_wants_it(training: Training) -> None:
