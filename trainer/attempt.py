@@ -91,6 +91,9 @@ class Listener(Protocol):
     def hear(self, event: Event) -> None:
         """Darknet has said something."""
 
+    def measure(self, iteration_s: float) -> None:
+        """An iteration of this attempt takes so long; called with each, from the second on."""
+
     def tick(self) -> None:
         """Some time has gone by, a quarter of a second at most."""
 
@@ -216,6 +219,8 @@ class _Following:
         if self._diverged_at is None:
             self._diverged_at = self._divergence.hear(event)
         self._listener.hear(event)
+        if isinstance(event, Progress) and (iteration_s := self._measure()) is not None:
+            self._listener.measure(iteration_s)
 
     def _recognise(self, line: str) -> None:
         self._flavour = betrayed_flavour(line)

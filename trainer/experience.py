@@ -115,6 +115,18 @@ class Experience:
             savelast=savelast,
         )
 
+    def measure(self, iteration_s: float | None, push_s: float | None) -> None:
+        """Keep how long things take, while an attempt goes on: a machine that is taken away ends it without a word.
+
+        Args:
+            iteration_s: how long an iteration takes; None if that is not known.
+            push_s: how long it takes until a checkpoint is safe; None likewise.
+        """
+        learned = self._learned.with_times(iteration_s=_round(iteration_s), push_s=_round(push_s))
+        if learned != self._learned:
+            self._learned = learned
+            write_learned(self._run.tree, learned)
+
     def learn(
         self,
         end: AttemptEnd,
@@ -157,6 +169,11 @@ class Experience:
             subdivisions=self.changes.subdivisions, rate_factor=self.changes.rate_factor
         ).with_times(iteration_s=iteration_s, push_s=push_s)
         write_learned(self._run.tree, self._learned)
+
+
+def _round(seconds: float | None) -> float | None:
+    """To two digits, so that it is not another time each time that it is measured."""
+    return None if seconds is None else float(f"{seconds:.2g}")
 
 
 def _of_this_training(records: list[AttemptRecord], facts: CfgFacts) -> list[AttemptRecord]:

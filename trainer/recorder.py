@@ -103,11 +103,25 @@ class Surroundings:
 
 
 class Recorder:
-    """Hears what happens to a run and makes it known; used by one thread."""
+    """Hears what happens to a run and makes it known; used by one thread.
 
-    def __init__(self, run: Run, around: Surroundings) -> None:
+    Args:
+        run: what is trained.
+        around: see there.
+        keep: told now and then how long an iteration takes, and how long it takes until a checkpoint is safe; None for
+            what is not known.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        around: Surroundings,
+        keep: Callable[[float | None, float | None], None] = lambda _iteration_s, _push_s: None,
+    ) -> None:
         self._run = run
         self._around = around
+        self._keep = keep
+        self._iteration_s: float | None = None
         self._noted_s = 0.0
         self._shown_s = around.clock()
         self._shown = self._look()
@@ -119,6 +133,7 @@ class Recorder:
 
     def begin_attempt(self, number: int, resumed_from: int, changes: Changes) -> None:
         """Note that darknet is about to be started for the ``number``-th time in this session."""
+        self._iteration_s = None
         self._around.metrics.resume(resumed_from + 1, kind="restarted" if number > 1 else "resumed")
         said = describe_run(changes, self._run.network.learning_rate)
         if said:
@@ -160,6 +175,10 @@ class Recorder:
             self._around.metrics.event(
                 "map", iteration=self._around.status.value.iteration, value=event.value
             )
+
+    def measure(self, iteration_s: float) -> None:
+        """Take note of how long an iteration takes."""
+        self._iteration_s = iteration_s
 
     def note_decision(self, end: AttemptEnd, decision: Decision) -> None:
         """Note how an attempt ended, and what follows."""
@@ -269,6 +288,7 @@ class Recorder:
 
     def _show(self) -> None:
         """Have metrics, chart, history and what was learned pushed, if there is anything new in them."""
+        self._keep(self._iteration_s, self.push_s)
         self._around.metrics.flush()
         now = self._look()
         if now != self._shown:

@@ -45,7 +45,7 @@ class Supervisor:
         self._run = run
         self._around = around
         self._experience = Experience(run, around.settings, around.status.value.started_s)
-        self._recorder = Recorder(run, around)
+        self._recorder = Recorder(run, around, self._experience.measure)
         self._candidates = Candidates(run)
         self._attempts = 0
         self._distrusted = 0, 0.0

@@ -35,6 +35,7 @@ class Heard:
         self.pids: list[int] = []
         self.events: list[Event] = []
         self.flavours: list[Flavour] = []
+        self.measured: list[float] = []
         self.ticks = 0
         self._stop_at = stop_at
 
@@ -48,6 +49,9 @@ class Heard:
         self.events.append(event)
         if isinstance(event, Progress) and event.iteration == self._stop_at:
             self.stop.set()
+
+    def measure(self, iteration_s: float) -> None:
+        self.measured.append(iteration_s)
 
     def tick(self) -> None:
         self.ticks += 1
@@ -142,8 +146,11 @@ def test_one_whose_loss_is_no_number_is_ended(run: Run) -> None:
 def test_what_an_iteration_takes(run: Run) -> None:
     line = "avg loss, 0.001000 rate, 0.010000 seconds, 4 images, 0.1 hours left"
     said = "; sleep 0.2; ".join(f"echo ' {number}: 2.0, 2.5 {line}'" for number in (1, 3, 5))
-    outcome = Heard().attempt(scripted(run, said))
+    heard = Heard()
+    outcome = heard.attempt(scripted(run, said))
     assert outcome.iteration_s == pytest.approx(0.1, abs=0.05)
+    assert len(heard.measured) == 2
+    assert heard.measured[-1] == outcome.iteration_s
     assert Heard().attempt(scripted(run, "true")).iteration_s is None
 
 

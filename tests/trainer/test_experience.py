@@ -14,7 +14,7 @@ from trainer.deciding.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis,
 from trainer.deciding.policy import GiveUp, Restart
 from trainer.experience import Experience
 from trainer.learning.history import read_attempts
-from trainer.learning.learned import read_learned
+from trainer.learning.learned import LEARNED_FILE, read_learned
 from trainer.settings import DEFAULT_SETTINGS
 from trainer.testing import make_tree
 from trainer.testing.stand_in import write_weights
@@ -176,3 +176,25 @@ def test_a_disk_that_takes_nothing_stops_nothing(run: Run) -> None:
     experience = experience_of(run)
     learn(experience, restart(Changes(2)))
     assert (experience.history, experience.changes) == ([END], Changes(2))
+
+
+def test_how_long_things_take_is_kept_while_an_attempt_goes_on(run: Run) -> None:
+    """The machine may be taken away before it ends."""
+    experience = experience_of(run)
+    experience.measure(None, None)
+    assert not (run.tree / LEARNED_FILE).exists()
+    experience.measure(1.2345, None)
+    experience.measure(None, 7.0)
+    learned = read_learned(run.tree)
+    assert (learned.iteration_s, learned.push_s) == (1.2, 7.0)
+    assert learned == learned.fit(run.network)
+
+
+def test_what_takes_about_as_long_as_before_is_not_written_anew(run: Run) -> None:
+    experience = experience_of(run)
+    experience.measure(1.2345, 7.0)
+    (run.tree / LEARNED_FILE).unlink()
+    experience.measure(1.2346, 7.01)
+    assert not (run.tree / LEARNED_FILE).exists()
+    experience.measure(1.3, 7.0)
+    assert read_learned(run.tree).iteration_s == 1.3

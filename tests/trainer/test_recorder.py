@@ -47,6 +47,7 @@ class Bench:
     metrics: MetricsWriter
     notes: Notes = field(default_factory=Notes)
     safe: queue.SimpleQueue[Receipt] = field(default_factory=queue.SimpleQueue)
+    kept: list[tuple[float | None, float | None]] = field(default_factory=list)
     now_s: float = 1000.0
 
     def __post_init__(self) -> None:
@@ -59,7 +60,7 @@ class Bench:
             threading.Event(),
             clock=lambda: self.now_s,
         )
-        self.recorder = Recorder(self.run, around)
+        self.recorder = Recorder(self.run, around, lambda *times: self.kept.append(times))
 
     @property
     def backup(self) -> Path:
@@ -122,6 +123,19 @@ def test_of_many_restarts_the_last_are_told_in_the_status(bench: Bench) -> None:
     value = bench.status.value
     assert (value.restarted, value.restarts[-1].iteration) == (1000, 1000)
     assert len(json.dumps(to_json(value))) < 10_000
+
+
+def test_how_long_things_take_is_told_now_and_then(bench: Bench) -> None:
+    bench.recorder.begin_attempt(1, 0, NO_CHANGES)
+    bench.recorder.measure(1.5)
+    bench.recorder.tick()
+    assert bench.kept == []
+    bench.now_s += 60.0
+    bench.recorder.tick()
+    bench.recorder.begin_attempt(2, 0, NO_CHANGES)
+    bench.now_s += 60.0
+    bench.recorder.tick()
+    assert bench.kept == [(1.5, None), (None, None)]
 
 
 def test_a_clock_that_is_set_back_holds_nothing_up(bench: Bench) -> None:
