@@ -1,7 +1,7 @@
 """Commits: files that have come get their names in groups.
 
-A disk flushes twenty files in hardly more time than one, and the threads that fetch need not wait for it. Each file is
-flushed before it is renamed, nevertheless.
+A disk flushes twenty files in hardly more time than one (see ``flushing``), and the threads that fetch need not wait
+for it. Each file is flushed before it is renamed, nevertheless.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from drivesync.pulling.fetch import Ready
 
-_GATHER_S = 0.1
+_GATHER_S = 0.2
 _MOST = 128
 """Files that may wait, each with its descriptor open; whoever adds more is held up."""
 
@@ -24,10 +24,12 @@ class Commits:
     """Puts files in their places, in a thread of its own, which starts with the first. Used by several threads.
 
     Args:
+        sync: called in that thread with each group, before ``commit``; raises nothing.
         commit: called in that thread with each file; raises nothing.
     """
 
-    def __init__(self, commit: Callable[[Ready], None]) -> None:
+    def __init__(self, sync: Callable[[Sequence[Ready]], None], commit: Callable[[Ready], None]) -> None:
+        self._sync = sync
         self._commit = commit
         self._waiting: Queue[Ready | None] = Queue(_MOST)
         self._hurry = threading.Event()
@@ -57,13 +59,19 @@ class Commits:
         while (ready := self._waiting.get()) is not None:
             self._hurry.wait(_GATHER_S)
             self._hurry.clear()
-            group: list[Ready | None] = [ready]
-            try:
-                while group[-1] is not None:
-                    group.append(self._waiting.get_nowait())
-            except Empty:
-                pass
+            group, is_last = self._gather(ready)
+            self._sync(group)
             for ready in group:
-                if ready is None:
-                    return
                 self._commit(ready)
+            if is_last:
+                return
+
+    def _gather(self, first: Ready) -> tuple[list[Ready], bool]:
+        """``first`` and all that wait by now, and whether nothing comes after them."""
+        group = [first]
+        try:
+            while (ready := self._waiting.get_nowait()) is not None:
+                group.append(ready)
+        except Empty:
+            return group, False
+        return group, True

@@ -26,7 +26,7 @@ from drivesync.pulling.assembly import NOTE_EVERY_BYTES, Assembly, Count, Digest
 from drivesync.pulling.mending import mend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from drivesync.files import RemoteFile
@@ -178,6 +178,10 @@ class Fetch:
             run_bit = looks_executable(content.head) if file.executable is None else file.executable
             part.settle(file.modified_s, executable=run_bit)
             return Ready(wanted, content.md5, part, stack.pop_all())
+
+    def sync(self, group: Sequence[Ready]) -> None:
+        """Flush files that were brought, together; ``commit`` tells how that went."""
+        self._parts.sync([ready.part for ready in group])
 
     def commit(self, ready: Ready) -> LocalFile:
         """Put a file that was brought in its place.

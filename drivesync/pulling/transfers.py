@@ -75,8 +75,8 @@ class Transfers:
         on_failed: Callable[[str, DrivesyncError], None],
     ) -> None:
         self._remote = remote
-        self._commits = Commits(self._commit)
         self._fetch = Fetch(remote, tree, parts, reporter, self._run_ranges)
+        self._commits = Commits(self._fetch.sync, self._commit)
         self._on_done = on_done
         self._on_failed = on_failed
         # The thread that uses this takes the lock itself: a condition's ``__enter__`` is Python, in the midst of which

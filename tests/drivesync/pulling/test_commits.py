@@ -12,6 +12,8 @@ from drivesync.pulling import commits
 from drivesync.pulling.commits import Commits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from drivesync.pulling.fetch import Ready
 
 
@@ -20,21 +22,27 @@ def ready(number: int) -> Ready:
     return cast("Ready", number)
 
 
+def _flush(_group: Sequence[Ready]) -> None:
+    """That, too, makes no difference here."""
+
+
 @pytest.fixture
 def done() -> list[Ready]:
     return []
 
 
 def test_all_that_was_added_has_been_seen_to_when_it_is_closed(done: list[Ready]) -> None:
-    running = Commits(done.append)
+    groups: list[Sequence[Ready]] = []
+    running = Commits(groups.append, done.append)
     for number in range(1000):
         running.add(ready(number))
     running.close()
     assert done == [ready(number) for number in range(1000)]
+    assert [one for group in groups for one in group] == done
 
 
 def test_with_nothing_there_is_no_thread(done: list[Ready]) -> None:
-    Commits(done.append).close()
+    Commits(_flush, done.append).close()
     assert not any(thread.name == "commit" for thread in threading.enumerate())
 
 
@@ -48,7 +56,7 @@ def test_company_is_waited_for_unless_there_will_be_none(
         done.append(one)
         came.set()
 
-    running = Commits(commit)
+    running = Commits(_flush, commit)
     running.add(ready(1))
     running.add(ready(2))
     assert not came.wait(0.05)
@@ -69,7 +77,7 @@ def test_who_adds_more_than_the_disk_takes_is_held_up(
         goes_on.wait(60)
         done.append(one)
 
-    running = Commits(commit)
+    running = Commits(_flush, commit)
     added = []
 
     def add_many() -> None:

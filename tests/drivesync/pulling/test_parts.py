@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,50 @@ def file_size_limit(limit_bytes: int) -> Iterator[None]:
 
 
 class TestCommit:
+    @pytest.mark.parametrize("number", [1, 3, 4, 20])
+    def test_files_that_are_flushed_together(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        flushed, flush = [], os.fsync
+
+        def note(descriptor: int) -> None:
+            flushed.append(descriptor)
+            flush(descriptor)
+
+        monkeypatch.setattr(os, "fsync", note)
+        parts, files = Parts(tmp_path), [there(str(one)) for one in range(number)]
+        with ExitStack() as stack:
+            opened = [stack.enter_context(parts.open(file, resumable=False)) for file in files]
+            for part in opened:
+                part.write_at(0, b"new")
+            parts.sync(opened)
+            assert not any((tmp_path / file.path).exists() for file in files)
+            for file, part in zip(files, opened, strict=True):
+                parts.commit(file, part)
+            assert flushed == [part.descriptor for part in opened]
+        assert all((tmp_path / file.path).read_bytes() == b"new" for file in files)
+
+    def test_who_cannot_be_flushed_gets_no_name_and_the_others_do(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        parts, files = Parts(tmp_path), [there(str(one)) for one in range(5)]
+        with ExitStack() as stack:
+            opened = [stack.enter_context(parts.open(file, resumable=False)) for file in files]
+
+            def fail_once(descriptor: int) -> None:
+                # A disk tells each of its errors once.
+                if descriptor == opened[1].descriptor:
+                    monkeypatch.undo()
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+            monkeypatch.setattr(os, "fsync", fail_once)
+            parts.sync(opened)
+            for file, part in zip(files, opened, strict=True):
+                with pytest.raises(LocalWriteError) if part is opened[1] else nullcontext():
+                    parts.commit(file, part)
+        assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["0", "2", "3", "4"]
+        assert left_over(tmp_path) == []
+
     def test_a_new_file(self, tmp_path: Path) -> None:
         tree = tmp_path / "not" / "yet" / "there"
         written = bring(tree, "data/obj/1.txt")
