@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from drivesync.disk import local_errors, write_atomically
-from drivesync.errors import LocalWriteError
+from drivesync.errors import DiskFullError, LocalWriteError
 from trainer.background import running_pid
 
 if TYPE_CHECKING:
@@ -130,7 +130,15 @@ class StatusWriter:
         content = json.dumps(to_json(self.value), allow_nan=False).encode() + b"\n"
         with suppress(LocalWriteError), local_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._path, content)
+            try:
+                write_atomically(self._path, content)
+            except DiskFullError:
+                # What a full disk has brought to an end shall not be taken for what has died without a word; and there
+                # is room where the last status lies.
+                if self.value.state in ENDED:
+                    with self._path.open("r+b") as file:
+                        file.write(content)
+                        file.truncate()
 
 
 def status_path(tree: Path) -> Path:

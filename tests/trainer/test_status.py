@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,6 +70,18 @@ def test_a_clock_that_is_set_back_silences_nobody(tmp_path: Path) -> None:
     clock.now_s -= 500
     writer.update(iteration=6)
     assert written(tmp_path)["iteration"] == 6
+
+
+def test_on_a_full_disk_the_end_is_told_all_the_same(small_disk: Path) -> None:
+    writer = StatusWriter(small_disk, Status("training", 1, 2.0, message="a longer one" * 20), Clock())
+    writer.flush()
+    with suppress(OSError), (small_disk / "fill").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    writer.update(state="restarting")
+    assert written(small_disk)["state"] == "training"
+    writer.update(state="failed", message="the disk is full", exit_code=73)
+    assert read_status(small_disk) == writer.value
 
 
 def test_what_cannot_be_written_is_left_out(tmp_path: Path) -> None:
