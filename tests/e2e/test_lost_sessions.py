@@ -15,21 +15,21 @@ MAX_BATCHES = 600
 SEED = 5
 
 # When the machine goes: while the cells still run, before anything new is safe, or some time after.
-LOSSES = ["setup", "early", "late", "late", "early", "late", "setup", "late", "late", "early"]
+LOSSES = ["setup", "early", "late", "setup", "early", "setup", "late", "early", "setup", "early"]
 
 
 def lose(session: Session, when: str, chance: random.Random) -> list[int]:
     """Run the cells, and lose the machine at a random moment; returned is what darknet printed until then."""
     cells = session.start_cells()
     if when == "setup":
-        moment_s = time.monotonic() + chance.uniform(0.2, 2.0)
+        moment_s = time.monotonic() + chance.uniform(0.1, 1.2)
         session.wait_until(lambda: time.monotonic() >= moment_s, "the moment of the loss")
     else:
         safe = session.safe_iteration()
         session.wait_until(lambda: session.iterations, "the first iteration")
         if when == "late":
             session.wait_until(lambda: session.safe_iteration() > safe, "a new checkpoint on Drive")
-        last = session.iterations[-1] + chance.randrange(60)
+        last = session.iterations[-1] + chance.randrange(40)
         session.wait_until(lambda: session.iterations[-1] >= last, "the moment of the loss")
     session.kill_everything()
     cells.communicate()
@@ -40,7 +40,7 @@ def lose(session: Session, when: str, chance: random.Random) -> list[int]:
 
 def test_ten_losses_in_one_run(new_session: Callable[..., Session]) -> None:
     chance = random.Random(SEED)
-    session = new_session(max_batches=MAX_BATCHES, batch=8)
+    session = new_session(max_batches=MAX_BATCHES, batch=2)
     starts = []
     for when in LOSSES:
         safe = session.safe_iteration()
@@ -60,9 +60,10 @@ def test_ten_losses_in_one_run(new_session: Callable[..., Session]) -> None:
     assert all(start in {safe + 1, safe + 101} for start, safe in starts), starts
     assert starts[-1][1] >= 100 * LOSSES.count("late")
     assert session.iterations[-1] == MAX_BATCHES
-    assert session.iterations_on_drive() == {
-        "remote.backup": MAX_BATCHES,
-        "remote_final.weights": MAX_BATCHES,
-        **{f"remote_{number}.weights": number for number in range(100, MAX_BATCHES + 1, 100)},
-    }
+    numbered = {f"remote_{number}.weights": number for number in range(100, MAX_BATCHES + 1, 100)}
+    results = {"remote.backup": MAX_BATCHES, "remote_final.weights": MAX_BATCHES}
+    # What training goes on from is pushed first, so one of the numbered may have been lost with its machine.
+    last = {name: number for name, number in numbered.items() if number > safe}
+    on_drive = session.iterations_on_drive()
+    assert {**last, **results}.items() <= on_drive.items() <= {**numbered, **results}.items()
     assert set(session.names_on_drive().values()) == {1}
