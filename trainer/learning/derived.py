@@ -99,6 +99,7 @@ def _place(tree: Path, own: str, name: str, said: str, derived: str) -> str:
     """Put ``derived`` where it differs from what the user's ``own`` file said; returned is which to start with."""
     place = f"{DERIVED_FOLDER}/{name}"
     path = tree / place
+    content = add_note(derived, own).encode("utf-8", "surrogateescape")
     with local_errors(path):
         if path.exists() and path.samefile(tree / own):
             raise TreeError(
@@ -108,8 +109,10 @@ def _place(tree: Path, own: str, name: str, said: str, derived: str) -> str:
         if derived == said:
             path.unlink(missing_ok=True)  # of an earlier start; nobody shall take it for what is in use
             return own
+        if path.is_file() and path.read_bytes() == content:
+            return place  # on a full disk, too
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, add_note(derived, own).encode("utf-8", "surrogateescape"))
+    write_atomically(path, content)
     return place
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,17 @@ def test_the_original_darknet_trains_with_them(tmp_path: Path) -> None:
         one for one in list_checkpoints([tree.backup], "remote", network) if one.path.stem == "remote_final"
     ]
     assert [one.iteration for one in final] == [4]
+
+
+def test_what_is_there_already_needs_no_room(small_disk: Path) -> None:
+    """Else darknet could not be started again on a disk that its own weights have filled."""
+    (small_disk / "cfg").mkdir()
+    (small_disk / DATA).write_text("classes = 2\nbackup = backup/\n")
+    (small_disk / CFG).write_text(tiny_cfg(batch=64))
+    derived = write_derived(small_disk, DATA, CFG, subdivisions=4, savelast=20)
+    with suppress(OSError), (small_disk / "fill").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    assert write_derived(small_disk, DATA, CFG, subdivisions=4, savelast=20) == derived
+    with pytest.raises(LocalWriteError):
+        write_derived(small_disk, DATA, CFG, subdivisions=8, savelast=20)
