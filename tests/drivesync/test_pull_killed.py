@@ -111,7 +111,7 @@ def test_killed_at_random_moments_it_goes_on_where_it_was(
     files |= {f"data/{number}": RANDOM.randbytes(SMALL_BYTES) for number in range(SMALL_FILES)}
     for path, content in files.items():
         drive_emulator.put(f"darknet/{path}", content)
-    drive_emulator.set_costs(Costs(latency_s=0.005, bandwidth_bytes_per_s=25e6))
+    drive_emulator.set_costs(Costs(latency_s=0.005, bandwidth_bytes_per_s=60e6))
     counted = drive_emulator.counters()["files.get.media"]
     # A machine that has more to do needs more time for all of it, but for what the first has to load.
     pull(0.0)

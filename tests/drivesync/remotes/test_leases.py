@@ -223,7 +223,7 @@ def test_the_last_turns_are_kept(place: Place, remote: Remote) -> None:
     assert remote.next_lease(first) is not None
 
 
-@pytest.mark.parametrize(("sessions", "rounds"), [(2, 50), (8, 6)])
+@pytest.mark.parametrize(("sessions", "rounds"), [(2, 50), (8, 3)])
 def test_of_sessions_that_start_at_once_on_a_fresh_tree_one_has_the_run(
     place: Place, sessions: int, rounds: int
 ) -> None:
@@ -240,7 +240,7 @@ def test_of_sessions_that_start_at_once_on_a_fresh_tree_one_has_the_run(
         winners[0].__exit__(None, None, None)
 
 
-@pytest.mark.parametrize(("sessions", "rounds"), [(2, 50), (8, 6)])
+@pytest.mark.parametrize(("sessions", "rounds"), [(2, 50), (8, 3)])
 def test_of_sessions_that_start_at_once_one_has_the_next_turn(
     place: Place, remote: Remote, sessions: int, rounds: int
 ) -> None:
