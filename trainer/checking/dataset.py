@@ -90,10 +90,11 @@ def check_lists(tree: Path, dataset: Dataset) -> Iterator[Finding]:
         if raw is None:
             yield _no_list(dataset, path, name)
             continue
+        found = check_list(name, raw, dataset.flavour)
+        if find_in_tree(str(tree.absolute()), path) is None:
+            found = (replace(finding, mendable=False) for finding in found)
         folding = Folding()
-        mendable = find_in_tree(str(tree.absolute()), path) is not None
-        for finding in folding.sift(check_list(name, raw, dataset.flavour)):
-            yield finding if mendable else replace(finding, mendable=False)
+        yield from folding.sift(found)
         yield from folding.rest()
         named.append((name, read_list(raw)))
     if len(named) == 2:
@@ -198,13 +199,12 @@ def _is_among(path: str, negatives: frozenset[str]) -> bool:
 
 
 def _read(tree: Path, path: str) -> bytes | None:
-    """The content of a list; None if there is none that can be read, or darknet could not."""
+    """The content of a list; None if there is none that can be read."""
     place = tree / path
     try:
-        raw = place.read_bytes() if place.is_file() else None
+        return place.read_bytes() if place.is_file() else None
     except (OSError, ValueError):
         return None
-    return raw
 
 
 def _name(tree: Path, path: str) -> str:

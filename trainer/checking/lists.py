@@ -6,6 +6,7 @@ was measured in 2026). What is wrong with a list as a text, its line endings say
 
 from __future__ import annotations
 
+import codecs
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _MARK = "\ufeff"
 _AROUND = f" \t{_MARK}"
 """What is no part of the path that a line is meant to be; a mark in the midst of a list comes of joining two files."""
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _SHELL = frozenset(";&|`$<>")
 """What makes a shell do something else than print the word that it stands in."""
@@ -58,7 +61,7 @@ def clean_line(line: str) -> str:
 
 
 def read_list(raw: bytes) -> tuple[Listed, ...]:
-    """The images of a list as they are meant, in its order."""
+    """The images of a list as they are meant, in its order; none of one in UTF-16, which no darknet can read."""
     lines = _split(raw)
     return tuple(Listed(number, path) for number, line in lines if (path := clean_line(line)))
 
@@ -83,7 +86,7 @@ def check_list(path: str, raw: bytes, flavour: Flavour) -> Iterator[Finding]:
         before = first.setdefault(listed.key, number)
         if before != number:
             yield _repeated(path, listed, before)
-    if empty:
+    if empty and not raw.startswith(_UTF_16):
         yield Finding(
             Severity.ERROR, "list-empty", path, None, "It names no image.",
             "darknet ends at once.", "Write the images' paths into it, one a line.",
@@ -160,6 +163,8 @@ def _split(raw: bytes) -> Iterator[tuple[int, str]]:
 
     Its line ends, and the mark that it begins with, are found wrong by ``files``.
     """
+    if raw.startswith(_UTF_16):
+        return
     lines = raw.decode("utf-8", "surrogateescape").removeprefix(_MARK).split("\n")
     if not lines[-1]:
         lines.pop()
