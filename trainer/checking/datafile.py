@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trainer.checking.findings import Finding, Severity
 from trainer.checking.rows import read_options, read_rows
+from trainer.checking.wording import quote
 from trainer.darknet.program import Flavour
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def check_names(text: str, path: str, *, classes: int, flavour: Flavour = Flavou
                 "same-name",
                 path,
                 number,
-                f"{name!r} stands in line {first[name]}, too.",
+                f"{quote(name)} stands in line {first[name]}, too.",
                 "darknet trains two classes of one name; nobody can tell them apart in what it detects.",
                 "Give each class a name of its own.",
             )
@@ -149,7 +150,7 @@ def _check_rows(text: str, path: str) -> Iterator[Finding]:
                 "no-option",
                 path,
                 number,
-                f"{row[:60]!r} is no `key = value`.",
+                f"{quote(row)} is no `key = value`.",
                 "darknet complains and passes over the line.",
                 "Write it as `key = value`, or put a # before it.",
             )
@@ -163,7 +164,7 @@ def _check_unknown(path: str, options: Mapping[str, Option]) -> Iterator[Finding
             "unknown-option",
             path,
             options[key].line,
-            f"No darknet knows {key[:60]!r}{f'; {meant[0]} may be meant' if meant else ''}.",
+            f"No darknet knows {quote(key)}{f'; {meant[0]} may be meant' if meant else ''}.",
             "darknet passes over it.",
             "Mend the name, or remove the line.",
         )
@@ -178,7 +179,7 @@ def _check_numbers(path: str, options: Mapping[str, Option]) -> Iterator[Finding
                 "no-number",
                 path,
                 option.line,
-                f"{key} = {option.written[:60]} is no number above 0.",
+                f"{key} = {quote(option.written)[1:-1]} is no number above 0.",
                 "darknet reads up to the first character that is no digit, and takes 0 where there is none.",
                 f"Write the number of {'classes' if key == 'classes' else 'iterations'}.",
             )

@@ -38,7 +38,7 @@ class Finding:
         line: of that file, from 1; None where it is not about a line.
         what: is wrong.
         effect: what darknet would do with it.
-        fix: what to do about it.
+        fix: what to do about it; like those two a sentence, with its full stop.
         mendable: whether ``--fix`` does that.
         count: how many of this kind it stands for; more than 1 where further ones are not listed.
     """

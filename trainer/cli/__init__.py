@@ -15,7 +15,7 @@ from trainer.cli.arguments import Call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = ("supervise", "status", "logs", "stop")
+_COMMANDS = ("check", "supervise", "status", "logs", "stop")
 """In the order of their use; each is a module of that name."""
 
 
@@ -38,6 +38,7 @@ def cli() -> None:
     """Run darknet and keep it running, from the last good checkpoint to the end, with nothing lost on the way.
 
     \b
+    trainer check                     find what is wrong with the tree, before darknet starts
     trainer supervise --background    train; run it again after a dropped session, and training goes on
     trainer status --watch            what is safe, how far it is; until the end
     trainer logs -f                   what darknet says

@@ -1,0 +1,294 @@
+"""A tree broken in one way at a time: found, with file and line; and a clean one, of which nothing is said."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from trainer.checking.check import check
+from trainer.checking.findings import Severity
+from trainer.config import Wishes
+from trainer.darknet.cfg import parse_cfg
+from trainer.darknet.program import Flavour
+from trainer.darknet.size import weight_count
+from trainer.errors import NoDarknetError
+from trainer.testing import make_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
+DATA, CFG, NAMES = "cfg/remote.data", "cfg/remote.cfg", "data/remote.names"
+TRAIN, TEST = "data/train.txt", "data/test.txt"
+WEIGHTS = "yolov4-tiny.conv.29"
+
+Harm = "Callable[[Path], object]"
+Found = tuple[Severity, str, str, "int | None"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = make_tree(tmp_path / "my tree", images=4, negatives=1).root
+    # As the original, so that nothing depends on what is installed here.
+    program = root / "darknet"
+    program.write_bytes(b"#!/bin/sh\n# %f rate, %lf seconds, \n")
+    program.chmod(0o755)
+    return root
+
+
+def look(tree: Path, **wishes: str) -> list[Found]:
+    report = check(Wishes(tree, **wishes))  # type: ignore[arg-type]  # extra is not among them
+    assert all(one.what and one.effect and one.fix for one in report.findings)
+    return [(one.severity, one.code, one.path, one.line) for one in report.findings]
+
+
+def replace(path: str, old: str, new: str) -> Callable[[Path], object]:
+    """Breaks a line; of those that have ``old`` the first."""
+
+    def harm(tree: Path) -> None:
+        raw = (tree / path).read_bytes()
+        assert old.encode() in raw
+        (tree / path).write_bytes(raw.replace(old.encode(), new.encode(), 1))
+
+    return harm
+
+
+def write(path: str, content: bytes) -> Callable[[Path], object]:
+    return lambda tree: (tree / path).write_bytes(content)
+
+
+def prepend(path: str, content: bytes) -> Callable[[Path], object]:
+    return lambda tree: (tree / path).write_bytes(content + (tree / path).read_bytes())
+
+
+def append(path: str, content: bytes) -> Callable[[Path], object]:
+    return lambda tree: (tree / path).write_bytes((tree / path).read_bytes() + content)
+
+
+def end_as_windows(path: str) -> Callable[[Path], object]:
+    return lambda tree: (tree / path).write_bytes((tree / path).read_bytes().replace(b"\n", b"\r\n"))
+
+
+def remove(path: str) -> Callable[[Path], object]:
+    return lambda tree: (tree / path).unlink()
+
+
+def leave(_tree: Path) -> None:
+    """Do no harm."""
+
+
+def test_of_a_clean_tree_nothing_is_said(tree: Path) -> None:
+    report = check(Wishes(tree))
+    assert report.findings == ()
+    assert report.passed
+    assert (report.images, report.negatives, report.unlabelled) == (6, 2, 0)
+    assert (report.flavour, report.flavour_known) == (Flavour.PJ, True)
+
+
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        # Files and directories.
+        pytest.param(remove(DATA), (E, "no-file", DATA, None), id="no .data"),
+        pytest.param(remove(CFG), (E, "no-file", CFG, None), id="no .cfg"),
+        pytest.param(remove(NAMES), (W, "no-file", DATA, 4), id="no names"),
+        pytest.param(remove(TRAIN), (E, "list-missing", TRAIN, None), id="no list of training images"),
+        pytest.param(remove(TEST), (W, "list-missing", TEST, None), id="no list of test images"),
+        pytest.param(
+            lambda tree: (tree / "backup").rmdir(), (E, "no-backup-folder", "backup", None), id="no backup/"
+        ),
+        pytest.param(replace(DATA, "backup/", DATA), (E, "backup-no-folder", DATA, 5), id="backup is a file"),
+        pytest.param(replace(DATA, "backup/", "../b"), (E, "backup-outside", DATA, 5), id="backup outside"),
+        pytest.param(replace(DATA, "backup/", "."), (E, "backup-outside", DATA, 5), id="backup is the tree"),
+        # The texts.
+        pytest.param(end_as_windows(DATA), (E, "carriage-returns", DATA, 1), id="CRLF in .data"),
+        pytest.param(end_as_windows(CFG), (E, "carriage-returns", CFG, 1), id="CRLF in .cfg"),
+        pytest.param(end_as_windows(TRAIN), (E, "carriage-returns", TRAIN, 1), id="CRLF in train.txt"),
+        pytest.param(end_as_windows(TEST), (E, "carriage-returns", TEST, 1), id="CRLF in test.txt"),
+        pytest.param(end_as_windows(NAMES), (W, "carriage-returns", NAMES, 1), id="CRLF in names"),
+        pytest.param(prepend(DATA, b"\xef\xbb\xbf"), (E, "byte-order-mark", DATA, 1), id="BOM in .data"),
+        pytest.param(prepend(CFG, b"\xef\xbb\xbf"), (E, "byte-order-mark", CFG, 1), id="BOM in .cfg"),
+        pytest.param(prepend(TRAIN, b"\xef\xbb\xbf"), (E, "byte-order-mark", TRAIN, 1), id="BOM in train.txt"),
+        pytest.param(prepend(NAMES, b"\xef\xbb\xbf"), (W, "byte-order-mark", NAMES, 1), id="BOM in names"),
+        # .data and names.
+        pytest.param(replace(DATA, "classes = 2\n", ""), (E, "no-classes", DATA, None), id="no classes="),
+        pytest.param(replace(DATA, "train = data/train.txt", ""), (E, "no-train", DATA, None), id="no train="),
+        pytest.param(replace(DATA, "backup = backup/", ""), (E, "no-backup", DATA, None), id="no backup="),
+        pytest.param(replace(DATA, "= 2", "= two"), (E, "no-number", DATA, 1), id="classes in words"),
+        pytest.param(replace(DATA, "train.txt", "my train.txt"), (E, "space-in-path", DATA, 2), id="a space"),
+        pytest.param(append(DATA, b"savelast = 2000\n"), (W, "no-last", DATA, 6), id="savelast too large"),
+        pytest.param(append(NAMES, b"\n"), (W, "names-differ", NAMES, 3), id="an empty name"),
+        pytest.param(append(NAMES, b"cat\n"), (W, "names-differ", NAMES, 3), id="a name too many"),
+        pytest.param(replace(NAMES, "square", "circle"), (W, "same-name", NAMES, 2), id="a name twice"),
+        # The network.
+        pytest.param(replace(CFG, "[net]", "[bet]"), (E, "cfg", CFG, None), id="no [net]"),
+        pytest.param(replace(CFG, "[net]", "what"), (E, "cfg", CFG, 1), id="no section"),
+        pytest.param(replace(CFG, "batch=4", "batch=x"), (E, "cfg", CFG, 1), id="no number"),
+        pytest.param(replace(CFG, "batch=4", "batch=1"), (W, "batch", CFG, 2), id="batch=1"),
+        pytest.param(
+            replace(CFG, "subdivisions=1", "subdivisions=3"), (W, "subdivisions", CFG, 3), id="a remainder"
+        ),
+        pytest.param(
+            replace(CFG, "subdivisions=1", "subdivisions=8"), (E, "subdivisions", CFG, 3), id="no image left"
+        ),
+        pytest.param(replace(CFG, "width=64", "width=60"), (W, "width", CFG, 4), id="width"),
+        pytest.param(replace(CFG, "height=64", "height=50"), (W, "height", CFG, 5), id="height"),
+        pytest.param(replace(CFG, "max_batches=300", ""), (E, "no-max-batches", CFG, 1), id="no max_batches"),
+        pytest.param(
+            replace(CFG, "max_batches=300", "max_batches=0"), (E, "no-max-batches", CFG, 11), id="of 0"
+        ),
+        pytest.param(replace(CFG, "240,270", "240,300"), (W, "steps", CFG, 13), id="a step beyond the end"),
+        pytest.param(replace(CFG, "240,270", "20,30"), (W, "steps", CFG, 13), id="steps far too early"),
+        pytest.param(replace(CFG, "240,270", "270,240"), (W, "steps", CFG, 13), id="steps that descend"),
+        pytest.param(replace(CFG, "steps=240,270", ""), (E, "steps", CFG, 1), id="no steps"),
+        pytest.param(replace(CFG, ".1,.1", ".1"), (E, "steps", CFG, 14), id="a scale is missing"),
+        pytest.param(replace(CFG, "rate=0.001", "rate=0"), (E, "learning-rate", CFG, 9), id="learning_rate=0"),
+        pytest.param(replace(CFG, "burn_in=20", "burn_in=500"), (W, "burn-in", CFG, 10), id="burn_in"),
+        pytest.param(replace(CFG, "filters=21", "filters=255"), (E, "filters", CFG, 41), id="filters"),
+        pytest.param(replace(CFG, "filters=8", "filters=0"), (E, "cfg", CFG, 16), id="no filters at all"),
+        pytest.param(replace(CFG, "num=3", "num=9"), (W, "anchors", CFG, 49), id="anchors are missing"),
+        pytest.param(replace(CFG, "mask=0,1,2", "mask=3,4,5"), (E, "mask", CFG, 48), id="mask"),
+        pytest.param(replace(CFG, "[yolo]", "[yoyo]"), (E, "cfg", CFG, 47), id="a layer that there is not"),
+        # Lists, images and labels.
+        pytest.param(write(TRAIN, b""), (E, "list-empty", TRAIN, None), id="an empty list"),
+        pytest.param(append(TRAIN, b"data/train/1.png\n"), (W, "list-duplicate", TRAIN, 5), id="twice"),
+        pytest.param(remove("data/train/2.png"), (E, "image-missing", TRAIN, 2), id="no image"),
+        pytest.param(write("data/test/1.png", b"x"), (E, "image-unreadable", TEST, 1), id="no image in it"),
+        pytest.param(remove("data/train/2.txt"), (E, "label-missing", TRAIN, 2), id="no label"),
+    ],
+)  # fmt: skip
+def test_a_tree_broken_in_one_way(tree: Path, harm: Callable[[Path], object], found: Found) -> None:
+    harm(tree)
+    findings = look(tree)
+    assert found in findings
+    # What one break draws after itself lies in the same file, or says what it leads to.
+    assert len(findings) <= 2
+
+
+def test_a_detector_of_other_classes_than_the_data_file(tree: Path) -> None:
+    replace(CFG, "classes=2", "classes=80")(tree)
+    assert look(tree) == [(E, "filters", CFG, 41), (E, "classes-differ", CFG, 50)]
+
+
+def test_a_long_set_trained_for_too_short(tree: Path) -> None:
+    (tree / TRAIN).write_text("data/train/1.png\n" * 2000)
+    assert (W, "max-batches", CFG, 11) in look(tree)
+
+
+@pytest.mark.parametrize(
+    ("classes", "images", "asked", "found"),
+    [
+        pytest.param(2, 500, 6000, [], id="6000 is enough for two classes"),
+        pytest.param(2, 500, 5999, [(N, "max-batches")], id="less is not"),
+        pytest.param(4, 500, 8000, [], id="2000 a class"),
+        pytest.param(4, 500, 6000, [(N, "max-batches")], id="less than 2000 a class"),
+        pytest.param(2, 7000, 6000, [(N, "max-batches")], id="less than there are images"),
+        pytest.param(2, 99, 300, [], id="a handful of images"),
+    ],
+)
+def test_how_long_to_train(
+    tree: Path, classes: int, images: int, asked: int, found: list[tuple[Severity, str]]
+) -> None:
+    names = "".join(f"{number}\n" for number in range(classes))
+    (tree / NAMES).write_text(names)
+    replace(DATA, "classes = 2", f"classes = {classes}")(tree)
+    replace(CFG, "classes=2", f"classes={classes}")(tree)
+    replace(CFG, "filters=21", f"filters={(classes + 5) * 3}")(tree)
+    replace(CFG, "max_batches=300", f"max_batches={asked}")(tree)
+    replace(CFG, "240,270", f"{asked * 8 // 10},{asked * 9 // 10}")(tree)
+    (tree / TRAIN).write_text("".join(f"data/train/{number}.png\n" for number in range(images)))
+    report = check(Wishes(tree), quick=True)
+    assert [(one.severity, one.code) for one in report.findings] == found
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A pretrained file: so many numbers more than those of the first layers, as far as ``cutoff``."""
+
+    cutoff: int | None = 3
+    more: int = 0
+    seen: int = 0
+    head: bytes = b""
+
+    def write(self, tree: Path) -> None:
+        numbers = weight_count(parse_cfg((tree / CFG).read_text()), cutoff=self.cutoff) + self.more
+        header = self.head or struct.pack("<iiiQ", 0, 2, 5, self.seen)
+        (tree / WEIGHTS).write_bytes(header + bytes(4 * numbers))
+
+
+@pytest.mark.parametrize(
+    ("weights", "found"),
+    [
+        pytest.param(Weights(), [], id="of the first layers"),
+        pytest.param(Weights(cutoff=None), [], id="of the whole network"),
+        pytest.param(Weights(more=-1), [(E, "weights-size")], id="cut off"),
+        pytest.param(Weights(cutoff=None, more=7), [(E, "weights-size")], id="of a larger network"),
+        pytest.param(Weights(cutoff=None, more=99 * 78), [(W, "weights-classes")], id="of 80 classes"),
+        pytest.param(Weights(head=b"<!DOCTYPE html><html>"), [(E, "weights-header")], id="a web page"),
+        pytest.param(Weights(seen=400), [(W, "weights-trained")], id="trained already"),
+        pytest.param(Weights(seen=1200), [(E, "weights-trained")], id="trained for longer than is asked"),
+    ],
+)
+def test_pretrained_weights(tree: Path, weights: Weights, found: list[tuple[Severity, str]]) -> None:
+    weights.write(tree)
+    assert look(tree) == [(severity, code, WEIGHTS, None) for severity, code in found]
+    other = tree / "mine.weights"
+    (tree / WEIGHTS).rename(other)
+    assert look(tree) == []
+    assert look(tree, weights=other.name) == [(severity, code, other.name, None) for severity, code in found]
+
+
+def test_trained_weights_are_counted_from_the_first_iteration_with_clear(tree: Path) -> None:
+    Weights(cutoff=None, seen=1200).write(tree)
+    assert check(Wishes(tree, extra=("-clear",))).findings == ()
+
+
+def test_pretrained_weights_that_are_asked_for_and_are_not_there(tree: Path) -> None:
+    assert look(tree, weights="no.weights") == [(E, "no-file", "no.weights", None)]
+
+
+def test_hank_ais_darknet_leaves_the_tutorials_weights_out(tree: Path) -> None:
+    (tree / "darknet").write_bytes(b"time remaining=")
+    Weights().write(tree)
+    assert look(tree) == [(W, "weights-name", WEIGHTS, None)]
+    assert look(tree, weights=WEIGHTS) == [(E, "weights-name", WEIGHTS, None)]
+
+
+def test_what_supervise_would_refuse_is_an_error(tree: Path) -> None:
+    (tree / CFG).rename(tree / "cfg/v4.tiny.cfg")
+    assert look(tree, cfg="cfg/v4.tiny.cfg") == [(E, "refused", "cfg/v4.tiny.cfg", None)]
+
+
+class TestDarknet:
+    def test_where_there_is_none_alexeyabs_is_assumed(
+        self, tree: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tree / "darknet").unlink()
+        monkeypatch.setenv("PATH", "/nowhere")
+        report = check(Wishes(tree))
+        assert (report.flavour, report.flavour_known, report.findings) == (Flavour.AX, False, ())
+
+    def test_which_one_is_known_also_of_a_tree_that_cannot_be_trained(self, tree: Path) -> None:
+        (tree / CFG).unlink()
+        assert check(Wishes(tree)).flavour is Flavour.PJ
+
+    def test_one_that_was_named_must_be_one(self, tree: Path) -> None:
+        with pytest.raises(NoDarknetError):
+            check(Wishes(tree, darknet="/no/darknet"))
+
+
+def test_the_quick_part_opens_no_image(tree: Path) -> None:
+    (tree / "data/train/2.png").unlink()
+    assert check(Wishes(tree), quick=True).passed
+    assert not check(Wishes(tree)).passed
+
+
+def test_progress_is_told_to_the_end(tree: Path) -> None:
+    told: list[tuple[int, int]] = []
+    check(Wishes(tree), tell=lambda done, total: told.append((done, total)))
+    assert told[0] == (0, 6)
+    assert told[-1] == (6, 6)

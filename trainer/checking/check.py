@@ -1,0 +1,318 @@
+"""Looks at all that a training will read, before darknet does, and says what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from drivesync.disk import is_within
+from trainer.checking.datafile import check_data, check_names
+from trainer.checking.dataset import Dataset, Split, check_dataset, check_lists
+from trainer.checking.files import TextKind
+from trainer.checking.findings import Finding, Severity, sort_findings
+from trainer.checking.network import check_network, from_error
+from trainer.checking.rows import find_line
+from trainer.checking.texts import ENDS, Texts
+from trainer.checking.weights import CLEAR, check_weights
+from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, resolve_run
+from trainer.darknet.cfg import parse_cfg
+from trainer.darknet.data import parse_data
+from trainer.darknet.labels import parse_image_list
+from trainer.darknet.program import Flavour, flavour_of
+from trainer.darknet.size import HEADER_BYTES
+from trainer.errors import NoDarknetError, TreeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from trainer.config import Wishes
+    from trainer.darknet.cfg import Network
+    from trainer.darknet.data import DataFile
+
+_UNNAMED = "No darknet can use it as it was meant."
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        tree: absolute.
+        flavour: the darknet by whose rules the tree was judged.
+        flavour_known: False where no darknet was found, or a script that does not tell which it calls: AlexeyAB's
+            is assumed then.
+        findings: errors first; see ``sort_findings``.
+        splits: what the lists of images hold; none where images were not looked at.
+    """
+
+    tree: Path
+    flavour: Flavour
+    flavour_known: bool
+    findings: tuple[Finding, ...]
+    splits: tuple[Split, ...] = ()
+
+    def count(self, severity: Severity) -> int:
+        """How many findings are so severe, those that are not listed among them."""
+        return sum(one.count for one in self.findings if one.severity is severity)
+
+    @property
+    def passed(self) -> bool:
+        """Whether darknet can be started: nothing is an error."""
+        return not self.count(Severity.ERROR)
+
+    @property
+    def images(self) -> int:
+        """How many images the lists name, both together."""
+        return sum(split.images for split in self.splits)
+
+    @property
+    def negatives(self) -> int:
+        """How many of them have an empty label."""
+        return sum(split.negatives for split in self.splits)
+
+    @property
+    def unlabelled(self) -> int:
+        """How many of them have no label where darknet looks for it."""
+        return sum(split.unlabelled for split in self.splits)
+
+
+def check(
+    wishes: Wishes,
+    *,
+    deep: bool = False,
+    quick: bool = False,
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Report:
+    """Find everything that is wrong with a tree; nothing is written.
+
+    Args:
+        wishes: what is to be trained, as for ``trainer.config.resolve_run``.
+        deep: decode each image, rather than read its header only.
+        quick: look at no image and no label, only at the files that name them.
+        tell: hears now and then how many images of how many have been looked at.
+
+    Raises:
+        UnfinishedError: a process that looked at images was killed.
+    """
+    return _Check(wishes).run(deep=deep, quick=quick, tell=tell)
+
+
+class _Check:
+    """One look at a tree; ``findings`` grows as it goes on."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._tree = wishes.tree.resolve()
+        self._refusal = _find_refusal(wishes)
+        flavour = _find_flavour(wishes)
+        self._flavour, self._flavour_known = flavour or Flavour.AX, flavour is not None
+        self._texts = Texts(self._tree, self._flavour)
+        self._findings = self._texts.findings
+
+    def run(self, *, deep: bool, quick: bool, tell: Callable[[int, int], None]) -> Report:
+        """Look at everything once."""
+        data, cfg = (
+            self._texts.place(self._wishes.data or DEFAULT_DATA),
+            self._texts.place(self._wishes.cfg or DEFAULT_CFG),
+        )
+        data_text = self._texts.read_main(data, TextKind.DATA)
+        cfg_text = self._texts.read_main(cfg, TextKind.CFG)
+        network = self._parse_cfg(cfg, cfg_text)
+        said = self._check_data(data, data_text, cfg, network)
+        classes = images = None
+        if said is not None and data_text is not None:
+            classes = said.classes if find_line(data_text, 0, "classes") else None
+            self._check_backup(said, data, data_text)
+            self._check_names(said, data, data_text, classes)
+            images = self._read_lists(said)
+        if network is not None and cfg_text is not None:
+            self._check_network(network, cfg, cfg_text, classes, images)
+            self._check_weights(network)
+        splits: list[Split] = []
+        if said is not None:
+            dataset = Dataset(said.train, said.valid, said.classes, self._flavour)
+            self._findings += (
+                check_lists(self._tree, dataset)
+                if quick
+                else check_dataset(self._tree, dataset, deep=deep, tell=tell, count=splits.append)
+            )
+        self._note_refusal(data, cfg)
+        return Report(
+            self._tree, self._flavour, self._flavour_known, sort_findings(self._findings), tuple(splits)
+        )
+
+    def _parse_cfg(self, path: str, text: str | None) -> Network | None:
+        if text is None:
+            return None
+        try:
+            return parse_cfg(text, path)
+        except TreeError as error:
+            self._findings.append(from_error(error, path, ENDS))
+            return None
+
+    def _check_data(self, path: str, text: str | None, cfg: str, network: Network | None) -> DataFile | None:
+        if text is None:
+            return None
+        found = list(
+            check_data(
+                text, path, base=PurePosixPath(cfg).stem, max_batches=network.max_batches if network else 0
+            )
+        )
+        self._findings += found
+        try:
+            return parse_data(text, path)
+        except TreeError as error:
+            if all(one.severity is not Severity.ERROR for one in found):
+                self._findings.append(from_error(error, path, _UNNAMED, "data"))
+            return None
+
+    def _check_backup(self, said: DataFile, data: str, text: str) -> None:
+        place = Path(os.path.normpath(self._tree / said.backup))
+        line = find_line(text, 0, "backup") or None
+        if place == self._tree or not (
+            place.is_relative_to(self._tree) or is_within(place.parent, self._tree)
+        ):
+            if line:  # otherwise it is missing, which has been said
+                self._add(
+                    Severity.ERROR,
+                    "backup-outside",
+                    data,
+                    f"backup = {said.backup} is not a directory within the tree.",
+                    "darknet saves the weights where nothing is kept safe, or nowhere.",
+                    "Write `backup = backup/`.",
+                    line=line,
+                )
+        elif not place.exists():
+            self._add(
+                Severity.ERROR,
+                "no-backup-folder",
+                self._texts.place(said.backup),
+                f"The directory for weights, backup = {said.backup}, does not exist.",
+                "darknet cannot save, and ends at the first try; the original at iteration 100, with exit status 0.",
+                "Make the directory.",
+                mendable=True,
+            )
+        elif not place.is_dir():
+            self._add(
+                Severity.ERROR,
+                "backup-no-folder",
+                data,
+                f"backup = {said.backup} is a file.",
+                "darknet cannot save, and ends at the first try; the original at iteration 100, with exit status 0.",
+                "Name a directory.",
+                line=line,
+            )
+
+    def _check_names(self, said: DataFile, data: str, data_text: str, classes: int | None) -> None:
+        line = find_line(data_text, 0, "names")
+        path = self._texts.place(said.names)
+        if self._texts.exists(path):
+            text = self._texts.read(path, TextKind.NAMES)
+            if text is not None and classes is not None:
+                self._findings += check_names(text, path, classes=classes, flavour=self._flavour)
+        elif line:  # otherwise names= is missing, which has been said
+            self._add(
+                Severity.ERROR if self._flavour is Flavour.HK else Severity.WARNING,
+                "no-file",
+                data,
+                f"There is no {said.names}, which names= names.",
+                "hank-ai's darknet ends at the start, AlexeyAB's at its first mAP; detections have no names.",
+                "Write the classes' names there, one a line.",
+                line=line,
+            )
+
+    def _read_lists(self, said: DataFile) -> int | None:
+        """Look at the lists as texts; returns how many images there are to train with, None where nobody can say."""
+        count = None
+        for path in dict.fromkeys((said.train, said.valid)):
+            if self._texts.exists(path):  # otherwise ``check_lists`` says so
+                text = self._texts.read(path, TextKind.LIST)
+                if text is not None and path == said.train:
+                    count = len(parse_image_list(text))
+        return count
+
+    def _check_network(
+        self, network: Network, path: str, text: str, classes: int | None, images: int | None
+    ) -> None:
+        try:
+            for finding in check_network(
+                network, text, path, classes=classes, images=images, flavour=self._flavour
+            ):
+                self._findings.append(finding)
+        except TreeError as error:
+            self._findings.append(from_error(error, path, ENDS))
+
+    def _check_weights(self, network: Network) -> None:
+        path = self._wishes.weights or DEFAULT_WEIGHTS
+        place = self._tree / path
+        if not place.is_file():
+            if self._wishes.weights:
+                self._add(
+                    Severity.ERROR,
+                    "no-file",
+                    path,
+                    f"There are no pretrained weights {path}.",
+                    f"{ENDS[:-1]}, and hank-ai's trains from random weights.",
+                    "Put them there, or name others with --weights.",
+                )
+            return
+        try:
+            with place.open("rb") as file:
+                head, size_bytes = file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size
+            self._findings += self._fitting(
+                check_weights(
+                    head, size_bytes, network, path, flavour=self._flavour, clear=CLEAR in self._wishes.extra
+                )
+            )
+        except OSError as error:
+            what = f"It cannot be read: {error.strerror or error}."
+            self._add(Severity.ERROR, "unreadable", path, what, ENDS, "Make it a file that can be read.")
+        except TreeError:
+            pass  # said of the network: what is not known of its layers is not known of their weights
+
+    def _fitting(self, findings: Iterator[Finding]) -> Iterator[Finding]:
+        """The findings; those of weights that nobody has asked for, and that are left out then, are no errors."""
+        for finding in findings:
+            left_out = finding.code == "weights-name" and not self._wishes.weights
+            yield replace(finding, severity=Severity.WARNING) if left_out else finding
+
+    def _note_refusal(self, data: str, cfg: str) -> None:
+        """What ``supervise`` would refuse, and nothing here has called an error."""
+        if self._refusal and all(one.severity is not Severity.ERROR for one in self._findings):
+            path = data if str(self._refusal).startswith(data) else cfg
+            self._findings.append(from_error(self._refusal, path, "It is not started.", "refused"))
+
+    def _add(
+        self, severity: Severity, code: str, path: str, what: str, effect: str, fix: str,
+        *, line: int | None = None, mendable: bool = False,
+    ) -> None:  # fmt: skip
+        self._findings.append(Finding(severity, code, path, line, what, effect, fix, mendable))
+
+
+def _find_refusal(wishes: Wishes) -> TreeError | None:
+    """What ``supervise`` would refuse to start for.
+
+    Raises:
+        NoDarknetError: the user has named a darknet, and it is none.
+    """
+    try:
+        resolve_run(wishes)
+    except NoDarknetError:
+        if wishes.darknet:
+            raise
+    except TreeError as error:
+        return error
+    return None
+
+
+def _find_flavour(wishes: Wishes) -> Flavour | None:
+    """Which darknet would train, also where the tree is too wrong to be trained; None where nothing tells."""
+    own = wishes.tree / "darknet"
+    found = shutil.which(wishes.darknet or (own if os.access(own, os.X_OK) and own.is_file() else "darknet"))
+    try:
+        return flavour_of(Path(found).read_bytes()) if found else None
+    except OSError:
+        return None
