@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.5
 _OFFER_AGAIN_S = 3.0
+_TELL_EVERY_S = 3.0
 _NAMED_LEFT = 5
 
 
@@ -127,9 +128,10 @@ class Supervisor:
 
     def _rest(self, delay_s: float) -> None:
         """Wait, and go on telling what becomes safe meanwhile."""
-        end_s = time.monotonic() + delay_s
-        while not self._around.is_over and (left_s := end_s - time.monotonic()) > 0.0:
-            self._around.stop.wait(min(left_s, _LOOK_EVERY_S))
+        left_s = delay_s
+        while left_s > 0.0 and not self._around.is_over:
+            self._around.stop.wait(min(left_s, _TELL_EVERY_S))
+            left_s -= _TELL_EVERY_S
             self._recorder.tick()
 
     def _run_darknet(self, best: Checkpoint | None) -> Outcome:
