@@ -85,6 +85,10 @@ class Experience:
         """
         if best is not None:
             self.history = [to_end(record) for record in _of_this_training(self._records, self._facts)]
+        else:
+            # A training that is begun anew gets the learning rate of the cfg: what diverged was another one.
+            self._learned = replace(self._learned, rate_factor=1.0)
+            self.changes = replace(self.changes, rate_factor=1.0)
         if not self._records:
             return []
         seen = best.iteration * self._run.network.images_per_iteration if best else None

@@ -198,3 +198,15 @@ def test_what_takes_about_as_long_as_before_is_not_written_anew(run: Run) -> Non
     assert not (run.tree / LEARNED_FILE).exists()
     experience.measure(1.3, 7.0)
     assert read_learned(run.tree).iteration_s == 1.3
+
+
+def test_a_training_that_is_begun_anew_has_not_diverged_yet(run: Run, best: Checkpoint) -> None:
+    """With --fresh, say; the memory of the graphics card is what it was."""
+    learn(experience_of(run), restart(Changes(4, 0.5)))
+    on, anew = experience_of(run), experience_of(run)
+    on.begin(best)
+    assert on.changes == Changes(4, 0.5)
+    anew.begin(None)
+    assert anew.changes == Changes(4, 1.0)
+    anew.measure(1.0, None)
+    assert (read_learned(run.tree).subdivisions, read_learned(run.tree).rate_factor) == (4, 1.0)
