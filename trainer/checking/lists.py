@@ -83,9 +83,10 @@ def check_list(path: str, raw: bytes, flavour: Flavour) -> Iterator[Finding]:
             continue
         empty = False
         yield from _check_path(path, listed, line, flavour)
-        before = first.setdefault(listed.key, number)
-        if before != number:
-            yield _repeated(path, listed, before)
+        if listed.key in first:
+            yield _repeated(path, listed, first[listed.key])
+        else:
+            first[listed.key] = number
     if empty and not raw.startswith(_UTF_16):
         yield Finding(
             Severity.ERROR, "list-empty", path, None, "It names no image.",

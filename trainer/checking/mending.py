@@ -55,7 +55,8 @@ def _as_text(mended: Callable[[str], str]) -> Callable[[bytes], bytes]:
 
 
 def _end_lines(raw: bytes) -> bytes:
-    return re.sub(rb"\r+\n", b"\n", raw).replace(b"\r", b"\n")
+    # Several before a line's end come of turning ends twice; one within a line ended it on an old Macintosh.
+    return re.sub(rb"\r+(?:\n|\Z)", b"\n", raw).replace(b"\r", b"\n")
 
 
 def _drop_marks(raw: bytes) -> bytes:
@@ -88,7 +89,7 @@ def plan_mending(tree: Path, findings: Iterable[Finding]) -> tuple[Mending, ...]
             for path in (finding.path, *others):
                 codes[path].add(finding.code)
     mendings = (_plan(tree, path, codes[path]) for path in sorted(codes))
-    return tuple(mending for mending in mendings if mending is not None and mending.before != mending.after)
+    return tuple(mending for mending in mendings if mending is not None)
 
 
 def describe_diff(mending: Mending) -> str:
@@ -133,7 +134,7 @@ def _plan(tree: Path, path: str, codes: set[str]) -> Mending | None:
     for code, mended in _MENDED.items():
         if code in codes:
             after = mended(after)
-    return Mending(path, before, after)
+    return Mending(path, before, after) if after != before else None
 
 
 def _mend(tree: Path, mending: Mending) -> str:
