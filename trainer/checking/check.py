@@ -21,7 +21,7 @@ from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, resolve_r
 from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.data import parse_data
 from trainer.darknet.labels import parse_image_list
-from trainer.darknet.program import Flavour, flavour_of
+from trainer.darknet.program import Flavour, flavour_of, train_arguments
 from trainer.darknet.size import HEADER_BYTES
 from trainer.errors import NoDarknetError, TreeError
 
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from trainer.darknet.cfg import Network
     from trainer.darknet.data import DataFile
 
-_UNNAMED = "No darknet can use it as it was meant."
+_MAP = "-map"
+"""darknet's flag to measure the mAP now and then; the original does not have it."""
+
+_MISREAD = "No darknet can use it as it was meant."
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class _Check:
             return parse_data(text, path)
         except TreeError as error:
             if all(one.severity is not Severity.ERROR for one in found):
-                self._findings.append(from_error(error, path, _UNNAMED, "data"))
+                self._findings.append(from_error(error, path, _MISREAD, "data"))
             return None
 
     def _check_backup(self, said: DataFile, data: str, text: str) -> None:
@@ -212,10 +215,10 @@ class _Check:
         if self._texts.exists(path):
             text = self._texts.read(path, TextKind.NAMES)
             if text is not None and classes is not None:
-                self._findings += check_names(text, path, classes=classes, flavour=self._flavour)
+                self._findings += check_names(text, path, classes=classes, fatal=self._needs_names())
         elif line:  # otherwise names= is missing, which has been said
             self._add(
-                Severity.ERROR if self._flavour is Flavour.HK else Severity.WARNING,
+                Severity.ERROR if self._needs_names() else Severity.WARNING,
                 "no-file",
                 data,
                 f"There is no {said.names}, which names= names.",
@@ -223,6 +226,11 @@ class _Check:
                 "Write the classes' names there, one a line.",
                 line=line,
             )
+
+    def _needs_names(self) -> bool:
+        """Whether darknet ends where there are not as many names as classes."""
+        maps = self._flavour is Flavour.AX and _MAP in self._wishes.extra
+        return maps or self._flavour is Flavour.HK
 
     def _read_lists(self, said: DataFile) -> int | None:
         """Look at the lists as texts; returns how many images there are to train with, None where nobody can say."""
@@ -282,7 +290,7 @@ class _Check:
     def _note_refusal(self, data: str, cfg: str) -> None:
         """What ``supervise`` would refuse, and nothing here has called an error."""
         if self._refusal and all(one.severity is not Severity.ERROR for one in self._findings):
-            path = data if str(self._refusal).startswith(data) else cfg
+            path = next((path for path in (data, cfg) if str(self._refusal).startswith(path)), ".")
             self._findings.append(from_error(self._refusal, path, "It is not started.", "refused"))
 
     def _add(
@@ -299,7 +307,8 @@ def _find_refusal(wishes: Wishes) -> TreeError | None:
         NoDarknetError: the user has named a darknet, and it is none.
     """
     try:
-        resolve_run(wishes)
+        run = resolve_run(wishes)
+        train_arguments(run.flavour, data=run.data, cfg=run.cfg, weights=run.pretrained, extra=run.extra)
     except NoDarknetError:
         if wishes.darknet:
             raise

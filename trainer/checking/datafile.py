@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from trainer.checking.findings import Finding, Severity
 from trainer.checking.rows import read_options, read_rows
 from trainer.checking.wording import quote
-from trainer.darknet.program import Flavour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,14 +76,14 @@ def check_data(text: str, path: str, *, base: str, max_batches: int = 0) -> Iter
     yield from _check_saving(path, options, max_batches)
 
 
-def check_names(text: str, path: str, *, classes: int, flavour: Flavour = Flavour.AX) -> Iterator[Finding]:
+def check_names(text: str, path: str, *, classes: int, fatal: bool = False) -> Iterator[Finding]:
     """Find what is wrong with a list of classes' names.
 
     Args:
         text: of the file, without byte order mark.
         path: relative to the tree, for the findings.
         classes: how many there are to be.
-        flavour: which darknet reads it.
+        fatal: whether darknet would end of a wrong number of them.
     """
     names = text.split("\n")
     if not names[-1]:
@@ -96,7 +95,7 @@ def check_names(text: str, path: str, *, classes: int, flavour: Flavour = Flavou
         blank = rows.count("")
         lines = f"{len(rows)} lines{f', {blank} of them empty' if blank else ''}"
         yield Finding(
-            Severity.ERROR if flavour is Flavour.HK else Severity.WARNING,
+            Severity.ERROR if fatal else Severity.WARNING,
             "names-differ",
             path,
             line,

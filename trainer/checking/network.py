@@ -174,7 +174,7 @@ def _check_length(
             network.net,
             "max_batches",
             what="max_batches is missing or 0.",
-            effect="darknet ends before the first iteration, with 0.",
+            effect="darknet trains nothing, ends with exit status 0, and calls random weights its final ones.",
             fix=f"Set max_batches to classes * {_ITERATIONS_PER_CLASS}, at least {_FEWEST_ITERATIONS}.",
         )
         return

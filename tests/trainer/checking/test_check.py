@@ -263,6 +263,29 @@ def test_what_supervise_would_refuse_is_an_error(tree: Path) -> None:
     assert look(tree, cfg="cfg/v4.tiny.cfg") == [(E, "refused", "cfg/v4.tiny.cfg", None)]
 
 
+def test_a_flag_that_this_darknet_does_not_know_is_an_error(tree: Path) -> None:
+    findings = check(Wishes(tree, extra=("-map",))).findings
+    assert [(one.severity, one.code, one.path) for one in findings] == [(E, "refused", ".")]
+
+
+@pytest.mark.parametrize(
+    ("program", "extra", "severity"),
+    [
+        pytest.param(b"%f rate, %lf seconds, ", (), W, id="the original needs no names"),
+        pytest.param(b" hours left", (), W, id="nor AlexeyAB's"),
+        pytest.param(b" hours left", ("-map",), E, id="but for a mAP"),
+        pytest.param(b"time remaining=", (), E, id="hank-ai's does"),
+    ],
+)
+@pytest.mark.parametrize("harm", [append(NAMES, b"cat\n"), remove(NAMES)])
+def test_whether_names_are_needed(
+    tree: Path, harm: Callable[[Path], object], program: bytes, extra: tuple[str, ...], severity: Severity
+) -> None:
+    harm(tree)
+    (tree / "darknet").write_bytes(program)
+    assert [one.severity for one in check(Wishes(tree, extra=extra)).findings] == [severity]
+
+
 class TestDarknet:
     def test_where_there_is_none_alexeyabs_is_assumed(
         self, tree: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,6 @@ import pytest
 
 from trainer.checking.datafile import check_data, check_names
 from trainer.checking.findings import Severity
-from trainer.darknet.program import Flavour
 
 E, W, N = Severity.ERROR, Severity.WARNING, Severity.NOTE
 CLEAN = "classes = 2\ntrain = data/train.txt\nvalid = data/test.txt\nnames = data/x.names\nbackup = backup/\n"
@@ -74,5 +73,5 @@ def test_names(text: str, found: Found) -> None:
     assert [(one.severity, one.code, one.line) for one in findings] == found
 
 
-def test_hank_ais_does_not_begin_with_names_that_do_not_fit() -> None:
-    assert next(check_names("a\n", "x.names", classes=2, flavour=Flavour.HK)).severity is E
+def test_where_names_are_needed_it_is_an_error_that_they_do_not_fit() -> None:
+    assert next(check_names("a\n", "x.names", classes=2, fatal=True)).severity is E
