@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -173,6 +174,15 @@ def _spread(total: int, *, deep: bool) -> Iterator[Callable[[Inquiry, Sequence[A
 def _begin_work() -> None:
     # Ctrl-C reaches all processes of a terminal; who has started the workers ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A worker holds both ends of the pipe that it gets its work from, and would wait there for ever.
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _shares(asks: Sequence[Ask]) -> Iterator[tuple[Ask, ...]]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +25,6 @@ from trainer.testing import make_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from trainer.checking.findings import Finding
 
@@ -320,3 +323,37 @@ def test_a_killed_process_is_no_crash(tree: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "_begin_work", partial(os._exit, 9))
     with pytest.raises(UnfinishedError, match="was killed"):
         check(tree)
+
+
+_KILLED_WITH_WORKERS = """
+import os
+from multiprocessing import active_children
+
+from trainer.checking import dataset
+from trainer.checking.images import Ask, Inquiry
+from trainer.darknet.program import Flavour
+
+os.cpu_count = lambda: 2
+with dataset._spread(10_000, deep=False) as look_at_all:
+    list(look_at_all(Inquiry("/none", "list", 1, Flavour.AX, False), [Ask(1, "a.png", False)] * 500))
+    print(*(child.pid for child in active_children()), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_processes_do_not_outlive_who_started_them() -> None:
+    done = subprocess.run([sys.executable, "-c", _KILLED_WITH_WORKERS], stdout=subprocess.PIPE, check=False)
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 30
+    while any(_is_running(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"{pids} are still there"
+        time.sleep(0.02)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
