@@ -160,7 +160,7 @@ class Supervisor:
         after: tuple[Checkpoint, ...],
     ) -> AttemptEnd:
         """All that was seen of an attempt."""
-        around, poisoned = self._around, find_poisoned(after, since_s=started_s)
+        around, poisoned = self._around, find_poisoned(after, since_s=started_s, beyond=resumed_from)
         diverged = [at for at in (outcome.diverged_at, poisoned) if at is not None]
         backup = self._run.tree / self._run.backup
         return AttemptEnd(

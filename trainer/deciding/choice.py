@@ -51,17 +51,20 @@ def find_final(candidates: Iterable[Checkpoint]) -> Checkpoint | None:
     )
 
 
-def find_poisoned(candidates: Iterable[Checkpoint], *, since_s: float) -> int | None:
+def find_poisoned(candidates: Iterable[Checkpoint], *, since_s: float, beyond: int = 0) -> int | None:
     """The first iteration of which a checkpoint holds numbers that are not finite; None if none does.
 
     Args:
         candidates: what was found, whole or not.
         since_s: Unix time; older files tell nothing of the attempt that began then.
+        beyond: the iteration that it went on from; what is no further is none of its files.
     """
     found = (
-        candidate.verdict.poisoned_at
+        at
         for candidate in candidates
-        if candidate.verdict.poisoned_at is not None and candidate.modified_s >= since_s
+        if (at := candidate.verdict.poisoned_at) is not None
+        and at > beyond
+        and candidate.modified_s >= since_s
     )
     return min(found, default=None)
 

@@ -177,7 +177,7 @@ class _Case:
 
 def _note_poisoned(end: AttemptEnd, candidates: Sequence[Checkpoint]) -> AttemptEnd:
     """The end, diverged at the latest where the first of its checkpoints holds numbers that are not finite."""
-    found = find_poisoned(candidates, since_s=end.started_s)
+    found = find_poisoned(candidates, since_s=end.started_s, beyond=end.resumed_from)
     if found is None or (end.diverged_at is not None and end.diverged_at <= found):
         return end
     return replace(end, diverged_at=found)

@@ -126,6 +126,15 @@ def test_find_poisoned(candidates: list[Checkpoint], found: int | None) -> None:
     assert find_poisoned(candidates, since_s=STARTED_S) == found
 
 
+@pytest.mark.parametrize(("beyond", "found"), [(100, 200), (200, None)])
+def test_what_is_no_further_than_an_attempts_beginning_is_none_of_its_files(
+    beyond: int, found: int | None
+) -> None:
+    """Somebody has laid it there: no reason to go back before a checkpoint that was whole."""
+    poisoned = checkpoint("remote_last.weights", None, poisoned_at=200)
+    assert find_poisoned([poisoned], since_s=STARTED_S, beyond=beyond) == found
+
+
 @pytest.mark.parametrize(
     ("candidate", "started_s", "finished"),
     [
