@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _MAP = "-map"
 """darknet's flag to measure the mAP now and then; the original does not have it."""
 
+_CANNOT_SAVE = (
+    "darknet cannot save, and ends at the first try; the original at iteration 100, with exit status 0."
+)
 _MISREAD = "No darknet can use it as it was meant."
 
 
@@ -173,11 +176,10 @@ class _Check:
             return None
 
     def _check_backup(self, said: DataFile, data: str, text: str) -> None:
-        place = Path(os.path.normpath(self._tree / said.backup))
         line = find_line(text, 0, "backup") or None
-        if place == self._tree or not (
-            place.is_relative_to(self._tree) or is_within(place.parent, self._tree)
-        ):
+        place = Path(os.path.normpath(self._tree / said.backup))
+        in_the_way = any(os.path.isfile(path) for path in (place, *place.parents))  # noqa: PTH113 - it never raises
+        if not _is_inside(place, self._tree):
             if line:  # otherwise it is missing, which has been said
                 self._add(
                     Severity.ERROR,
@@ -188,25 +190,25 @@ class _Check:
                     "Write `backup = backup/`.",
                     line=line,
                 )
-        elif not place.exists():
+        elif in_the_way:
+            self._add(
+                Severity.ERROR,
+                "backup-no-folder",
+                data,
+                f"backup = {said.backup} is a file, or lies below one.",
+                _CANNOT_SAVE,
+                "Name a directory.",
+                line=line,
+            )
+        elif not os.path.isdir(place):  # noqa: PTH112 - likewise
             self._add(
                 Severity.ERROR,
                 "no-backup-folder",
                 self._texts.place(said.backup),
                 f"The directory for weights, backup = {said.backup}, does not exist.",
-                "darknet cannot save, and ends at the first try; the original at iteration 100, with exit status 0.",
+                _CANNOT_SAVE,
                 "Make the directory.",
                 mendable=True,
-            )
-        elif not place.is_dir():
-            self._add(
-                Severity.ERROR,
-                "backup-no-folder",
-                data,
-                f"backup = {said.backup} is a file.",
-                "darknet cannot save, and ends at the first try; the original at iteration 100, with exit status 0.",
-                "Name a directory.",
-                line=line,
             )
 
     def _check_names(self, said: DataFile, data: str, data_text: str, classes: int | None) -> None:
@@ -256,7 +258,7 @@ class _Check:
     def _check_weights(self, network: Network) -> None:
         path = self._wishes.weights or DEFAULT_WEIGHTS
         place = self._tree / path
-        if not place.is_file():
+        if not self._texts.exists(path):
             if self._wishes.weights:
                 self._add(
                     Severity.ERROR,
@@ -314,14 +316,23 @@ def _find_refusal(wishes: Wishes) -> TreeError | None:
             raise
     except TreeError as error:
         return error
+    except (OSError, ValueError, RuntimeError):
+        pass  # a path that no disk takes, or a loop of links: what names it has been told of
     return None
 
 
 def _find_flavour(wishes: Wishes) -> Flavour | None:
     """Which darknet would train, also where the tree is too wrong to be trained; None where nothing tells."""
-    own = wishes.tree / "darknet"
+    own = wishes.tree.resolve() / "darknet"
     found = shutil.which(wishes.darknet or (own if os.access(own, os.X_OK) and own.is_file() else "darknet"))
     try:
         return flavour_of(Path(found).read_bytes()) if found else None
     except OSError:
         return None
+
+
+def _is_inside(place: Path, tree: Path) -> bool:
+    try:
+        return place != tree and (place.is_relative_to(tree) or is_within(place.parent, tree))
+    except (OSError, ValueError, RuntimeError):  # a byte 0 in a path, a name too long, a loop of links
+        return False

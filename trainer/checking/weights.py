@@ -53,6 +53,7 @@ def check_weights(
     """
     if refused := refuse_weights(flavour, path):
         yield _wrong("weights-name", path, f"{refused}.", "It trains from random weights, without a word.")
+        return
     try:
         header = parse_header(head)
     except HeaderError as error:

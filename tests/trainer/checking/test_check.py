@@ -157,6 +157,21 @@ def test_of_a_clean_tree_nothing_is_said(tree: Path) -> None:
         pytest.param(write(TRAIN, b""), (E, "list-empty", TRAIN, None), id="an empty list"),
         pytest.param(append(TRAIN, b"data/train/1.png\n"), (W, "list-duplicate", TRAIN, 5), id="twice"),
         pytest.param(remove("data/train/2.png"), (E, "image-missing", TRAIN, 2), id="no image"),
+        pytest.param(append(TRAIN, b"data/test/1.png\n"), (W, "image-in-both-lists", TEST, 1), id="in both lists"),
+        pytest.param(append(TRAIN, b"\n"), (E, "list-blank-line", TRAIN, 5), id="a blank line"),
+        pytest.param(replace(TRAIN, "2.png", "2.png "), (E, "list-space", TRAIN, 2), id="a trailing space"),
+        pytest.param(append(TRAIN, b"$(x).png\n"), (E, "list-shell", TRAIN, 5), id="what a shell executes"),
+        pytest.param(write("data/train/1.txt", b"circle .5 .5 .5 .5\n"), (E, "label-class-text", "data/train/1.txt", 1),
+                     id="a class in words"),
+        pytest.param(write("data/train/1.txt", b"2 .5 .5 .5 .5\n"), (E, "label-class-range", "data/train/1.txt", 1),
+                     id="a class too high"),
+        pytest.param(write("data/train/1.txt", b"1 .5 .5 .5 5\n"), (E, "label-box-range", "data/train/1.txt", 1),
+                     id="a box in pixels"),
+        pytest.param(write("data/train/1.txt", b"1,.5,.5,.5,.5\n"), (E, "label-comma", "data/train/1.txt", 1),
+                     id="commas"),
+        pytest.param(write("data/train/1.txt", b"1 .5 .5 .5 .5 1\n"), (E, "label-columns", "data/train/1.txt", 1),
+                     id="a sixth column"),
+        pytest.param(write("data/test/1.txt", b""), (W, "nothing-usable", TEST, None), id="no box in a split"),
         pytest.param(write("data/test/1.png", b"x"), (E, "image-unreadable", TEST, 1), id="no image in it"),
         pytest.param(remove("data/train/2.txt"), (E, "label-missing", TRAIN, 2), id="no label"),
     ],
@@ -167,6 +182,30 @@ def test_a_tree_broken_in_one_way(tree: Path, harm: Callable[[Path], object], fo
     assert found in findings
     # What one break draws after itself lies in the same file, or says what it leads to.
     assert len(findings) <= 2
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        pytest.param("a\0b/c", "zero-byte", id="a byte 0"),
+        pytest.param("a" * 5000, "long-path", id="a name that no disk takes"),
+        pytest.param("cfg/remote.cfg/x", "backup-no-folder", id="below a file"),
+        pytest.param("loop/x/y", "no-backup-folder", id="a loop of links"),
+    ],
+)
+def test_a_backup_that_is_no_path(tree: Path, value: str, code: str) -> None:
+    (tree / "loop").symlink_to("loop")
+    replace(DATA, "backup/", value)(tree)
+    assert (E, code) in [finding[:2] for finding in look(tree)]
+
+
+@pytest.mark.parametrize("key", ["names", "train", "valid"])
+@pytest.mark.parametrize("value", ["a\0b", "a" * 5000, "../" * 3000, "loop/x", "cfg", "/etc/passwd/x"])
+def test_a_path_to_no_file(tree: Path, key: str, value: str) -> None:
+    (tree / "loop").symlink_to("loop")
+    written = next(line for line in (tree / DATA).read_text().splitlines() if line.startswith(key))
+    replace(DATA, written, f"{key} = {value}")(tree)
+    assert {"no-file", "list-missing"} & {finding[1] for finding in look(tree)}
 
 
 def test_a_detector_of_other_classes_than_the_data_file(tree: Path) -> None:

@@ -209,3 +209,10 @@ def test_whatever_is_wrong_is_said_and_nothing_mechanical_is_left_after_fix(
                 (tree / path).write_bytes(clean[path])
             else:
                 (tree / path).unlink()
+
+
+def test_help_has_examples_and_what_the_exit_status_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "\n  trainer check  " in said
+    assert "Exit status: 0 " in said
