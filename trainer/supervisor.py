@@ -49,7 +49,7 @@ class Supervisor:
         self._recorder = Recorder(run, around, self._experience.measure)
         self._candidates = Candidates(run)
         self._attempts = 0
-        self._distrusted = 0, 0.0
+        self._distrusted: frozenset[Path] = frozenset()
 
     def train(self) -> None:
         """Run darknet until the training is truly finished and all of it is safe.
@@ -185,23 +185,18 @@ class Supervisor:
 
     def _find(self) -> tuple[Checkpoint, ...]:
         """What training may go on from, and what proves its end; nothing from after a trouble that it went back for."""
-        since, before_s = self._distrusted
-        return tuple(
-            candidate
-            for candidate in self._candidates.find()
-            if candidate.modified_s >= before_s or not candidate.verdict.whole or candidate.iteration < since
-        )
+        return tuple(one for one in self._candidates.find() if one.path not in self._distrusted)
 
     def _go_back(self, candidates: tuple[Checkpoint, ...], poisoned_from: int) -> tuple[Checkpoint, ...]:
         """See that nothing from ``poisoned_from`` on is loaded again; returned is what is left."""
-        self._distrusted = poisoned_from, self._around.clock()
-        bad = [
-            candidate
-            for candidate in candidates
-            if (candidate.iteration if candidate.verdict.whole else candidate.verdict.poisoned_at or 0)
-            >= poisoned_from
-        ]
-        set_aside(self._run, bad, self._around.reporter.note)
+
+        def is_bad(candidate: Checkpoint) -> bool:
+            verdict = candidate.verdict
+            return (candidate.iteration if verdict.whole else verdict.poisoned_at or 0) >= poisoned_from
+
+        set_aside(self._run, filter(is_bad, candidates), self._around.reporter.note)
+        # What is in the spool stays there, each under a name of its own.
+        self._distrusted |= {candidate.path for candidate in self._candidates.find() if is_bad(candidate)}
         return self._find()
 
     def _finish(self, final: Checkpoint, message: str) -> None:
