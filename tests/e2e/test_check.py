@@ -51,7 +51,10 @@ def check(tree: Path) -> tuple[int, list[tuple[str, str, str, int | None]]]:
 
 def train(tree: Path, weights: str = "") -> Training:
     """Have it trained by the real darknet, with nobody in between."""
+    # Line by line: where it dies at its very end, what it holds of its output would be lost.
     command = [
+        "stdbuf",
+        "-oL",
         DARKNET,
         "detector",
         "train",

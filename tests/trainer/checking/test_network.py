@@ -1,0 +1,89 @@
+"""The published rules against published cfgs; each wrong line is in the table of ``test_check``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from trainer.checking.findings import Severity
+from trainer.checking.network import check_network, from_error, needed_filters
+from trainer.darknet.cfg import parse_cfg
+from trainer.darknet.program import Flavour
+from trainer.errors import TreeError
+
+CFGS = Path("/usr/share/darknet/cfg")
+"""Of the original darknet's package."""
+
+E, W = Severity.ERROR, Severity.WARNING
+
+
+def look(
+    text: str, flavour: Flavour = Flavour.AX, classes: int | None = None
+) -> list[tuple[Severity, str, int | None]]:
+    findings = check_network(parse_cfg(text, "x.cfg"), text, "x.cfg", classes=classes, flavour=flavour)
+    return [(one.severity, one.code, one.line) for one in findings]
+
+
+@pytest.mark.parametrize(
+    "name", ["yolov2-voc", "yolov2", "yolov3-spp", "yolov3-tiny", "yolov3-voc", "yolov3", "yolo9000"]
+)
+def test_published_cfgs_are_right_but_for_their_batch(name: str) -> None:
+    text = (CFGS / f"{name}.cfg").read_text()
+    assert {code for _, code, _ in look(text)} <= {"batch"}
+    assert look(re.sub(r"(?m)^ *batch *= *1\b", "batch=64", text)) == []
+
+
+def test_batch_1_makes_alexeyabs_wait_for_a_key() -> None:
+    text = (CFGS / "yolov3-tiny.cfg").read_text()
+    assert look(text, Flavour.AX) == [(E, "batch", 3)]
+    assert look(text, Flavour.PJ) == [(W, "batch", 3)]
+
+
+def test_the_tutorials_way_to_another_number_of_classes() -> None:
+    text = (CFGS / "yolov3-tiny.cfg").read_text().replace("\nbatch=1\n", "\nbatch=64\n")
+    lines = text.splitlines()
+    classes = [number for number, line in enumerate(lines, start=1) if line == "classes=80"]
+    filters = [number for number, line in enumerate(lines, start=1) if line == "filters=255"]
+    assert look(text, classes=3) == [(E, "classes-differ", line) for line in classes]
+    text = text.replace("classes=80", "classes=3")
+    assert look(text, classes=3) == [(E, "filters", line) for line in filters]
+    assert look(text.replace("filters=255", "filters=24"), classes=3) == []
+
+
+def test_a_size_that_fits_no_upsampled_layer_is_an_error() -> None:
+    text = (CFGS / "yolov3.cfg").read_text().replace("width=608", "width=600")
+    assert [(severity, code) for severity, code, _ in look(text)] == [(E, "width")]
+
+
+@pytest.mark.parametrize(
+    ("section", "filters"),
+    [
+        pytest.param("[yolo]\nmask=0,1,2\nclasses=1\nnum=6\n", 18, id="one class"),
+        pytest.param("[yolo]\nmask=0,1,2\nclasses=2\nnum=6\n", 21, id="two"),
+        pytest.param("[yolo]\nmask=0,1,2\nclasses=20\nnum=9\n", 75, id="twenty"),
+        pytest.param("[yolo]\nmask=0,1,2\nclasses=80\nnum=9\n", 255, id="COCO's"),
+        pytest.param("[yolo]\nmask=0,1\nclasses=2\nnum=9\n", 14, id="two masks"),
+        pytest.param("[yolo]\nclasses=2\nnum=5\n", 35, id="no mask: all anchors"),
+        pytest.param("[Gaussian_yolo]\nmask=0,1,2\nclasses=80\nnum=9\n", 267, id="Gaussian"),
+        pytest.param("[region]\nclasses=80\ncoords=4\nnum=5\n", 425, id="yolov2"),
+        pytest.param("[detection]\nclasses=20\n", 0, id="yolov1: fully connected"),
+    ],
+)
+def test_filters_before_a_layer_that_detects(section: str, filters: int) -> None:
+    assert needed_filters(parse_cfg(f"[net]\n{section}").layers[0]) == filters
+
+
+@pytest.mark.parametrize(
+    ("message", "line", "what"),
+    [
+        pytest.param("a.cfg:7: [yolo] mask=x is no list", 7, "[yolo] mask=x is no list.", id="a line"),
+        pytest.param("a.cfg: has no layers", None, "has no layers.", id="no line"),
+        pytest.param("a.cfg has no max_batches", None, "a.cfg has no max_batches.", id="a sentence"),
+        pytest.param("b.cfg:7: x", None, "b.cfg:7: x.", id="another file"),
+    ],
+)
+def test_what_a_parser_refuses_becomes_a_finding(message: str, line: int | None, what: str) -> None:
+    finding = from_error(TreeError(message, hint="Do."), "a.cfg", "darknet ends.")
+    assert (finding.line, finding.what, finding.fix) == (line, what, "Do.")
