@@ -2,104 +2,37 @@
 
 from __future__ import annotations
 
-import random
-import subprocess
-import sys
-import threading
-import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
 
-from drivesync.disk import look
 from drivesync.errors import DrivesyncError
 from drivesync.push import find_files
 from drivesync.spooling.spool import Refused
 from trainer.config import recognise
-from trainer.curves.metrics import CHART_NAME, METRICS_NAME
 from trainer.darknet.output import MeanAveragePrecision, Progress, Saving
 from trainer.darknet.program import refuse_weights
 from trainer.deciding.endings import Ending
 from trainer.deciding.policy import Restart
-from trainer.learning.history import ATTEMPTS_FILE
-from trainer.learning.learned import LEARNED_FILE
-from trainer.settings import DEFAULT_SETTINGS
+from trainer.papers import Papers
 from trainer.status import RestartNote
 
 if TYPE_CHECKING:
-    import queue
     from collections.abc import Callable
 
-    from drivesync.errors import LeaseError
-    from drivesync.files import LocalFile, Receipt
-    from drivesync.leasing.lease import Lease
-    from drivesync.progress import Reporter
-    from drivesync.pushing.background import BackgroundPusher
     from drivesync.spooling.entries import Entry
     from trainer.config import Run
-    from trainer.curves.metrics import MetricsWriter
     from trainer.darknet.output import Event
     from trainer.darknet.program import Flavour
     from trainer.deciding.endings import AttemptEnd, Changes
     from trainer.deciding.policy import Decision
-    from trainer.notify import NoticeEvent
-    from trainer.settings import TrainerSettings
-    from trainer.status import StatusWriter
+    from trainer.surroundings import Surroundings
 
 _NOTE_EVERY_S = 10.0
 _PICTURES_EVERY_S = 60.0
-_CHART_TIMEOUT_S = 120.0
 _NAMED_WAITING = 3
 _RESTARTS_KEPT = 50
 """In the status, which is written every second; all of them are in the history."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a supervisor works with.
-
-    Attributes:
-        pusher: entered; None where nothing is to be pushed.
-        safe: receipts, put by the pushing thread.
-        status, metrics: entered.
-        reporter: hears what a person would want to read in a log.
-        stop: set to end the training.
-        settings: how the run is to be supervised.
-        hurry: set, ``stop`` with it, where nothing is to be waited for.
-        notify: told what people want to hear of at once: what has happened, and a sentence about it.
-        grace_s: how long may be pushed after an end that is not the training's.
-        lease: on the run, as it is now; None where there is none.
-        jitter: a random number from 0 to 1.
-        clock: Unix time in seconds.
-    """
-
-    pusher: BackgroundPusher | None
-    safe: queue.SimpleQueue[Receipt]
-    status: StatusWriter
-    metrics: MetricsWriter
-    reporter: Reporter
-    stop: threading.Event
-    settings: TrainerSettings = DEFAULT_SETTINGS
-    hurry: threading.Event = field(default_factory=threading.Event)
-    notify: Callable[[NoticeEvent, str], None] = lambda _event, _message: None
-    grace_s: float = 20.0
-    lease: Callable[[], Lease | None] = lambda: None
-    jitter: Callable[[], float] = random.random
-    clock: Callable[[], float] = time.time
-
-    @property
-    def is_over(self) -> bool:
-        """Whether darknet is to be stopped."""
-        return self.stop.is_set() or self.lost is not None
-
-    @property
-    def lost(self) -> LeaseError | None:
-        """Which other session has the run; None while nobody knows of one."""
-        if (lease := self.lease()) is not None:
-            return lease.lost
-        # A session that began while the remote could not be asked: its first push claims the lease.
-        return None if self.pusher is None else self.pusher.lost_of(self.status.value.run)
 
 
 class Recorder:
@@ -124,7 +57,7 @@ class Recorder:
         self._iteration_s: float | None = None
         self._noted_s = 0.0
         self._shown_s = around.clock()
-        self._shown = self._look()
+        self._papers = Papers(run, around.reporter.note)
         self._saved_s: dict[int, float] = {}
         self.push_s: float | None = None
         """How long it took until the last checkpoint was safe; None while that is not known."""
@@ -252,8 +185,16 @@ class Recorder:
         """Offer all there is for the last time."""
         self.offer_checkpoints()
         self._around.metrics.flush()
-        self._draw_chart()
-        self.offer(*self._papers)
+        self._papers.draw()
+        self.offer(*self._papers.paths)
+
+    def _show(self) -> None:
+        """Have metrics, chart, history and what was learned pushed, if there is anything new in them."""
+        self._keep(self._iteration_s, self.push_s)
+        self._around.metrics.flush()
+        if self._papers.have_changed():
+            self._papers.draw()
+            self.offer(*self._papers.paths)
 
     def offer_checkpoints(self) -> None:
         """Have every checkpoint pushed that is not yet."""
@@ -272,48 +213,6 @@ class Recorder:
                     if isinstance(outcome, Refused) and not outcome.again:
                         refused = outcome.reason
         return refused
-
-    @property
-    def _pictures(self) -> tuple[str, str]:
-        return f"{self._run.backup}/{METRICS_NAME}", f"{self._run.backup}/{CHART_NAME}"
-
-    @property
-    def _papers(self) -> tuple[str, ...]:
-        """All that is kept of the run beside its weights."""
-        return *self._pictures, ATTEMPTS_FILE, LEARNED_FILE
-
-    def _look(self) -> tuple[LocalFile | None, ...]:
-        """The papers as they are, but for the chart, which follows from them."""
-        return tuple(look(self._run.tree, path) for path in self._papers if path != self._pictures[1])
-
-    def _show(self) -> None:
-        """Have metrics, chart, history and what was learned pushed, if there is anything new in them."""
-        self._keep(self._iteration_s, self.push_s)
-        self._around.metrics.flush()
-        now = self._look()
-        if now != self._shown:
-            self._shown = now
-            self._draw_chart()
-            self.offer(*self._papers)
-
-    def _draw_chart(self) -> None:
-        """Draw the loss chart in a process of its own: matplotlib would stay in this one's memory."""
-        metrics, chart = (self._run.tree / path for path in self._pictures)
-        try:
-            drawn = chart.is_file() and chart.stat().st_mtime_ns >= metrics.stat().st_mtime_ns
-            if drawn or not metrics.stat().st_size:
-                return
-            subprocess.run(
-                [sys.executable, "-m", "trainer.curves.chart", str(metrics), str(chart)],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=True,
-                timeout=_CHART_TIMEOUT_S,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            said = getattr(error, "stderr", None) or b""
-            last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
-            self._around.reporter.note(f"no chart could be drawn: {last[0] if last else error}")
 
 
 def describe_entry(entry: Entry) -> str:

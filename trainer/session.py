@@ -26,10 +26,10 @@ from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
 from trainer.hooks import NO_HOOKS, Bell, Hooks, give_back
 from trainer.place import remember_place, resolve_place, warn_of_backup
-from trainer.recorder import Surroundings
 from trainer.settings import read_settings
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor
+from trainer.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from trainer.config import Run
     from trainer.darknet.weights import Checkpoint
     from trainer.deciding.policy import Decision
-    from trainer.recorder import Surroundings
+    from trainer.surroundings import Surroundings
 
 _LOOK_EVERY_S = 0.5
 _OFFER_AGAIN_S = 3.0

@@ -19,8 +19,9 @@ from trainer.curves.metrics import MetricsWriter, read_metrics
 from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
 from trainer.deciding.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
 from trainer.deciding.policy import Restart
-from trainer.recorder import Recorder, Surroundings
+from trainer.recorder import Recorder
 from trainer.status import RestartNote, Status, StatusWriter, read_status, to_json
+from trainer.surroundings import Surroundings
 from trainer.testing import make_tree
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from trainer.darknet.program import Flavour
 from trainer.deciding.endings import Ending
 from trainer.errors import GaveUpError, NoDarknetError, StoppedError, TreeError
 from trainer.learning.history import read_attempts
-from trainer.recorder import Surroundings
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor
+from trainer.surroundings import Surroundings
 from trainer.testing import make_tree
 from trainer.testing.stand_in import install
 from trainer.testing.transcript import expand, read_transcript

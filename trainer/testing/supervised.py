@@ -13,10 +13,10 @@ from drivesync.errors import DrivesyncError
 from drivesync.progress import Silence
 from trainer.curves.metrics import CHART_NAME, METRICS_NAME, MetricsWriter
 from trainer.learning.history import read_attempts
-from trainer.recorder import Surroundings
 from trainer.settings import DEFAULT_SETTINGS
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor
+from trainer.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
