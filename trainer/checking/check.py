@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from drivesync.disk import is_within
+from trainer.checking.backup import check_backup
 from trainer.checking.datafile import check_data, check_names
 from trainer.checking.dataset import Dataset, Split, check_dataset, check_lists
 from trainer.checking.files import TextKind
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 _MAP = "-map"
 """darknet's flag to measure the mAP now and then; the original does not have it."""
 
-_CANNOT_SAVE = (
-    "darknet cannot save, and ends at the first try; the original at iteration 100, with exit status 0."
-)
 _MISREAD = "No darknet can use it as it was meant."
 
 
@@ -120,10 +117,8 @@ class _Check:
 
     def run(self, *, deep: bool, quick: bool, tell: Callable[[int, int], None]) -> Report:
         """Look at everything once."""
-        data, cfg = (
-            self._texts.place(self._wishes.data or DEFAULT_DATA),
-            self._texts.place(self._wishes.cfg or DEFAULT_CFG),
-        )
+        data = self._texts.place(self._wishes.data or DEFAULT_DATA)
+        cfg = self._texts.place(self._wishes.cfg or DEFAULT_CFG)
         data_text = self._texts.read_main(data, TextKind.DATA)
         cfg_text = self._texts.read_main(cfg, TextKind.CFG)
         network = self._parse_cfg(cfg, cfg_text)
@@ -131,7 +126,7 @@ class _Check:
         classes = images = None
         if said is not None and data_text is not None:
             classes = said.classes if find_line(data_text, 0, "classes") else None
-            self._check_backup(said, data, data_text)
+            self._findings += check_backup(self._tree, said.backup, data, data_text)
             self._check_names(said, data, data_text, classes)
             images = self._read_lists(said)
         if network is not None and cfg_text is not None:
@@ -174,42 +169,6 @@ class _Check:
             if all(one.severity is not Severity.ERROR for one in found):
                 self._findings.append(from_error(error, path, _MISREAD, "data"))
             return None
-
-    def _check_backup(self, said: DataFile, data: str, text: str) -> None:
-        line = find_line(text, 0, "backup") or None
-        place = Path(os.path.normpath(self._tree / said.backup))
-        in_the_way = any(os.path.isfile(path) for path in (place, *place.parents))  # noqa: PTH113 - it never raises
-        if not _is_inside(place, self._tree):
-            if line:  # otherwise it is missing, which has been said
-                self._add(
-                    Severity.ERROR,
-                    "backup-outside",
-                    data,
-                    f"backup = {said.backup} is not a directory within the tree.",
-                    "darknet saves the weights where nothing is kept safe, or nowhere.",
-                    "Write `backup = backup/`.",
-                    line=line,
-                )
-        elif in_the_way:
-            self._add(
-                Severity.ERROR,
-                "backup-no-folder",
-                data,
-                f"backup = {said.backup} is a file, or lies below one.",
-                _CANNOT_SAVE,
-                "Name a directory.",
-                line=line,
-            )
-        elif not os.path.isdir(place):  # noqa: PTH112 - likewise
-            self._add(
-                Severity.ERROR,
-                "no-backup-folder",
-                self._texts.place(said.backup),
-                f"The directory for weights, backup = {said.backup}, does not exist.",
-                _CANNOT_SAVE,
-                "Make the directory.",
-                mendable=True,
-            )
 
     def _check_names(self, said: DataFile, data: str, data_text: str, classes: int | None) -> None:
         line = find_line(data_text, 0, "names")
@@ -329,10 +288,3 @@ def _find_flavour(wishes: Wishes) -> Flavour | None:
         return flavour_of(Path(found).read_bytes()) if found else None
     except OSError:
         return None
-
-
-def _is_inside(place: Path, tree: Path) -> bool:
-    try:
-        return place != tree and (place.is_relative_to(tree) or is_within(place.parent, tree))
-    except (OSError, ValueError, RuntimeError):  # a byte 0 in a path, a name too long, a loop of links
-        return False

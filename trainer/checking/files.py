@@ -28,6 +28,7 @@ class TextKind(Enum):
 CARRIAGE_RETURNS = "carriage-returns"
 BYTE_ORDER_MARK = "byte-order-mark"
 
+_ZERO = b"\0"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _EFFECT_OF_MARK = {
@@ -96,28 +97,24 @@ def _check_returns(path: str, raw: bytes, kind: TextKind, flavour: Flavour) -> I
         CARRIAGE_RETURNS,
         path,
         raw.count(b"\n", 0, raw.index(b"\r")) + 1,
-        "Lines end as in Windows, with a carriage return."
-        if not alone
-        else "There are carriage returns in it.",
+        f"Lines end {'with a carriage return alone' if alone else 'as in Windows'}: {count:,} in this file.",
         effect,
         "Save the file with the line ends of Unix (LF).",
         mendable=True,
-        count=count,
     )
 
 
 def _check_bytes(path: str, raw: bytes) -> Iterator[Finding]:
-    zero = raw.find(b"\0")
+    zero = raw.find(_ZERO)
     if zero >= 0:
         yield Finding(
             Severity.ERROR,
             "zero-byte",
             path,
             raw.count(b"\n", 0, zero) + 1,
-            "There is a byte 0 in this line.",
+            f"There is a byte 0 in this line, the first of {raw.count(_ZERO):,} in the file.",
             "darknet ends the line there.",
             "Write the line anew; the file may be damaged.",
-            count=raw.count(b"\0"),
         )
     try:
         raw.decode()
