@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from drivesync.disk import local_errors
 from drivesync.files import STATE_FOLDER
 from trainer.checkpoint import find_weights, read_checkpoint, read_claim
+from trainer.deciding.choice import is_resumable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from trainer.config import Run
@@ -67,9 +68,10 @@ class Candidates:
         self._known: dict[Path, tuple[_Identity, Checkpoint]] = {}
 
     def find(self) -> tuple[Checkpoint, ...]:
-        """All weights files of the run, and those snapshots of them that are further than the files themselves.
+        """All weights files of the run, and the whole snapshots of iterations that no file holds to go on from.
 
-        A kill in mid-save leaves nothing of the file that was there; the snapshot taken of it is then the best.
+        A kill in mid-save leaves nothing of the file that was there; the snapshot taken of it is then the best. One
+        that is not as far as the files may be the best from before a training diverged.
 
         Raises:
             TreeError: the network has layers whose size is not known.
@@ -78,12 +80,13 @@ class Candidates:
         backup = self._run.tree / self._run.backup
         paths = find_weights(backup, self._run.base) if backup.is_dir() else []
         files = [self._look(path, before) for path in paths]
-        highest = find_highest(files)
-        snapshots = [self._look(path, before) for path in self._find_snapshots(beyond=highest)]
-        return (*files, *(snapshot for snapshot in snapshots if snapshot.iteration > highest))
+        # What is there as a file, too, is not wanted twice.
+        known = {file.iteration for file in files if is_resumable(file, self._run.flavour)}
+        snapshots = [self._look(path, before) for path in self._find_snapshots(known)]
+        return (*files, *(snapshot for snapshot in snapshots if snapshot.verdict.whole))
 
-    def _find_snapshots(self, *, beyond: int) -> Iterator[Path]:
-        """Those that are further if they are whole."""
+    def _find_snapshots(self, known: Collection[int]) -> Iterator[Path]:
+        """Those that hold another iteration if they are whole."""
         spool = self._run.tree / STATE_FOLDER / "spool"
         for place in sorted(spool.iterdir()) if spool.is_dir() else []:
             # One that is being taken has a suffix; one that is safe may be dropped by the pushing thread any moment.
@@ -91,7 +94,7 @@ class Candidates:
                 continue
             with suppress(OSError):
                 for path in find_weights(place, self._run.base):
-                    if read_claim(path, self._run.network) > beyond:
+                    if read_claim(path, self._run.network) not in {0, *known}:
                         yield path
 
     def _look(self, path: Path, before: dict[Path, tuple[_Identity, Checkpoint]]) -> Checkpoint:

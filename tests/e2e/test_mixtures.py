@@ -6,7 +6,7 @@ import re
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ NAMES = (
     *(f"remote_{word}.weights" for word in ("last", "best", "final", "100", "7", "90", "000")),
 )
 NOT_TO_RESUME_FROM = (
+    "remote_ema.weights",
     "remote_last.weights.rejected",
     "remote_last.weights.part",
     "remote2_last.weights",
@@ -145,12 +146,16 @@ def lay(run: Run, mixture: Mixture) -> dict[str, bytes]:
     return laid
 
 
-@given(MIXTURES)
+@given(MIXTURES, st.sampled_from(Flavour), st.none() | ITERATIONS)
 @settings(max_examples=150, deadline=None)
-def test_the_furthest_good_one_is_chosen(run: Run, mixture: Mixture) -> None:
+def test_the_furthest_good_one_is_chosen(
+    run: Run, mixture: Mixture, flavour: Flavour, poisoned_from: int | None
+) -> None:
     lay(run, mixture)
-    chosen = choose_checkpoint(find_candidates(run), flavour=run.flavour)
-    good = mixture.resumable(run.flavour)
+    candidates = find_candidates(replace(run, flavour=flavour))
+    chosen = choose_checkpoint(candidates, poisoned_from=poisoned_from, flavour=flavour)
+    before = MAX_BATCHES if poisoned_from is None else poisoned_from
+    good = {path: iteration for path, iteration in mixture.resumable(flavour).items() if iteration < before}
     if chosen is None:
         assert not good
     else:

@@ -116,6 +116,7 @@ def test_storage_is_full_for_a_while(
     session.wait_for_state("pushing")
     assert session.attempts == [list(range(1, 351))]
     session.wait_until(lambda: "waiting to push: " in session.status.trouble, "the trouble to be known")
+    session.wait_until(lambda: "_final" in "".join(session.status.waiting), "all of it to wait")
     told = session.run("trainer", "status", str(session.tree))
     assert "remote_final.weights (iteration 350, 27.6 kB)" in told
     with drive_emulator.locked() as store:

@@ -31,12 +31,18 @@ def choose_checkpoint(
     fit = [
         candidate
         for candidate in candidates
-        if candidate.verdict.whole
-        and candidate.name.kind in _PREFERENCE
-        and (poisoned_from is None or candidate.iteration < poisoned_from)
-        and not refuse_weights(flavour, candidate.path.name)
+        if is_resumable(candidate, flavour) and (poisoned_from is None or candidate.iteration < poisoned_from)
     ]
     return min(fit, key=_preference, default=None)
+
+
+def is_resumable(candidate: Checkpoint, flavour: Flavour) -> bool:
+    """Whether training can go on from it: it is whole, no average, and this darknet loads files of its name."""
+    return (
+        candidate.verdict.whole
+        and candidate.name.kind in _PREFERENCE
+        and not refuse_weights(flavour, candidate.path.name)
+    )
 
 
 def _preference(candidate: Checkpoint) -> tuple[int, int, str]:
