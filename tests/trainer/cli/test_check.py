@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -15,9 +19,6 @@ from trainer.checking.mending import mend, plan_mending
 from trainer.cli import run
 from trainer.config import Wishes
 from trainer.testing import make_tree
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CRLF = (
     b"classes = 2\r\ntrain = data/train.txt\r\nvalid = data/test.txt\r\n"
@@ -32,6 +33,11 @@ def tree(tree: Path) -> Path:
     (tree / "darknet").write_bytes(b"#!/bin/sh\n# %f rate, %lf seconds, \n")
     (tree / "darknet").chmod(0o755)
     return tree
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tree(tmp_path_factory.mktemp("clean"), images=4, negatives=1).root
 
 
 def read_all(tree: Path) -> dict[str, bytes]:
@@ -160,55 +166,57 @@ def test_exit_status(
     assert said in capsys.readouterr().err
 
 
-PIECES = st.sampled_from(
-    [
-        b"\xef\xbb\xbf",
-        b"\r\n",
-        b"\r",
-        b"\n\n",
-        b" \t",
-        b"\0",
-        b"\xff",
-        b"=",
-        b"[",
-        b",",
-        b"\\",
-        b"-9",
-        b"nan",
-        b"#",
-    ]
-)
-FILES = st.sampled_from(
-    [
-        "cfg/remote.data", "cfg/remote.cfg", "data/remote.names", "data/train.txt", "data/test.txt",
-        "data/train/1.txt", "data/train/1.png", "yolov4-tiny.conv.29",
-    ]
-)  # fmt: skip
+Break = Callable[[bytes], bytes]
 
 
-@hypothesis_settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+def insert(piece: bytes, where: float) -> Break:
+    return lambda raw: raw[: round(where * len(raw))] + piece + raw[round(where * len(raw)) :]
+
+
+WHOLE: list[Break] = [
+    lambda raw: raw.replace(b"\n", b"\r\n"),
+    lambda raw: b"\xef\xbb\xbf" + raw,
+    lambda raw: raw + raw,
+    lambda raw: raw.replace(b"\n", b" \n"),
+    lambda raw: raw.replace(b"/", b"\\"),
+    lambda raw: raw.replace(b"\n", b"\n\n"),
+    lambda _: b"",
+    lambda raw: raw[: len(raw) // 2],
+]
+"""What is done to a file as a whole, by editors for the most part."""
+
+PIECES = [
+    b"\xef\xbb\xbf", b"\r\n", b"\r", b"\n\n", b" \t", b"\0", b"\xff", b"=", b"[", b",", b"\\", b"-9", b"nan", b"#",
+    b"../",
+]  # fmt: skip
+FILES = [
+    "cfg/remote.data", "cfg/remote.cfg", "data/remote.names", "data/train.txt", "data/test.txt", "data/train/1.txt",
+    "data/train/1.png", "yolov4-tiny.conv.29", "data/negatives.txt",
+]  # fmt: skip
+BREAKS = st.sampled_from(WHOLE) | st.builds(insert, st.sampled_from(PIECES), st.floats(0, 1))
+
+
+@hypothesis_settings(max_examples=200, deadline=None)
+@given(
+    breaks=st.lists(st.tuples(st.sampled_from(FILES), BREAKS), max_size=6),
+    gone=st.sets(st.sampled_from(["data/train/2.txt", "data/train/4.txt", "data/test/1.png", "backup"])),
 )
-@given(breaks=st.lists(st.tuples(FILES, PIECES, st.floats(0, 1)), min_size=1, max_size=6))
 def test_whatever_is_wrong_is_said_and_nothing_mechanical_is_left_after_fix(
-    breaks: list[tuple[str, bytes, float]], tree: Path
+    breaks: list[tuple[str, Break]], gone: set[str], clean: Path
 ) -> None:
-    clean = read_all(tree)
-    try:
-        for path, piece, where in breaks:
-            content = (tree / path).read_bytes() if (tree / path).exists() else b"\0" * 30
-            at = round(where * len(content))
-            (tree / path).write_bytes(content[:at] + piece + content[at:])
+    with TemporaryDirectory() as place:
+        tree = Path(place, "tree")
+        shutil.copytree(clean, tree)
+        (tree / "data/negatives.txt").write_text("data/train/4.png\n")
+        for path in gone:
+            (tree / path).rmdir() if path == "backup" else (tree / path).unlink()
+        for path, change in breaks:
+            old = (tree / path).read_bytes() if (tree / path).exists() else b"\0" * 30
+            (tree / path).write_bytes(change(old))
         mendings = plan_mending(tree, check(Wishes(tree)).findings)
         mend(tree, mendings)
         left = check(Wishes(tree)).findings
-        assert not [one for one in left if one.mendable]
-    finally:
-        for path in read_all(tree):
-            if path in clean:
-                (tree / path).write_bytes(clean[path])
-            else:
-                (tree / path).unlink()
+        assert [one for one in left if one.mendable] == []
 
 
 def test_help_has_examples_and_what_the_exit_status_says(capsys: pytest.CaptureFixture[str]) -> None:
