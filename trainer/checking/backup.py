@@ -14,6 +14,9 @@ from trainer.checking.rows import find_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_NAME_MAX_BYTES = 255
+"""Of one directory's name, on Linux."""
+
 _CANNOT_SAVE = (
     "darknet cannot save, and ends at the first try; the original at iteration 100, with exit status 0."
 )
@@ -60,8 +63,15 @@ def check_backup(tree: Path, backup: str, data: str, text: str) -> Iterator[Find
             f"The directory for weights, backup = {backup}, does not exist.",
             _CANNOT_SAVE,
             "Make the directory.",
-            mendable=True,
+            mendable=_can_be_made(place),
         )
+
+
+def _can_be_made(place: Path) -> bool:
+    """Whether the path is one that a disk takes, and no link in it leads nowhere."""
+    if "\0" in str(place) or any(len(os.fsencode(part)) > _NAME_MAX_BYTES for part in place.parts):
+        return False
+    return not any(path.is_symlink() and not os.path.exists(path) for path in (place, *place.parents))  # noqa: PTH110 - never raises
 
 
 def _is_inside(place: Path, tree: Path) -> bool:

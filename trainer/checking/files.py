@@ -6,6 +6,7 @@ Measured on the three programs in 2026: a carriage return breaks the original da
 from __future__ import annotations
 
 import codecs
+import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ CARRIAGE_RETURNS = "carriage-returns"
 BYTE_ORDER_MARK = "byte-order-mark"
 
 _ZERO = b"\0"
+_ALONE = re.compile(rb"\r(?!\r*(?:\n|\Z))")
+"""A carriage return that ends no line."""
+
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _EFFECT_OF_MARK = {
@@ -78,9 +82,9 @@ def _check_returns(path: str, raw: bytes, kind: TextKind, flavour: Flavour) -> I
     count = raw.count(b"\r")
     if not count:
         return
-    alone = count - raw.count(b"\r\n")
+    alone = _ALONE.search(raw)
     if alone:
-        # Nobody but the old Macintosh ended lines so; no darknet takes it for an end.
+        # The old Macintosh ended lines so, but it may as well stand in the midst of one: that is for people to say.
         severity = Severity.ERROR
         effect = "No darknet ends a line there: it takes two for one."
     elif kind is TextKind.NAMES:
@@ -100,7 +104,7 @@ def _check_returns(path: str, raw: bytes, kind: TextKind, flavour: Flavour) -> I
         f"Lines end {'with a carriage return alone' if alone else 'as in Windows'}: {count:,} in this file.",
         effect,
         "Save the file with the line ends of Unix (LF).",
-        mendable=True,
+        mendable=alone is None,
     )
 
 

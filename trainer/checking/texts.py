@@ -61,7 +61,7 @@ class Texts:
         return None
 
     def read(self, name: str, kind: TextKind) -> str | None:
-        """The text of a file, without a byte order mark; None if it cannot be read."""
+        """The text of a file, without byte order marks; None if it cannot be read."""
         path = self.place(name)
         try:
             with (self._tree / path).open("rb") as file:
@@ -77,7 +77,7 @@ class Texts:
         outside = find_in_tree(str(self._tree), path) is None
         for finding in check_text(path, raw, kind, flavour=self._flavour):
             self.findings.append(replace(finding, mendable=False) if outside else finding)
-        return raw.decode("utf-8-sig", "replace")
+        return raw.decode("utf-8", "replace").lstrip("\ufeff")
 
     def _add(self, code: str, path: str, what: str, effect: str, fix: str) -> None:
         self.findings.append(Finding(Severity.ERROR, code, path, None, what, effect, fix))

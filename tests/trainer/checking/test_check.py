@@ -197,6 +197,7 @@ def test_a_backup_that_is_no_path(tree: Path, value: str, code: str) -> None:
     (tree / "loop").symlink_to("loop")
     replace(DATA, "backup/", value)(tree)
     assert (E, code) in [finding[:2] for finding in look(tree)]
+    assert not [one for one in check(Wishes(tree)).findings if one.mendable]
 
 
 @pytest.mark.parametrize("key", ["names", "train", "valid"])

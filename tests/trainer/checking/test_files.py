@@ -21,7 +21,11 @@ PJ, AX, HK = Flavour.PJ, Flavour.AX, Flavour.HK
         pytest.param(b"a\r\n", TextKind.LIST, AX, [(W, "carriage-returns", 1, True)], id="CRLF, AX"),
         pytest.param(b"a\r\n", TextKind.DATA, HK, [(W, "carriage-returns", 1, True)], id="CRLF, HK"),
         pytest.param(b"a\r\n", TextKind.NAMES, PJ, [(W, "carriage-returns", 1, True)], id="CRLF, names"),
-        pytest.param(b"a\rb", TextKind.NAMES, AX, [(E, "carriage-returns", 1, True)], id="CR alone"),
+        pytest.param(b"a\rb", TextKind.NAMES, AX, [(E, "carriage-returns", 1, False)], id="CR alone"),
+        pytest.param(b"a\rb\r\n", TextKind.LIST, AX, [(E, "carriage-returns", 1, False)], id="both of them"),
+        pytest.param(
+            b"a\r\r\nb\r", TextKind.LIST, AX, [(W, "carriage-returns", 1, True)], id="two CR, and last"
+        ),
         pytest.param(b"\xef\xbb\xbfa", TextKind.CFG, AX, [(E, "byte-order-mark", 1, True)], id="BOM"),
         pytest.param(
             b"\xef\xbb\xbfa", TextKind.NAMES, AX, [(W, "byte-order-mark", 1, True)], id="BOM of names"
