@@ -84,7 +84,7 @@ def _check_returns(path: str, raw: bytes, kind: TextKind, flavour: Flavour) -> I
         return
     alone = _ALONE.search(raw)
     if alone:
-        # The old Macintosh ended lines so, but it may as well stand in the midst of one: that is for people to say.
+        # The old Macintosh ended lines so, but it may as well stand in the midst of an option: that is for people to say.
         severity = Severity.ERROR
         effect = "No darknet ends a line there: it takes two for one."
     elif kind is TextKind.NAMES:
@@ -104,7 +104,7 @@ def _check_returns(path: str, raw: bytes, kind: TextKind, flavour: Flavour) -> I
         f"Lines end {'with a carriage return alone' if alone else 'as in Windows'}: {count:,} in this file.",
         effect,
         "Save the file with the line ends of Unix (LF).",
-        mendable=alone is None,
+        mendable=alone is None or kind is TextKind.LIST,
     )
 
 

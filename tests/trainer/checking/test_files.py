@@ -22,7 +22,10 @@ PJ, AX, HK = Flavour.PJ, Flavour.AX, Flavour.HK
         pytest.param(b"a\r\n", TextKind.DATA, HK, [(W, "carriage-returns", 1, True)], id="CRLF, HK"),
         pytest.param(b"a\r\n", TextKind.NAMES, PJ, [(W, "carriage-returns", 1, True)], id="CRLF, names"),
         pytest.param(b"a\rb", TextKind.NAMES, AX, [(E, "carriage-returns", 1, False)], id="CR alone"),
-        pytest.param(b"a\rb\r\n", TextKind.LIST, AX, [(E, "carriage-returns", 1, False)], id="both of them"),
+        pytest.param(b"a\rb\r\n", TextKind.DATA, AX, [(E, "carriage-returns", 1, False)], id="both of them"),
+        pytest.param(
+            b"a\rb\n", TextKind.LIST, AX, [(E, "carriage-returns", 1, True)], id="CR alone in a list"
+        ),
         pytest.param(
             b"a\r\r\nb\r", TextKind.LIST, AX, [(W, "carriage-returns", 1, True)], id="two CR, and last"
         ),
