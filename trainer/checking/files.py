@@ -84,7 +84,7 @@ def _check_returns(path: str, raw: bytes, kind: TextKind, flavour: Flavour) -> I
         return
     alone = _ALONE.search(raw)
     if alone:
-        # The old Macintosh ended lines so, but it may as well stand in the midst of an option: that is for people to say.
+        # The old Macintosh ended lines so; but it may stand in the midst of an option, too: people have to say.
         severity = Severity.ERROR
         effect = "No darknet ends a line there: it takes two for one."
     elif kind is TextKind.NAMES:
