@@ -22,7 +22,7 @@ import pytest
 
 from drivesync.testing.trees import find
 from trainer.status import read_status
-from trainer.testing import make_tree
+from trainer.testing import leave_chart, make_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -252,8 +252,10 @@ def new_session(tmp_path: Path, drive_emulator: DriveEmulator) -> Iterator[Calla
     """Makes sessions on one Drive that holds a small tree; all their processes end with the test."""
     made: list[Session] = []
 
-    def make(home: str = "home", *, max_batches: int, batch: int = 4) -> Session:
+    def make(home: str = "home", *, max_batches: int, batch: int = 4, charts: bool = False) -> Session:
         seed = make_tree(tmp_path / "seed", images=8, negatives=1, max_batches=max_batches, batch=batch)
+        if not charts:
+            leave_chart(seed.root)
         drive_emulator.seed(seed.root, "darknet")
         (tmp_path / home).mkdir()
         made.append(Session(tmp_path / home, drive_emulator, seed))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-import time
 from importlib.metadata import distribution
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.conftest import read_iteration, wait_for
 from trainer.learning.history import read_attempts
+from trainer.testing import leave_chart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,15 +45,6 @@ def mounted(tmp_path: Path) -> Iterator[Path]:
             yield point
         finally:
             process.terminate()
-
-
-def leave_chart(tree: Path) -> None:
-    """A chart that is newer than whatever will be known of the training: to draw one takes longer than to train."""
-    chart = tree / "backup/chart.png"
-    chart.parent.mkdir(exist_ok=True)
-    chart.touch()
-    tomorrow_s = time.time() + 86_400
-    os.utime(chart, (tomorrow_s, tomorrow_s))
 
 
 def iterations_behind(session: Session, cloud: Path) -> dict[str, int | None]:
@@ -123,7 +115,7 @@ def test_who_trains_in_place_or_links_to_a_mount_is_warned(
 
     kept, session.tree = mounted / "kept", local
     session.copy_tree()
-    (local / "backup").rmdir()
+    shutil.rmtree(local / "backup")
     (local / "backup").symlink_to(kept)
     kept.mkdir()
     leave_chart(local)

@@ -20,7 +20,7 @@ ALL_OF_150 = {"remote.backup": 100, "remote_100.weights": 100, "remote_final.wei
 
 
 def test_one_command_from_drive_to_drive(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=150)
+    session = new_session(charts=True, max_batches=150)
     said = session.supervise()
     assert "remote_final.weights holds iteration 150, verified on Drive" in said
     assert session.iterations == list(range(1, 151))

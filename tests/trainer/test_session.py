@@ -27,7 +27,7 @@ from trainer.hooks import NO_HOOKS, Hooks
 from trainer.learning.history import read_attempts
 from trainer.session import supervise
 from trainer.status import Status, read_status
-from trainer.testing import make_tree
+from trainer.testing import leave_chart, make_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,7 +144,9 @@ def status_of(tree: Path) -> Status:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    return make_tree(tmp_path / "tree", images=4, negatives=1, max_batches=30).root
+    made = make_tree(tmp_path / "tree", images=4, negatives=1, max_batches=30)
+    leave_chart(made.root)
+    return made.root
 
 
 def test_finished_without_a_drive(tree: Path) -> None:

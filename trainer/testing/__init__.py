@@ -10,6 +10,6 @@ Nothing shipped imports this package.
 
 from __future__ import annotations
 
-from trainer.testing.tree import TreeInfo, make_tree
+from trainer.testing.tree import TreeInfo, leave_chart, make_tree
 
-__all__ = ["TreeInfo", "make_tree"]
+__all__ = ["TreeInfo", "leave_chart", "make_tree"]

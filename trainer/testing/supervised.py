@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import DrivesyncError
 from drivesync.progress import Silence
-from trainer.curves.metrics import CHART_NAME, METRICS_NAME, MetricsWriter
+from trainer.curves.metrics import METRICS_NAME, MetricsWriter
 from trainer.learning.history import read_attempts
 from trainer.settings import DEFAULT_SETTINGS
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor
 from trainer.surroundings import Surroundings
+from trainer.testing.tree import leave_chart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from trainer.config import Run
     from trainer.learning.history import AttemptRecord
@@ -84,7 +84,7 @@ def supervise(
             stop.set()
         return 0.0
 
-    _date_chart(run.tree / run.backup / CHART_NAME)
+    leave_chart(run.tree)
     notes = _Notes(on_note)
     status = StatusWriter(
         run.tree, Status("starting", os.getpid(), time.time(), max_batches=run.network.max_batches)
@@ -99,11 +99,3 @@ def supervise(
         except DrivesyncError as caught:
             error = caught
     return Supervised(tuple(read_attempts(run.tree)), error, status.value, tuple(notes.lines))
-
-
-def _date_chart(path: Path) -> None:
-    """Leave a chart that is newer than whatever will be known of the training."""
-    path.parent.mkdir(exist_ok=True)
-    path.touch()
-    tomorrow_s = time.time() + 86_400
-    os.utime(path, (tomorrow_s, tomorrow_s))
