@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -190,7 +191,7 @@ def record_run(run: Run) -> None:
 
 def _inside(tree: Path, name: str, option: str, pattern: str) -> str:
     path = Path(os.path.normpath(tree / name))
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - a Path raises where the name is none, a byte 0 in it, say
         others = sorted(other.relative_to(tree).as_posix() for other in (tree / "cfg").glob(pattern))
         there = f"; there are {', '.join(others[:5])}" if others else ""
         raise TreeError(f"there is no {name} in {tree}{there}", hint=f"Name the file with {option}.")
@@ -212,7 +213,14 @@ def _check_name(cfg: str) -> None:
 
 
 def _relative(tree: Path, path: Path) -> str | None:
-    """``path``, absolute and normal, as seen from the resolved ``tree``; None if it is the tree, or outside."""
+    """``path``, absolute and normal, as seen from the resolved ``tree``; None if it is the tree, or outside, or no name."""
+    try:
+        path.lstat()
+    except ValueError:  # a byte 0 in it
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
     # The user may have named the tree by a link; and a folder in it may be one, and lead anywhere.
     for place in (path, path.parent.resolve() / path.name):
         if place != tree and place.is_relative_to(tree):

@@ -254,7 +254,9 @@ class TestRefused:
         (tree.root / LAST).write_bytes(b"torn")
         with picky:
             assert picky.offer(LAST) == Refused(LAST, "it is torn", kept=REJECTED)
-            assert picky.offer(LAST) == Refused(LAST, "it is as it was when it was refused", moved=True, again=True)
+            assert picky.offer(LAST) == Refused(
+                LAST, "it is as it was when it was refused", moved=True, again=True
+            )
             assert len(notes.lines) == 1
             tree.save("run_last.weights", 100)
             assert isinstance(picky.offer(LAST), Entry)

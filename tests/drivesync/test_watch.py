@@ -166,7 +166,9 @@ def test_a_folder_that_is_moved_there_with_what_is_in_it(
     (tree.root / "made").rename(tree.root / "runs" / "made")
     wait_for(lambda: "runs/made/deep/a.pt" in heard_deep)
     if int(version("watchdog").partition(".")[0]) < 7:
-        pytest.skip("watchdog 6 does not watch what is in a folder that was moved in: there, the scan finds it")
+        pytest.skip(
+            "watchdog 6 does not watch what is in a folder that was moved in: there, the scan finds it"
+        )
     heard_deep.clear()
     (tree.root / "runs" / "made" / "deep" / "b.pt").write_bytes(b"x")
     wait_for(lambda: "runs/made/deep/b.pt" in heard_deep)
