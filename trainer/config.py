@@ -213,7 +213,7 @@ def _check_name(cfg: str) -> None:
 
 
 def _relative(tree: Path, path: Path) -> str | None:
-    """``path``, absolute and normal, as seen from the resolved ``tree``; None if it is the tree, outside, or no name."""
+    """``path``, absolute and normal, as seen from the resolved ``tree``; None if it is the tree, outside or no name."""
     try:
         path.lstat()
     except ValueError:  # a byte 0 in it
