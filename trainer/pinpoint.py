@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from drivesync.errors import DrivesyncError
 from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.complaint import Cause
+from trainer.darknet.detection import DEFAULT_CLASSES, NUMBERS_BESIDE_CLASSES, needed_filters
 from trainer.darknet.labels import label_of
 from trainer.deciding.endings import Ending
 
@@ -30,8 +31,6 @@ _MAX_BYTES = 64 << 20
 """Of a file; what is beyond is not looked at. A list of half a million images is as long."""
 
 _LISTS = ("train", "valid")
-_NUMBERS_BESIDE_CLASSES = {"yolo": 5, "Gaussian_yolo": 9}
-"""What a layer that detects says of each box, beside its classes."""
 
 _LINE_IN_MESSAGE = re.compile(r"error line ([0-9]{1,9}), could parse: (.*)")
 
@@ -165,7 +164,11 @@ def _place_of_label(files: _Files, complaint: Complaint) -> str:
     if not complaint.path:
         return ""
     classes = min(
-        (layer.integer("classes", 20) for layer in files.layers() if layer.kind in _NUMBERS_BESIDE_CLASSES),
+        (
+            layer.integer("classes", DEFAULT_CLASSES)
+            for layer in files.layers()
+            if layer.kind in NUMBERS_BESIDE_CLASSES
+        ),
         default=1,
     )
     wrong = (
@@ -190,21 +193,16 @@ def _place_of_filters(files: _Files, _: Complaint) -> str:
     pairs = [
         (before, layer)
         for before, layer in zip(layers, islice(layers, 1, None), strict=False)
-        if layer.kind in _NUMBERS_BESIDE_CLASSES and before.kind == "convolutional"
+        if layer.kind in NUMBERS_BESIDE_CLASSES and before.kind == "convolutional"
     ]
-    wrong = (pair for pair in pairs if pair[0].integer("filters", 1) != _needed_filters(pair[1]))
+    wrong = (pair for pair in pairs if pair[0].integer("filters", 1) != needed_filters(pair[1]))
     for before, layer in islice(chain(wrong, pairs), 1):
         found = files.cfg_line(before, "filters")
         number, has = found or (before.line, "1")
-        needed = _needed_filters(layer)
+        needed = needed_filters(layer)
         should = f": filters={has} should be {needed}" if has != str(needed) else ""
         return f"{files.run.cfg}, line {number}{should}"
     return ""
-
-
-def _needed_filters(layer: Layer) -> int:
-    masks = len(layer.integers("mask")) or layer.integer("num", 1)
-    return (layer.integer("classes", 20) + _NUMBERS_BESIDE_CLASSES[layer.kind]) * masks
 
 
 def _place_of_names(files: _Files, _: Complaint) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from trainer.checking.findings import Finding, Severity
 from trainer.checking.rows import find_line
+from trainer.darknet.detection import DEFAULT_CLASSES, NUMBERS_BESIDE_CLASSES, needed_filters
 from trainer.darknet.program import Flavour
 from trainer.darknet.size import weight_count
 from trainer.errors import TreeError
@@ -21,11 +22,8 @@ if TYPE_CHECKING:
 
     from trainer.darknet.cfg import Layer, Network
 
-_NUMBERS_BESIDE_CLASSES = {"yolo": 5, "Gaussian_yolo": 9}
-"""What a layer that detects says of each box, beside its classes."""
 
-_DETECTING = frozenset({*_NUMBERS_BESIDE_CLASSES, "region", "detection"})
-_DEFAULT_CLASSES = 20
+_DETECTING = frozenset({*NUMBERS_BESIDE_CLASSES, "region", "detection"})
 _STRIDE_PX = 32
 _ITERATIONS_PER_CLASS = 2_000
 _FEWEST_ITERATIONS = 6_000
@@ -92,21 +90,6 @@ def check_network(
             yield from _check_classes(layer, place, classes)
             yield from _check_anchors(layer, place)
             yield from _check_filters(before, layer, place)
-
-
-def needed_filters(layer: Layer) -> int:
-    """How many filters the [convolutional] before a layer that detects must have; 0 where that is not known.
-
-    Raises:
-        TreeError: an option is no number.
-    """
-    classes = layer.integer("classes", _DEFAULT_CLASSES)
-    if layer.kind == "region":
-        return (classes + layer.integer("coords", 4) + 1) * layer.integer("num", 1)
-    if layer.kind not in _NUMBERS_BESIDE_CLASSES:
-        return 0
-    masks = len(layer.integers("mask")) or layer.integer("num", 1)
-    return (classes + _NUMBERS_BESIDE_CLASSES[layer.kind]) * masks
 
 
 def _check_batch(network: Network, place: _Place, flavour: Flavour) -> Iterator[Finding]:
@@ -292,7 +275,7 @@ def from_error(error: TreeError, path: str, effect: str, code: str = "cfg") -> F
 
 
 def _check_classes(layer: Layer, place: _Place, classes: int | None) -> Iterator[Finding]:
-    has = layer.integer("classes", _DEFAULT_CLASSES)
+    has = layer.integer("classes", DEFAULT_CLASSES)
     if classes is not None and has != classes:
         yield place.find(
             Severity.ERROR,
@@ -306,7 +289,7 @@ def _check_classes(layer: Layer, place: _Place, classes: int | None) -> Iterator
 
 
 def _check_anchors(layer: Layer, place: _Place) -> Iterator[Finding]:
-    if layer.kind not in _NUMBERS_BESIDE_CLASSES:
+    if layer.kind not in NUMBERS_BESIDE_CLASSES:
         return
     masks, anchors = layer.integers("mask"), layer.options.get("anchors", "")
     number, pairs = layer.integer("num", 1), len([part for part in anchors.split(",") if part]) / 2
@@ -338,7 +321,7 @@ def _check_filters(before: Layer, layer: Layer, place: _Place) -> Iterator[Findi
     needed = needed_filters(layer)
     has = before.integer("filters", 1)
     if needed and before.kind == "convolutional" and has != needed:
-        classes = layer.integer("classes", _DEFAULT_CLASSES)
+        classes = layer.integer("classes", DEFAULT_CLASSES)
         yield place.find(
             Severity.ERROR,
             "filters",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from trainer.checking.findings import Severity
-from trainer.checking.network import check_network, from_error, needed_filters
+from trainer.checking.network import check_network, from_error
 from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.program import Flavour
 from trainer.errors import TreeError
@@ -55,24 +55,6 @@ def test_the_tutorials_way_to_another_number_of_classes() -> None:
 def test_a_size_that_fits_no_upsampled_layer_is_an_error() -> None:
     text = (CFGS / "yolov3.cfg").read_text().replace("width=608", "width=600")
     assert [(severity, code) for severity, code, _ in look(text)] == [(E, "width")]
-
-
-@pytest.mark.parametrize(
-    ("section", "filters"),
-    [
-        pytest.param("[yolo]\nmask=0,1,2\nclasses=1\nnum=6\n", 18, id="one class"),
-        pytest.param("[yolo]\nmask=0,1,2\nclasses=2\nnum=6\n", 21, id="two"),
-        pytest.param("[yolo]\nmask=0,1,2\nclasses=20\nnum=9\n", 75, id="twenty"),
-        pytest.param("[yolo]\nmask=0,1,2\nclasses=80\nnum=9\n", 255, id="COCO's"),
-        pytest.param("[yolo]\nmask=0,1\nclasses=2\nnum=9\n", 14, id="two masks"),
-        pytest.param("[yolo]\nclasses=2\nnum=5\n", 35, id="no mask: all anchors"),
-        pytest.param("[Gaussian_yolo]\nmask=0,1,2\nclasses=80\nnum=9\n", 267, id="Gaussian"),
-        pytest.param("[region]\nclasses=80\ncoords=4\nnum=5\n", 425, id="yolov2"),
-        pytest.param("[detection]\nclasses=20\n", 0, id="yolov1: fully connected"),
-    ],
-)
-def test_filters_before_a_layer_that_detects(section: str, filters: int) -> None:
-    assert needed_filters(parse_cfg(f"[net]\n{section}").layers[0]) == filters
 
 
 @pytest.mark.parametrize(
