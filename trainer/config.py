@@ -130,7 +130,7 @@ def resolve_run(wishes: Wishes) -> Run:
         said = parse_data((tree / data).read_text("utf-8", "replace"), data)
     except OSError as error:
         raise TreeError(f"{data} cannot be read: {error.strerror}") from error
-    program = _find_program(tree, wishes.darknet)
+    program = find_program(tree, wishes.darknet)
     told = _read_flavour(program)
     # A script around darknet, most likely; AlexeyAB's is the one that this project's users build.
     flavour = told or Flavour.AX
@@ -252,7 +252,12 @@ def _pretrained(tree: Path, weights: str | None, flavour: Flavour) -> str | None
     return weights
 
 
-def _find_program(tree: Path, given: str | None) -> Path:
+def find_program(tree: Path, given: str | None) -> Path:
+    """The darknet that trains ``tree``: the one that is ``given``, else the tree's own, else the one on PATH.
+
+    Raises:
+        NoDarknetError: there is none.
+    """
     own = tree / "darknet"
     if given is not None:
         found = shutil.which(given) if "/" not in given else str(Path(given).resolve())

@@ -62,7 +62,7 @@ def check_backup(tree: Path, backup: str, data: str, text: str) -> Iterator[Find
             None,
             f"The directory for weights, backup = {backup}, does not exist.",
             _CANNOT_SAVE,
-            "Make the directory.",
+            "Make the directory; `trainer supervise` makes it by itself.",
             mendable=_can_be_made(place),
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from trainer.checking.network import check_network, from_error
 from trainer.checking.rows import find_line
 from trainer.checking.texts import ENDS, Texts
 from trainer.checking.weights import CLEAR, check_weights
-from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, resolve_run
+from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, find_program, resolve_run
 from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.data import parse_data
 from trainer.darknet.labels import parse_image_list
@@ -282,9 +281,7 @@ def _find_refusal(wishes: Wishes) -> TreeError | None:
 
 def _find_flavour(wishes: Wishes) -> Flavour | None:
     """Which darknet would train, also where the tree is too wrong to be trained; None where nothing tells."""
-    own = wishes.tree.resolve() / "darknet"
-    found = shutil.which(wishes.darknet or (own if os.access(own, os.X_OK) and own.is_file() else "darknet"))
     try:
-        return flavour_of(Path(found).read_bytes()) if found else None
-    except OSError:
+        return flavour_of(find_program(wishes.tree.resolve(), wishes.darknet).read_bytes())
+    except (NoDarknetError, OSError):
         return None
