@@ -1,0 +1,1 @@
+"""A tree to train from, made of images and their labels."""
