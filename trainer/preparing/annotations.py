@@ -1,0 +1,55 @@
+"""PURE: what is known of images and of what is to be found in them, whatever format said so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Format(Enum):
+    """How labels are written; the value is how a format is called in messages."""
+
+    YOLO = "YOLO"
+    VOC = "Pascal VOC"
+    COCO = "COCO"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where one object is, as a label of darknet's says it.
+
+    Attributes:
+        class_index: counted from 0.
+        x, y: of the centre, as parts of the image's width and height: above 0, below 1.
+        width, height: likewise, above 0 and at most 1.
+    """
+
+    class_index: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image that can be trained on.
+
+    Attributes:
+        path: POSIX, relative to the folder of images.
+        size_px: width and height as a viewer shows it: turned as its EXIF block asks.
+        boxes: in the label's order; none says that it shows nothing that is to be found.
+        ending: which it will have in the tree, one that each darknet knows: ".jpg" or ".png".
+        redrawn: whether it has to be encoded anew: it is turned, or of a format that not each darknet reads.
+    """
+
+    path: str
+    size_px: tuple[int, int]
+    boxes: tuple[Box, ...]
+    ending: str
+    redrawn: bool = False
+
+    @property
+    def classes(self) -> frozenset[int]:
+        """Which are to be found in it."""
+        return frozenset(box.class_index for box in self.boxes)
