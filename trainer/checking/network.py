@@ -14,6 +14,15 @@ from trainer.checking.findings import Finding, Severity
 from trainer.checking.rows import find_line
 from trainer.darknet.detection import DEFAULT_CLASSES, NUMBERS_BESIDE_CLASSES, needed_filters
 from trainer.darknet.program import Flavour
+from trainer.darknet.rules import (
+    BATCH,
+    FEWEST_ITERATIONS,
+    ITERATIONS_PER_CLASS,
+    STEP_SCALES,
+    STRIDE_PX,
+    advised_max_batches,
+    advised_steps,
+)
 from trainer.darknet.size import weight_count
 from trainer.errors import TreeError
 
@@ -24,9 +33,6 @@ if TYPE_CHECKING:
 
 
 _DETECTING = frozenset({*NUMBERS_BESIDE_CLASSES, "region", "detection"})
-_STRIDE_PX = 32
-_ITERATIONS_PER_CLASS = 2_000
-_FEWEST_ITERATIONS = 6_000
 _SMALL_SET = 100
 """Images; the advice on how long to train is for no smaller set."""
 
@@ -102,7 +108,7 @@ def _check_batch(network: Network, place: _Place, flavour: Flavour) -> Iterator[
             "batch",
             what="batch=1 is for detecting, not for training.",
             effect="AlexeyAB's darknet waits for a key; the others learn from one image at a time, mostly nothing.",
-            fix="Set batch=64, and subdivisions as the GPU's memory demands.",
+            fix=f"Set batch={BATCH}, and subdivisions as the GPU's memory demands.",
         )
     elif batch < subdivisions:
         yield place.find(
@@ -130,15 +136,15 @@ def _check_batch(network: Network, place: _Place, flavour: Flavour) -> Iterator[
 def _check_input(network: Network, place: _Place) -> Iterator[Finding]:
     resizes = any(layer.kind == "upsample" for layer in network.layers)
     for key, value in (("width", network.width), ("height", network.height)):
-        if value % _STRIDE_PX == 0 and value > 0:
+        if value % STRIDE_PX == 0 and value > 0:
             continue
-        nearest = max(_STRIDE_PX, round(value / _STRIDE_PX) * _STRIDE_PX)
+        nearest = max(STRIDE_PX, round(value / STRIDE_PX) * STRIDE_PX)
         yield place.find(
             Severity.ERROR if resizes or value < 1 else Severity.WARNING,
             key,
             network.net,
             key,
-            what=f"{key}={value} is no multiple of {_STRIDE_PX}.",
+            what=f"{key}={value} is no multiple of {STRIDE_PX}.",
             effect="Layers that are joined again do not fit one another, and darknet ends or joins nothing."
             if resizes
             else "darknet needs one; other sizes it mostly rounds, and what lies at the edge is lost.",
@@ -158,10 +164,10 @@ def _check_length(
             "max_batches",
             what="max_batches is missing or 0.",
             effect="darknet trains nothing, ends with exit status 0, and calls random weights its final ones.",
-            fix=f"Set max_batches to classes * {_ITERATIONS_PER_CLASS}, at least {_FEWEST_ITERATIONS}.",
+            fix=f"Set max_batches to classes * {ITERATIONS_PER_CLASS}, at least {FEWEST_ITERATIONS}.",
         )
         return
-    advised = max((classes or 0) * _ITERATIONS_PER_CLASS, images or 0, _FEWEST_ITERATIONS)
+    advised = advised_max_batches(classes or 0, images or 0)
     few = (images or 0) > asked * network.batch
     if few or (asked < advised and (images or 0) >= _SMALL_SET):
         yield place.find(
@@ -173,8 +179,8 @@ def _check_length(
             effect="The training ends before darknet has seen each image once."
             if few
             else "The training may end before it has learned what it could.",
-            fix=f"Set max_batches={advised} (classes * {_ITERATIONS_PER_CLASS}, at least {_FEWEST_ITERATIONS} and "
-            f"the number of images), and steps={advised * 8 // 10},{advised * 9 // 10}.",
+            fix=f"Set max_batches={advised} (classes * {ITERATIONS_PER_CLASS}, at least {FEWEST_ITERATIONS} and "
+            f"the number of images), and {_steps(advised)}.",
         )
 
 
@@ -184,7 +190,7 @@ def _check_steps(network: Network, place: _Place) -> Iterator[Finding]:
         return
     steps, scales = net.integers("steps"), [part for part in net.options.get("scales", "").split(",") if part]
     asked = network.max_batches
-    fix = f"Set steps={asked * 8 // 10},{asked * 9 // 10} (80 % and 90 % of max_batches), and scales=.1,.1."
+    fix = f"Set {_steps(asked)} (80 % and 90 % of max_batches), and scales={STEP_SCALES}."
     if not steps or not scales or len(scales) < len(steps):
         yield place.find(
             Severity.ERROR,
@@ -225,6 +231,11 @@ def _check_steps(network: Network, place: _Place) -> Iterator[Finding]:
             effect="Most of the training goes on with a learning rate that was lowered too early.",
             fix=fix,
         )
+
+
+def _steps(max_batches: int) -> str:
+    first, second = advised_steps(max_batches)
+    return f"steps={first},{second}"
 
 
 def _check_rate(network: Network, place: _Place) -> Iterator[Finding]:

@@ -11,15 +11,15 @@ STRIDE_PX = 32
 
 BATCH = 64
 SUBDIVISIONS = 16
-STEP_SCALES = (0.1, 0.1)
-"""By what the learning rate is multiplied at each of ``advised_steps``; those of every cfg that the README names."""
+STEP_SCALES = ".1,.1"
+"""By what the learning rate is multiplied at each of ``advised_steps``, in every cfg that the README names."""
 
 ITERATIONS_PER_CLASS = 2_000
 FEWEST_ITERATIONS = 6_000
 
 
 def advised_max_batches(classes: int, images: int) -> int:
-    """How many iterations to train for so many classes, with so many training images; 0 where one is not known."""
+    """How many iterations to train for so many classes, with so many training images."""
     return max(classes * ITERATIONS_PER_CLASS, images, FEWEST_ITERATIONS)
 
 
