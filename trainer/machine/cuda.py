@@ -78,7 +78,7 @@ def _find_compilers(environ: Mapping[str, str], root: Path) -> Iterator[Path]:
     if (on_path := find_on_path("nvcc", environ)) is not None:
         yield on_path
     local = root / "usr/local"
-    named = [Path(home) for key in ("CUDA_HOME", "CUDA_PATH") if (home := environ.get(key))]
+    named = [Path(said) for key in ("CUDA_HOME", "CUDA_PATH") if (said := environ.get(key))]
     versions = sorted(local.glob("cuda-*"), key=_by_version, reverse=True)
     for home in (*named, local / "cuda", *versions, root / "opt/cuda"):
         if (path := home.absolute() / "bin/nvcc").is_file():
