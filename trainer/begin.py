@@ -44,11 +44,13 @@ class Terms:
         remote: where the tree comes from and its checkpoints go; None for what the tree remembers.
         fresh: starts the run over, once under each name; empty goes on with it.
         take_over: go on though another session has the run.
+        unchecked: start darknet whatever a look at the tree would find.
     """
 
     remote: str | None = None
     fresh: str = ""
     take_over: bool = False
+    unchecked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from trainer.settings import read_settings
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor
 from trainer.surroundings import Surroundings
+from trainer.vetting import vet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,6 +169,8 @@ class _Session:
             run = resolve_run(self.wishes)
             if ground is None:
                 StartingOver(run.tree, run.name, None, self.reporter).catch_up(terms.fresh, save=lambda: None)
+            if not terms.unchecked:
+                vet(self.wishes, run, self.reporter.note)
             record_run(run)
             self.status.update(max_batches=run.network.max_batches)
             if warning := warn_of_backup(run.tree, run.backup):

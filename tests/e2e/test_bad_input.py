@@ -37,7 +37,9 @@ def name_an_own_cfg(tree: Path) -> None:
             name_an_own_cfg, [], 78, "; there are cfg/mine.cfg. Name the file with --cfg", id="no cfg"
         ),
         pytest.param(without("cfg/remote.data"), [], 78, "there is no cfg/remote.data", id="no .data"),
-        pytest.param(without("data/train.txt"), [], 78, "cannot open data/train.txt", id="no list of images"),
+        pytest.param(
+            without("data/train.txt"), [], 78, "train.txt: There is no such list", id="no list of images"
+        ),
         pytest.param(without("data/train/1.txt"), [], 78, "data/train/1.txt", id="no label"),
         pytest.param(
             lead_backup_out, [], 78, "backup = ../elsewhere/ is not a directory", id="backup outside"
@@ -48,7 +50,7 @@ def name_an_own_cfg(tree: Path) -> None:
         pytest.param(leave, ["--background", "--darknet", "/no/darknet"], 66, "/no/darknet", id="no darknet"),
         pytest.param(leave, ["--background", "--", "-map"], 78, "does not know -map", id="unknown flag"),
         pytest.param(
-            without("data/train.txt"), ["--background"], 78, "cannot open data/train.txt", id="later"
+            without("data/train.txt"), ["--background"], 78, "train.txt: There is no such list", id="later"
         ),
     ],
 )

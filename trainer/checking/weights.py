@@ -121,10 +121,10 @@ def _trained(done: int, network: Network, path: str) -> Finding:
         path,
         None,
         f"The weights say that {done:,} iterations of max_batches={network.max_batches:,} are done.",
-        "darknet ends at once, with exit status 0, and calls the weights its final ones."
+        "darknet by itself ends at once, with exit status 0, and calls the weights its final ones."
         if ends
-        else f"darknet begins at iteration {done + 1:,}, with that one's learning rate.",
-        f"Give it {CLEAR}, so that it counts from the first: trainer supervise ... -- {CLEAR}.",
+        else f"darknet by itself begins at iteration {done + 1:,}, with that one's learning rate.",
+        f"`trainer supervise` gives it {CLEAR}, so that it counts from the first; by hand, do likewise.",
     )
 
 

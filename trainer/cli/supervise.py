@@ -83,6 +83,7 @@ def _check_address(_context: click.Context, _parameter: click.Parameter, given: 
     help="Tell URL, by a POST of JSON, when the run has finished, was given up, has diverged or has lost its lease.  "
     f"[default: {NOTIFY_VARIABLE} in the environment, where `ps` does not show it]",
 )
+@click.option("--no-check", is_flag=True, help="Start darknet though `trainer check` would find errors.")
 @click.option("--unassign", is_flag=True, help="Give Colab's machine back after the verified end.")
 @click.option("--background", is_flag=True, help="Detach, and return at once; see `trainer status`.")
 @click.pass_obj
@@ -102,6 +103,7 @@ def supervise_command(
     take_over: bool,
     grace_s: float,
     notify: str,
+    no_check: bool,
     unassign: bool,
     background: bool,
 ) -> None:
@@ -147,7 +149,7 @@ def supervise_command(
         supervise(
             wishes,
             configured,
-            Terms(remote, fresh_as or (FRESH if fresh else ""), take_over),
+            Terms(remote, fresh_as or (FRESH if fresh else ""), take_over, no_check),
             pushing=not no_push,
             grace_s=grace_s,
             reporter=reporter,
