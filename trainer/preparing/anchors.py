@@ -113,7 +113,8 @@ def _spread(boxes: _Boxes, count: int, rng: np.random.Generator) -> _Floats:
             likelihood[chosen] = 0
         chosen.append(int(rng.choice(len(likelihood), p=likelihood / likelihood.sum())))
         distance = np.minimum(distance, 1 - boxes.ious(boxes.sides[:, chosen[-1:]].T)[0])
-    return boxes.sides[:, chosen].T
+    anchors: _Floats = boxes.sides[:, chosen].T
+    return anchors
 
 
 def _settle(boxes: _Boxes, anchors: _Floats) -> _Floats:

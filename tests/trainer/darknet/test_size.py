@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from trainer.darknet.cfg import Network, parse_cfg
+from tests.trainer.darknet.shorthand import yolov4, yolov4_tiny
+from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.program import Flavour
 from trainer.darknet.size import weight_count, weights_size
 from trainer.errors import TreeError
@@ -17,57 +17,8 @@ NET = "[net]\nbatch=64\nwidth=416\nheight=416\nchannels=3\n"
 ORIGINALS_CFGS = Path("/usr/share/darknet/cfg")
 
 
-def network_of(rows: str, net: str = NET) -> Network:
-    """A network in shorthand, one word a layer: 64x3/2 is a convolution, o the one before a yolo."""
-    return parse_cfg(net + "".join(section(word) for word in rows.split()))
-
-
-def section(word: str) -> str:
-    if match := re.fullmatch(r"(\d+)x(\d+)(?:/(\d+))?", word):
-        filters, size, stride = match[1], match[2], match[3] or 1
-        return f"[convolutional]\nbatch_normalize=1\nfilters={filters}\nsize={size}\nstride={stride}\npad=1\n"
-    rest = word[1:]
-    return {
-        "o": "[convolutional]\nfilters=255\nsize=1\n",
-        "y": "[yolo]\nclasses=80\n",
-        "r": f"[route]\nlayers={rest}\n",
-        "h": "[route]\nlayers=-1\ngroups=2\ngroup_id=1\n",
-        "s": f"[shortcut]\nfrom={rest}\n",
-        "m": f"[maxpool]\nsize={rest}\n",
-        "p": "[maxpool]\nsize=2\nstride=2\n",
-        "u": "[upsample]\nstride=2\n",
-    }[word[0]]
-
-
-def yolov4() -> Network:
-    stages = "32x3 64x3/2 64x1 r-2 64x1 32x1 64x3 s-3 64x1 r-1,-7 64x1"
-    for filters, blocks in ((64, 2), (128, 8), (256, 8), (512, 4)):
-        block = f" {filters}x1 {filters}x3 s-3" * blocks
-        stages += f" {2 * filters}x3/2 {filters}x1 r-2 {filters}x1{block}"
-        stages += f" {filters}x1 r-1,-{3 * blocks + 4} {2 * filters}x1"
-    pyramid = (
-        " 512x1 1024x3 512x1 m5 r-2 m9 r-4 m13 r-1,-3,-5,-6 512x1 1024x3 512x1"
-        " 256x1 u r85 256x1 r-1,-3 256x1 512x3 256x1 512x3 256x1"
-        " 128x1 u r54 128x1 r-1,-3 128x1 256x3 128x1 256x3 128x1"
-    )
-    heads = (
-        " 256x3 o y r-4 256x3/2 r-1,-16 256x1 512x3 256x1 512x3 256x1"
-        " 512x3 o y r-4 512x3/2 r-1,-37 512x1 1024x3 512x1 1024x3 512x1 1024x3 o y"
-    )
-    return network_of(stages + pyramid + heads)
-
-
-def yolov4_tiny() -> Network:
-    half = "h {0}x3 {0}x3 r-1,-2 {1}x1 r-6,-1 p"
-    stages = [half.format(filters // 2, filters) for filters in (64, 128, 256)]
-    return network_of(
-        f"32x3/2 64x3/2 64x3 {stages[0]} 128x3 {stages[1]} 256x3 {stages[2]}"
-        " 512x3 256x1 512x3 o y r-4 128x1 u r-1,23 256x3 o y"
-    )
-
-
 @pytest.mark.parametrize(
-    ("network", "cutoff", "size_bytes"),
+    ("text", "cutoff", "size_bytes"),
     [
         pytest.param(yolov4(), None, 257_717_640, id="yolov4.weights"),
         pytest.param(yolov4(), 137, 170_038_676, id="yolov4.conv.137"),
@@ -75,8 +26,8 @@ def yolov4_tiny() -> Network:
         pytest.param(yolov4_tiny(), 29, 19_789_716, id="yolov4-tiny.conv.29"),
     ],
 )
-def test_published_sizes(network: Network, cutoff: int | None, size_bytes: int) -> None:
-    assert weights_size(network, cutoff=cutoff) == size_bytes
+def test_published_sizes(text: str, cutoff: int | None, size_bytes: int) -> None:
+    assert weights_size(parse_cfg(text), cutoff=cutoff) == size_bytes
 
 
 @pytest.mark.parametrize("name", ["yolov3-tiny", "tiny", "densenet201", "go", "yolov1-tiny"])
