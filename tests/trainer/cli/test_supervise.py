@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trainer.background import RunLock
-from trainer.cli import detach, run, supervise
+from trainer.cli import detach, run, training
 from trainer.hooks import Hooks
 from trainer.status import Status, StatusWriter
 
@@ -32,7 +32,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def note(wishes: object, settings: object, terms: object, **more: object) -> None:
         told.update(more, wishes=wishes, settings=settings, terms=terms)
 
-    monkeypatch.setattr(supervise, "supervise", note)
+    monkeypatch.setattr(training, "supervise", note)
     monkeypatch.delenv("TRAINER_NOTIFY", raising=False)
     return told
 
@@ -89,7 +89,7 @@ def test_signals_reach_the_session(
         signal.raise_signal(signal.SIGQUIT)
         assert hurry.wait(5.0)
 
-    monkeypatch.setattr(supervise, "supervise", play)
+    monkeypatch.setattr(training, "supervise", play)
     assert run(["supervise", str(tree)]) == 0
     assert told["stop"].is_set()
     assert not session
@@ -98,15 +98,19 @@ def test_signals_reach_the_session(
 @pytest.mark.parametrize(
     ("argv", "kept"),
     [
-        pytest.param(["--background"], [], id="nothing else"),
+        pytest.param(["--background"], ["--grace=20.0s"], id="nothing else"),
         pytest.param(
-            ["--no-push", "--background", "--cfg", "x"], ["--no-push", "--cfg", "x"], id="others stay"
+            ["--no-push", "--background", "--cfg", "-x"],
+            ["--cfg=-x", "--grace=20.0s", "--no-push"],
+            id="others stay",
         ),
-        pytest.param(["--notify", URL, "--background", "--unassign"], ["--unassign"], id="no URL"),
-        pytest.param([f"--notify={URL}", "--background"], [], id="no URL, in one word"),
+        pytest.param(
+            ["--notify", URL, "--background", "--unassign"], ["--grace=20.0s", "--unassign"], id="no URL"
+        ),
+        pytest.param([f"--notify={URL}", "--background"], ["--grace=20.0s"], id="no URL, in one word"),
         pytest.param(
             ["--background", "--", "-map", "--background", "--notify"],
-            ["--", "-map", "--background", "--notify"],
+            ["--grace=20.0s", "--", "-map", "--background", "--notify"],
             id="what is darknet's stays",
         ),
     ],
@@ -126,6 +130,31 @@ def test_what_is_launched(
     assert os.environ["TRAINER_NOTIFY"] == (URL if given else "https://hooks.example/before")
     said = capsys.readouterr().err
     assert f"the supervisor ended before it began: it said nothing. All of it is in {log}." in said
+
+
+def test_what_is_launched_does_all_that_was_asked_for(
+    tree: Path,
+    session: dict[str, Any],
+    launched: list[tuple[Sequence[str], Path]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = {option: f"the {option[2:]}" for option in ("--data", "--cfg", "--weights", "--darknet")}
+    values |= {"--remote": "work/darknet", "--fresh-as": "second", "--grace": "3m", "--notify": URL}
+    flags = ["--in-place", "--take-over", "--no-check", "--unassign"]
+    asked = [*(word for pair in values.items() for word in pair), *flags, "--", "-map"]
+    monkeypatch.chdir(tree.parent)
+    assert run(["supervise", tree.name, "--background", *asked]) == 70
+    monkeypatch.undo()
+    monkeypatch.setattr(training, "supervise", lambda *told, **more: session.update(more, told=told))
+    monkeypatch.setenv("TRAINER_NOTIFY", URL)
+    heard = []
+    for words in (["supervise", str(tree), *asked], launched[0][0][3:]):
+        assert run(words) == 0
+        for event in ("stop", "hurry", "reporter", "while_pulling"):
+            del session[event]
+        heard.append(dict(session))
+    assert heard[0] == heard[1]
+    assert heard[0]["told"][0].extra == ("-map",)
 
 
 def test_a_rerun_attaches(
