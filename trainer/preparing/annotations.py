@@ -15,6 +15,36 @@ class Format(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """One object as a label has it, before anybody has asked what it says.
+
+    Attributes:
+        kind: the name of its class; in YOLO's format the number of it.
+        left, top, right, bottom: its edges, in the unit of ``Label.frame``; finite, and nothing else is certain.
+    """
+
+    kind: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What somebody has said of one image.
+
+    Attributes:
+        marks: in the order in which they stand there; none says that the image shows nothing.
+        frame: width and height of the image in the unit of the marks' edges: 1, 1 where these are parts of it, else
+            pixels; None where they are pixels, and the label does not say how many there are.
+    """
+
+    marks: tuple[Mark, ...]
+    frame: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """Where one object is, as a label of darknet's says it.
 
