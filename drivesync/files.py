@@ -140,10 +140,13 @@ class Verdict:
     Attributes:
         accepted: False keeps the file from ever being pushed.
         reason: why it was refused, as a clause ("12 bytes shorter than cfg/remote.cfg implies").
-        iteration: of a checkpoint; None for other files.
+        iteration: of a checkpoint, as people count; None for other files.
         run: which run a checkpoint belongs to; one session at a time may push those of a run. Empty for other files.
         role: what it is to that run.
         score: of ``Role.BEST``, higher is better; None where nobody knows it.
+        progress: of a checkpoint, in a measure that stays the same where another setting makes iterations longer or
+            shorter (what has been learned from, say): of two of a run the one with more is further. None for other
+            files, and where nobody knows it: then iterations are compared, for want of better.
     """
 
     accepted: bool
@@ -152,15 +155,17 @@ class Verdict:
     run: str = ""
     role: Role = Role.OTHER
     score: float | None = None
+    progress: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Proof that a revision on the remote carries our checksum.
 
-    ``at_s`` is Unix time; ``iteration`` is None for files that are no checkpoints, ``run`` and ``role`` (a ``Role``'s
-    value) are as in ``Verdict``. ``proven`` is False where the remote cannot prove that what it took will stay: a
-    mounted Drive, which syncs later. ``deleted``: it was removed from the remote again, to make room, at ``at_s``.
+    ``at_s`` is Unix time; ``iteration`` is None for files that are no checkpoints, ``run``, ``role`` (a ``Role``'s
+    value) and ``progress`` are as in ``Verdict``; an earlier version did not write the progress. ``proven`` is False
+    where the remote cannot prove that what it took will stay: a mounted Drive, which syncs later. ``deleted``: it was
+    removed from the remote again, to make room, at ``at_s``.
     """
 
     path: str
@@ -175,6 +180,7 @@ class Receipt:
     role: str = Role.OTHER.value
     proven: bool = True
     deleted: bool = False
+    progress: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Candidates:
         self._known: dict[Path, tuple[_Identity, Checkpoint]] = {}
 
     def find(self) -> tuple[Checkpoint, ...]:
-        """All weights files of the run, and the whole snapshots of iterations that no file holds to go on from.
+        """All weights files of the run, and the whole snapshots that are as far as no file to go on from is.
 
         A kill in mid-save leaves nothing of the file that was there; the snapshot taken of it is then the best. One
         that is not as far as the files may be the best from before a training diverged.
@@ -81,12 +81,12 @@ class Candidates:
         paths = find_weights(backup, self._run.base) if backup.is_dir() else []
         files = [self._look(path, before) for path in paths]
         # What is there as a file, too, is not wanted twice.
-        known = {file.iteration for file in files if is_resumable(file, self._run.flavour)}
+        known = {file.seen for file in files if is_resumable(file, self._run.flavour)}
         snapshots = [self._look(path, before) for path in self._find_snapshots(known)]
         return (*files, *(snapshot for snapshot in snapshots if snapshot.verdict.whole))
 
     def _find_snapshots(self, known: Collection[int]) -> Iterator[Path]:
-        """Those that hold another iteration if they are whole."""
+        """Those that were trained with another number of images if they are whole."""
         spool = self._run.tree / STATE_FOLDER / "spool"
         for place in sorted(spool.iterdir()) if spool.is_dir() else []:
             # One that is being taken has a suffix; one that is safe may be dropped by the pushing thread any moment.

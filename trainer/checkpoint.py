@@ -86,7 +86,7 @@ def read_checkpoint(path: Path, network: Network) -> Checkpoint:
 
 
 def read_claim(path: Path, network: Network) -> int:
-    """How far the training in a weights file is by its size and its head alone, which takes no time; 0 if it is torn.
+    """The images that a weights file was trained with by its size and its head alone, in no time; 0 if it is torn.
 
     Raises:
         OSError: it cannot be read.
@@ -94,7 +94,7 @@ def read_claim(path: Path, network: Network) -> int:
     """
     with path.open("rb", buffering=0) as file:
         head = file.read(HEADER_BYTES)
-        return judge(head, os.fstat(file.fileno()).st_size, network, finite=True).iteration or 0
+        return judge(head, os.fstat(file.fileno()).st_size, network, finite=True).seen or 0
 
 
 def _read(path: Path, name: CheckpointName, file: BinaryIO, network: Network) -> Checkpoint:
@@ -193,6 +193,7 @@ class _Acceptor:
             run=name_run(path.parent.as_posix(), name.base),
             role=_ROLES[name.kind],
             score=find_score(tree, relative_path, verdict.iteration) if best else None,
+            progress=verdict.seen,
         )
 
     def _network(self, path: Path, source: str) -> Network:

@@ -91,7 +91,7 @@ class Experience:
             self.changes = replace(self.changes, rate_factor=1.0)
         if not self._records:
             return []
-        seen = best.iteration * self._run.network.images_per_iteration if best else None
+        seen = best.seen if best else None
         return describe_changes(self._records[-1].facts, self._facts, seen=seen, network=self._run.network)
 
     def derive(self) -> tuple[str, str]:

@@ -38,8 +38,9 @@ class Inspection:
     def look_into(self, path: str, there: RemoteFile) -> Standing:
         """How far the checkpoint is that is ``there``; unknown if it is none.
 
-        What an earlier version pushed is told by its receipt. Of what was uploaded by hand only the content can say,
-        so it is fetched once and judged as any other, but for its score: the judge's is this session's.
+        What was pushed from here is told by its receipt. Of what was uploaded by hand, or pushed by an earlier version,
+        which did not note the progress, only the content can say, so it is fetched once and judged as any other, but
+        for its score: the judge's is this session's. What the judge does not take is as far as its receipt says.
 
         Raises:
             DamagedError: it came damaged.
@@ -47,13 +48,20 @@ class Inspection:
         """
         key = there.id, there.md5
         if key not in self._known:
-            told = [
-                receipt.iteration
-                for receipt in read_receipts(self._tree)
-                if (receipt.path, receipt.md5) == (path, there.md5)
-            ]
-            self._known[key] = Standing(told[-1]) if told else self._fetch_and_judge(path, there)
+            told = self._find_told(path, there)
+            if told is None or (told.iteration is not None and told.progress is None):
+                found = self._fetch_and_judge(path, there)
+                told = told if told is not None and found == UNKNOWN else found
+            self._known[key] = told
         return self._known[key]
+
+    def _find_told(self, path: str, there: RemoteFile) -> Standing | None:
+        told = [
+            Standing(receipt.iteration, progress=receipt.progress)
+            for receipt in read_receipts(self._tree)
+            if (receipt.path, receipt.md5) == (path, there.md5)
+        ]
+        return told[-1] if told else None
 
     def _fetch_and_judge(self, path: str, there: RemoteFile) -> Standing:
         place = make_state_folder(self._tree) / _FETCHED
@@ -68,7 +76,7 @@ class Inspection:
                 verdict = self._accept(self._tree, path, place)
             finally:
                 place.unlink(missing_ok=True)
-        return Standing(verdict.iteration) if verdict.accepted else UNKNOWN
+        return Standing(verdict.iteration, progress=verdict.progress) if verdict.accepted else UNKNOWN
 
 
 class _ToFile:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors
@@ -29,6 +29,7 @@ from drivesync.pushing.standing import (
     make_record,
     read_record,
     refuse_to_replace,
+    tells_enough,
 )
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Landing:
         if lease is not None and lease.lost is not None:
             # Known already: so that nothing is sent in vain.
             lease.check()
-        ours = Standing(entry.iteration, entry.score, lease.epoch if lease else None)
+        ours = Standing(entry.iteration, entry.score, lease.epoch if lease else None, entry.progress)
         summed = self._begin_to_sum(entry)
         # Only now: what another session did before it lost the run is there by now.
         looking = aside.submit(self._remote.find, entry.path)
@@ -190,14 +191,16 @@ class Landing:
         """Say why ``ours`` must not take the place of ``there``; empty if it may.
 
         Raises:
-            DrivesyncError: nobody has recorded what is there, and it cannot be looked into.
+            DrivesyncError: nobody has recorded how far what is there is, and it cannot be looked into.
         """
         theirs = read_record(there)
-        if theirs is None:
-            is_checkpoint = role is not Role.OTHER or ours.iteration is not None
-            theirs = self._inspection.look_into(path, there) if is_checkpoint else UNKNOWN
+        is_checkpoint = role is not Role.OTHER or ours.iteration is not None
+        if is_checkpoint and not tells_enough(theirs, ours):
+            found = self._inspection.look_into(path, there)
+            theirs = replace(theirs, progress=found.progress) if theirs else found
         own = self.own.get(path)
-        return refuse_to_replace(role, ours, theirs, straggler=own is not None and not own.is_at(there))
+        straggler = own is not None and not own.is_at(there)
+        return refuse_to_replace(role, ours, theirs or UNKNOWN, straggler=straggler)
 
     def _note(self, entry: Entry, landed: Landed) -> Landed:
         self.own[entry.path] = Own(entry, landed)
@@ -232,8 +235,10 @@ class Landing:
         entry = sending.entry
         # Where the remote does not make the one that is known first, the record would be of no use.
         known = sending.summed.first() if guess is None or guess.sha256 else sending.summed.all()
-        if guess is None or looking.done() or _holds(guess, known) or read_record(guess) is None:
-            # What nobody recorded would have to be looked into, and that is worth it only for what is there for sure.
+        if guess is None or looking.done() or _holds(guess, known):
+            return None
+        if not tells_enough(read_record(guess), sending.ours):
+            # It would have to be looked into, and that is worth it only for what is there for sure.
             return None
         if self.refuse(entry.path, entry.role, sending.ours, guess):
             return None

@@ -113,6 +113,7 @@ class Pusher:
             LocalWriteError: the state folder cannot be written.
         """
         self.spool.__enter__()
+        self.spool.measure(self._accept)
         self._summing.__enter__()
         self._aside = ThreadPoolExecutor(_ASIDE, "push-aside")
         return self
@@ -276,6 +277,7 @@ class Pusher:
             run=entry.run,
             role=entry.role.value,
             proven=self._remote.proves,
+            progress=entry.progress,
         )
         known = replace(entry.source, md5=receipt.md5, revision_id=receipt.revision_id)
         if entry.direct:

@@ -1,7 +1,8 @@
 """Which numbered checkpoints may go from the remote, so that it does not fill up. Pure.
 
 Deletion is for good: Drive's trash counts as used room. So only what this tool has pushed itself, and of which a
-receipt says so, may go; and only as long as the remote holds just that revision.
+receipt says so, may go; and only as long as the remote holds just that revision. What cannot be compared, as the
+receipts of an earlier version do not tell the progress, neither goes nor counts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def list_numbered(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
-    """The newest receipt of each numbered checkpoint whose iteration is known, by run, then the furthest first.
+    """The newest receipt of each numbered checkpoint whose progress is known, by run, then the furthest first.
 
     What was deleted since is not among them.
 
@@ -31,7 +32,7 @@ def list_numbered(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
     numbered = (
         receipt
         for receipt in newest.values()
-        if receipt.role == Role.NUMBERED.value and receipt.iteration is not None and not receipt.deleted
+        if receipt.role == Role.NUMBERED.value and receipt.progress is not None and not receipt.deleted
     )
     return tuple(sorted(numbered, key=_order))
 
@@ -46,11 +47,11 @@ def find_surplus(receipts: Iterable[Receipt], keep_numbered: int) -> tuple[Recei
 
 
 def is_outnumbered(
-    path: str, run: str, iteration: int, receipts: Iterable[Receipt], keep_numbered: int
+    path: str, run: str, progress: int, receipts: Iterable[Receipt], keep_numbered: int
 ) -> bool:
     """Whether a numbered checkpoint that is to be pushed would be one to go at once."""
     others = (receipt for receipt in list_numbered(receipts) if receipt.run == run and receipt.path != path)
-    return sum((receipt.iteration or 0) > iteration for receipt in others) >= keep_numbered
+    return sum((receipt.progress or 0) > progress for receipt in others) >= keep_numbered
 
 
 def may_go(receipt: Receipt, there: RemoteFile) -> bool:
@@ -60,7 +61,7 @@ def may_go(receipt: Receipt, there: RemoteFile) -> bool:
 
 
 def _order(receipt: Receipt) -> tuple[str, int, str]:
-    return receipt.run, -(receipt.iteration or 0), receipt.path
+    return receipt.run, -(receipt.progress or 0), receipt.path
 
 
 def describe_freeable(receipts: Iterable[Receipt], trashed_bytes: int) -> str:

@@ -45,10 +45,10 @@ class Trimming:
 
     def refuse(self, entry: Entry) -> str:
         """Say why ``entry`` is not to be pushed: it would be deleted at once; empty if it may."""
-        if self._keep is None or entry.role is not Role.NUMBERED or entry.iteration is None:
+        if self._keep is None or entry.role is not Role.NUMBERED or entry.progress is None:
             return ""
         receipts = read_receipts(self._tree)
-        if not is_outnumbered(entry.path, entry.run, entry.iteration, receipts, self._keep):
+        if not is_outnumbered(entry.path, entry.run, entry.progress, receipts, self._keep):
             return ""
         return f"of numbered checkpoints the newest {self._keep} are kept on the remote"
 

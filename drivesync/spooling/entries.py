@@ -23,7 +23,7 @@ class Entry:
         path: of the file it was taken from, relative to the tree.
         size: in bytes.
         mtime_ns: of the file it was taken from, at that moment.
-        iteration, run, role, score: as in ``Verdict``.
+        iteration, run, role, score, progress: as in ``Verdict``; an earlier version did not record the last.
         pushed: the remote holds this content, verified.
         dropped: it is not to be pushed after all; the newest checkpoint of its run stays nevertheless.
         direct: there is no snapshot, for want of room: it is read from the tree's own file, and forgotten when
@@ -41,6 +41,7 @@ class Entry:
     pushed: bool = False
     dropped: bool = False
     direct: bool = False
+    progress: int | None = None
 
     @property
     def pending(self) -> bool:
@@ -54,7 +55,7 @@ class Entry:
 
 
 def order_pending(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Those that wait, the most valuable first: results, then last states, then the rest, highest iteration first.
+    """Those that wait, the most valuable first: results, then last states, then the rest, the furthest first.
 
     Where several of one name are all to be pushed, the oldest goes first, so that the newest is what stays.
     """
@@ -115,9 +116,10 @@ def _is_replaced(entry: Entry, newest: int) -> bool:
 
 def _worth(entry: Entry) -> tuple[int, ...]:
     """Sorts what is to be pushed first to the front; no two are equal."""
-    iteration = -1 if entry.iteration is None else entry.iteration
-    return _RANKS.get(entry.role, len(_RANKS)), -iteration, -entry.sequence
+    return _RANKS.get(entry.role, len(_RANKS)), *(-number for number in _age(entry))
 
 
-def _age(entry: Entry) -> tuple[int, int]:
-    return entry.iteration or 0, entry.sequence
+def _age(entry: Entry) -> tuple[int, int, int]:
+    """Sorts by how far it is; what an earlier version took, and nobody can measure any more, is behind the others."""
+    progress, iteration = (-1 if number is None else number for number in (entry.progress, entry.iteration))
+    return progress, iteration, entry.sequence

@@ -98,13 +98,18 @@ class Shelf:
         Raises:
             LocalWriteError: the disk cannot take it.
         """
-        record = {key: value for key, value in asdict(entry).items() if key in _RECORDED}
-        record["role"] = entry.role.value
-        write_atomically(making / _ENTRY, json.dumps(record).encode())
-        fsync_folder(making)
+        _write_record(making, entry)
         with local_errors(making):
             making.replace(self._place(entry))
         fsync_folder(self._folder)
+
+    def amend(self, entry: Entry) -> None:
+        """Write down what is known of it now.
+
+        Raises:
+            LocalWriteError: the disk cannot take that; what was known before stays.
+        """
+        _write_record(self._place(entry), entry)
 
     def free_bytes(self) -> int:
         """Room on the disk that the snapshots lie on.
@@ -173,6 +178,13 @@ def read_pending(tree: Path) -> tuple[Entry, ...]:
     with suppress(FileNotFoundError, NotADirectoryError):
         places += (tree / STATE_FOLDER / _SPOOL).iterdir()
     return order_pending(filter(None, (_read_entry(place, _read_record(place)) for place in places)))
+
+
+def _write_record(place: Path, entry: Entry) -> None:
+    record = {key: value for key, value in asdict(entry).items() if key in _RECORDED}
+    record["role"] = entry.role.value
+    write_atomically(place / _ENTRY, json.dumps(record).encode())
+    fsync_folder(place)
 
 
 def _read_record(place: Path) -> dict[str, Any]:

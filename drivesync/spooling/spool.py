@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, lock_state, look
-from drivesync.errors import DiskFullError, MovedError
+from drivesync.errors import DiskFullError, LocalWriteError, MovedError
 from drivesync.spooling.ballast import drop_ballast, keep_ballast
 from drivesync.spooling.entries import Entry, find_older, find_superfluous, order_pending
 from drivesync.spooling.notes import FileNote, MemoryNote
@@ -112,6 +112,20 @@ class Spool:
         traceback: TracebackType | None,
     ) -> None:
         self._held.close()
+
+    def measure(self, accept: Accept) -> None:
+        """Have what an earlier version took, which did not ask for a checkpoint's progress, judged for that."""
+        for entry in self.entries():
+            if entry.iteration is None or entry.progress is not None or entry.direct:
+                continue
+            progress = accept(self._tree, entry.path, self.place_of(entry)).progress
+            if progress is not None:
+                measured = replace(entry, progress=progress)
+                with self._lock:
+                    self._entries[entry.sequence] = measured
+                # Without room for it, it is measured again at the next start.
+                with suppress(LocalWriteError):
+                    self._shelf.amend(measured)
 
     def entries(self) -> tuple[Entry, ...]:
         """All there are, oldest first."""
@@ -312,4 +326,5 @@ def _enter(sequence: int, path: str, judged: Judged | None) -> Entry | Refused:
         run=verdict.run,
         role=verdict.role,
         score=verdict.score,
+        progress=verdict.progress,
     )

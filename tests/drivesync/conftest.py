@@ -248,7 +248,7 @@ _ROLES = {"last": Role.LAST, "best": Role.BEST, "final": Role.FINAL}
 def accept_all(_tree: Path, path: str, snapshot: Path) -> Verdict:
     """A judge that takes role and run from the name, the iteration from the header, and weights for whole.
 
-    The score of a best one is its first value.
+    The score of a best one is its first value. An iteration is as long as the measure that progress is told in.
     """
     base, _, last = Path(path).stem.rpartition("_")
     content = snapshot.read_bytes()
@@ -261,7 +261,7 @@ def accept_all(_tree: Path, path: str, snapshot: Path) -> Verdict:
     (value,) = struct.unpack_from("<f", content, _HEADER_BYTES)
     score = round(value, 3) if role is Role.BEST else None
     run = f"{Path(path).parent}/{base}" if role is not Role.OTHER else ""
-    return Verdict(accepted=True, iteration=iteration, run=run, role=role, score=score)
+    return Verdict(accepted=True, iteration=iteration, run=run, role=role, score=score, progress=iteration)
 
 
 @pytest.fixture

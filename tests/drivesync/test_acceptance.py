@@ -46,7 +46,7 @@ def test_darknets_checkpoints_are_judged_by_whoever_knows_them(tree: Tree) -> No
     snapshot = tree.root / "snapshot"
     snapshot.write_bytes(tree.weights(iteration=7))
     assert accept(tree.root, "backup/run_last.weights", snapshot) == Verdict(
-        accepted=True, iteration=7, run="backup/run", role=Role.LAST
+        accepted=True, iteration=7, run="backup/run", role=Role.LAST, progress=7
     )
     snapshot.write_bytes(tree.weights(iteration=7)[:-1])
     torn = accept(tree.root, "backup/run_last.weights", snapshot)

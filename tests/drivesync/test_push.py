@@ -71,6 +71,7 @@ class TestPush:
             iteration=100,
             run="backup/run",
             role="last",
+            progress=100,
         )
         assert read_receipts(tree.root) == [expected]
         assert [(pushed.receipt, pushed.uploaded) for pushed in result.pushed] == [(expected, True)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from drivesync.errors import DamagedError
-from drivesync.files import Verdict
+from drivesync.files import Role, Verdict
 from drivesync.push import Outdone, Pusher, PushResult, push
 from drivesync.spooling.receipts import read_receipts
 from drivesync.status import read_status
@@ -46,6 +48,18 @@ def downloads(drive: DriveEmulator) -> int:
     return drive.counters()["files.get.media"].requests
 
 
+def forget_progress(tree: Tree, drive: DriveEmulator, path: str) -> None:
+    """Have it as the version before left it, with its receipts and its record."""
+    receipts = tree.root / ".drivesync" / "receipts.jsonl"
+    said = [json.loads(line) for line in receipts.read_text().splitlines()]
+    kept = [{key: value for key, value in receipt.items() if key != "progress"} for receipt in said]
+    receipts.write_text("".join(f"{json.dumps(receipt)}\n" for receipt in kept))
+    with drive.locked() as store:
+        entry = find(store, f"darknet/{path}")
+        assert entry is not None
+        del entry.app_properties["progress"]
+
+
 def test_what_is_recorded(pusher: Pusher, tree: Tree, drive_emulator: DriveEmulator) -> None:
     tree.save("run_best.weights", 300, value=71.5)
     do_push(pusher, tree)
@@ -53,6 +67,7 @@ def test_what_is_recorded(pusher: Pusher, tree: Tree, drive_emulator: DriveEmula
     said = properties(drive_emulator, BEST)
     assert said == {
         "iteration": "300",
+        "progress": f"300@{receipt.md5}",
         "score": "71.5",
         "epoch": "none",
         "md5": receipt.md5,
@@ -107,6 +122,112 @@ def test_it_never_goes_backwards(
         assert (tree.root / path).read_bytes() == after, "the local file stays"
         assert pusher.spool.pending() == ()
     result.raise_failure()
+
+
+@pytest.fixture
+def longer(tree: Tree, remote: DriveRemote, index: Index, accept: Accept, notes: Notes) -> Pusher:
+    """Of somebody who has made an iteration eight times as long."""
+
+    def judge(tree: Path, path: str, snapshot: Path) -> Verdict:
+        said = accept(tree, path, snapshot)
+        return said if said.progress is None else replace(said, iteration=said.progress // 8)
+
+    return Pusher(tree.root, remote, index, judge, notes, keep_numbered=2)
+
+
+class TestLongerIterations:
+    """The count goes back, and the training has not."""
+
+    def test_what_is_further_lands_and_what_is_not_does_not(
+        self, pusher: Pusher, longer: Pusher, tree: Tree, drive_emulator: DriveEmulator, notes: Notes
+    ) -> None:
+        tree.save("run_last.weights", 300)
+        do_push(pusher, tree)
+        further = tree.save("run_last.weights", 400)
+        (pushed,) = do_push(longer, tree).pushed
+        assert pushed.receipt.iteration == 50
+        assert on_drive(drive_emulator, LAST) == further
+        tree.save("run_last.weights", 350)
+        assert do_push(pusher, tree).pushed == ()
+        assert on_drive(drive_emulator, LAST) == further
+        further_by = "one that was trained for longer, iteration 50 by its own count"
+        reason = f"the remote holds {further_by}, and this is iteration 350"
+        assert notes.lines[-1] == f"not pushed: {LAST}: {reason}"
+        assert downloads(drive_emulator) == 0
+
+    def test_numbered_ones_are_kept_by_how_far_they_are(
+        self, pusher: Pusher, longer: Pusher, tree: Tree, drive_emulator: DriveEmulator
+    ) -> None:
+        for iteration in (300, 400):
+            tree.save(f"run_{iteration}.weights", iteration)
+        do_push(pusher, tree)
+        tree.save("run_60.weights", 480)
+        do_push(longer, tree)
+        assert drive_emulator.read_tree("darknet").keys() >= {
+            "backup/run_400.weights",
+            "backup/run_60.weights",
+        }
+        assert "backup/run_300.weights" not in drive_emulator.read_tree("darknet")
+
+    @pytest.mark.parametrize(
+        ("name", "images", "lands"),
+        [
+            pytest.param("run_last.weights", 400, True, id="it is further"),
+            pytest.param("run_last.weights", 296, False, id="it is not"),
+            pytest.param("run_best.weights", 400, True, id="it is as good, and further"),
+            pytest.param("run_best.weights", 296, False, id="it is as good, and not"),
+        ],
+    )
+    def test_what_an_earlier_version_pushed_is_looked_into_once(
+        self,
+        pusher: Pusher,
+        longer: Pusher,
+        tree: Tree,
+        drive_emulator: DriveEmulator,
+        name: str,
+        images: int,
+        *,
+        lands: bool,
+    ) -> None:
+        path = f"backup/{name}"
+        before = tree.save(name, 300)
+        do_push(pusher, tree)
+        forget_progress(tree, drive_emulator, path)
+        contents = [tree.save(name, images)]
+        do_push(longer, tree)
+        contents.append(tree.save(name, images + 1))
+        do_push(longer, tree)
+        assert on_drive(drive_emulator, path) == (contents[-1] if lands else before)
+        assert downloads(drive_emulator) == 1
+
+    def test_what_nobody_can_judge_any_more_is_as_far_as_its_iteration_says(
+        self,
+        pusher: Pusher,
+        tree: Tree,
+        drive_emulator: DriveEmulator,
+        remote: DriveRemote,
+        index: Index,
+        notes: Notes,
+    ) -> None:
+        before = tree.save("run_last.weights", 300)
+        do_push(pusher, tree)
+        forget_progress(tree, drive_emulator, LAST)
+
+        def judge(_tree: Path, _path: str, snapshot: Path) -> Verdict:
+            fits = snapshot.read_bytes() != before
+            return Verdict(
+                fits, "" if fits else "it fits no cfg any more", iteration=200, role=Role.LAST, progress=200
+            )
+
+        tree.save("run_last.weights", 200)
+        assert do_push(Pusher(tree.root, remote, index, judge, notes), tree).pushed == ()
+        with drive_emulator.locked() as store:
+            entry = find(store, f"darknet/{LAST}")
+            assert entry is not None
+            entry.app_properties.clear()
+        tree.save("run_last.weights", 200, value=0.25)
+        assert do_push(Pusher(tree.root, remote, index, judge, notes), tree).pushed == ()
+        assert on_drive(drive_emulator, LAST) == before
 
 
 def test_what_was_outdone_is_not_offered_again_until_it_is_saved_anew(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,6 +98,14 @@ def test_a_snapshot_that_is_no_further_than_the_files_is_no_candidate(run: Run) 
 def test_a_snapshot_that_is_further_is_one(run: Run) -> None:
     torn, snapshot = save(run, "remote.backup", 100, harm="torn"), take_snapshot(run, 100)
     assert paths(run) == [torn, snapshot]
+
+
+def test_a_snapshot_that_is_further_within_one_iteration_is_one(run: Run) -> None:
+    """As those of a smaller batch may be."""
+    longer = replace(run, network=replace(run.network, batch=2 * run.network.batch))
+    kept, snapshot = save(run, "remote.backup", 100), take_snapshot(run, 101)
+    assert [candidate.iteration for candidate in find_candidates(longer)] == [50, 50]
+    assert paths(longer) == [kept, snapshot]
 
 
 def test_a_snapshot_that_is_being_taken_is_no_candidate(run: Run) -> None:

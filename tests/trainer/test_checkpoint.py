@@ -229,7 +229,7 @@ def snapshot(whole: bytes, tmp_path: Path) -> Path:
 )
 def test_a_whole_checkpoint_may_be_pushed(path: str, role: Role, trained: TreeInfo, snapshot: Path) -> None:
     assert acceptor()(trained.root, path, snapshot) == Verdict(
-        accepted=True, iteration=100, run="backup/remote", role=role
+        accepted=True, iteration=100, run="backup/remote", role=role, progress=100 * trained.batch
     )
 
 

@@ -59,12 +59,15 @@ class Verdict:
         reason: why it is not whole.
         iteration: how far the training in it is; None unless it is whole.
         poisoned_at: likewise, of a file that would be whole but for numbers that are NaN or infinite.
+        seen: the images that it was trained with, by which files can be compared whatever the cfg's batch was; None
+            unless it is whole.
     """
 
     whole: bool
     reason: str = ""
     iteration: int | None = None
     poisoned_at: int | None = None
+    seen: int | None = None
 
 
 class Kind(Enum):
@@ -103,6 +106,11 @@ class Checkpoint:
     def iteration(self) -> int:
         """How far the training in it is; 0 if it is not whole."""
         return self.verdict.iteration or 0
+
+    @property
+    def seen(self) -> int:
+        """The images that it was trained with; 0 if it is not whole."""
+        return self.verdict.seen or 0
 
 
 _NAME = re.compile(
@@ -179,7 +187,7 @@ def judge(head: bytes, size_bytes: int, network: Network, *, finite: bool) -> Ve
     if not finite:
         reason = "it holds numbers that are NaN or infinite"
         return Verdict(whole=False, reason=reason, poisoned_at=iteration)
-    return Verdict(whole=True, iteration=iteration)
+    return Verdict(whole=True, iteration=iteration, seen=header.seen)
 
 
 def _torn(size_bytes: int, expected: int, network: Network) -> str:

@@ -10,7 +10,7 @@ from trainer.darknet.weights import Checkpoint, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Of two checkpoints of one iteration the one that darknet rewrites most often is taken: it is the one most lately
+# Of two checkpoints that are equally far the one that darknet rewrites most often is taken: it is the one most lately
 # proved to load. The averaged weights of an _ema file are not those that were being trained, so it is never taken.
 _PREFERENCE = (Kind.LAST, Kind.BACKUP, Kind.NUMBERED, Kind.FINAL, Kind.BEST, Kind.PLAIN)
 
@@ -46,7 +46,7 @@ def is_resumable(candidate: Checkpoint, flavour: Flavour) -> bool:
 
 
 def _preference(candidate: Checkpoint) -> tuple[int, int, str]:
-    return -candidate.iteration, _PREFERENCE.index(candidate.name.kind), str(candidate.path)
+    return -candidate.seen, _PREFERENCE.index(candidate.name.kind), str(candidate.path)
 
 
 def find_final(candidates: Iterable[Checkpoint]) -> Checkpoint | None:

@@ -147,12 +147,9 @@ def _describe_batch(before: CfgFacts, now: CfgFacts, seen: int | None) -> str:
     if not seen:
         return f"an iteration was {was} and is {is_now}"
     then, here = seen // then_images, seen // images
-    said = (
+    return (
         f"iteration {then:,} counted with {was} is iteration {here:,} with {is_now}: the count goes on there"
     )
-    # What is pushed is compared by iterations, and never goes back.
-    kept = f", and until it is beyond {then:,} the remote keeps the _last that it has, and takes numbered ones alone"
-    return said + (kept if here < then else "")
 
 
 def _name_batch(facts: CfgFacts) -> str:

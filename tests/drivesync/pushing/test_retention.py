@@ -14,7 +14,20 @@ def pushed(
     iteration: int | None, role: Role = Role.NUMBERED, run: str = "a", revision_id: str = "r1", name: str = ""
 ) -> Receipt:
     path = name or f"backup/{run}_{role.value if role is not Role.NUMBERED else iteration}.weights"
-    return Receipt(path, 10, "md5", "sha256", f"id of {path}", revision_id, 1.5, iteration, run, role.value)
+    file_id, progress = f"id of {path}", None if iteration is None else 4 * iteration
+    return Receipt(
+        path, 10, "md5", "sha256", file_id, revision_id, 1.5, iteration, run, role.value, progress=progress
+    )
+
+
+def counted_by_8(iteration: int) -> Receipt:
+    """As ``pushed``, of an iteration that is twice as long."""
+    return replace(pushed(iteration), progress=8 * iteration)
+
+
+def noted_earlier(iteration: int) -> Receipt:
+    """As ``pushed``, by the version before, which did not note the progress."""
+    return replace(pushed(iteration), progress=None)
 
 
 NUMBERED = [pushed(iteration) for iteration in (1000, 2000, 3000)]
@@ -49,6 +62,12 @@ NUMBERED = [pushed(iteration) for iteration in (1000, 2000, 3000)]
         pytest.param(
             [replace(pushed(1000), deleted=True), *NUMBERED], 2, [1000], id="deleted, and pushed again"
         ),
+        pytest.param(
+            [*NUMBERED, counted_by_8(1600), counted_by_8(1700)], 2, [1000, 2000, 3000], id="longer iterations"
+        ),
+        pytest.param(
+            [*map(noted_earlier, (4000, 500)), *NUMBERED], 2, [1000], id="those of an earlier version stay"
+        ),
         pytest.param([pushed(None, name="backup/a_x.weights")], 0, [], id="nobody knows how old it is"),
         pytest.param(
             [pushed(7, name="backup/a_7.weights"), pushed(7, Role.FINAL, name="backup/a_7.weights")],
@@ -80,12 +99,12 @@ def test_the_newest_receipt_of_a_path_counts() -> None:
 )
 def test_what_would_go_at_once_is_not_pushed(iteration: int, keep: int, *, outnumbered: bool) -> None:
     path = f"backup/a_{iteration}.weights"
-    receipts = [*NUMBERED, pushed(9000, run="b")]
-    assert is_outnumbered(path, "a", iteration, receipts, keep) is outnumbered
+    receipts = [*NUMBERED, pushed(9000, run="b"), noted_earlier(9000)]
+    assert is_outnumbered(path, "a", 4 * iteration, receipts, keep) is outnumbered
 
 
 def test_its_own_receipt_does_not_outnumber_it() -> None:
-    assert not is_outnumbered(NUMBERED[0].path, "a", 500, [NUMBERED[0]], 1)
+    assert not is_outnumbered(NUMBERED[0].path, "a", 2000, [NUMBERED[0]], 1)
 
 
 THERE = RemoteFile("backup/a_1000.weights", "id of backup/a_1000.weights", 10, "md5", 1.0, revision_id="r1")

@@ -27,6 +27,11 @@ def entry(sequence: int, name: str, *, run: str = "r", pushed: bool = False, dir
     )
 
 
+def counted(longer: Entry, images: int) -> Entry:
+    """Of iterations of so many images."""
+    return replace(longer, progress=images * (longer.iteration or 0))
+
+
 def named(entries: tuple[Entry, ...]) -> list[int]:
     return [each.sequence for each in entries]
 
@@ -80,6 +85,16 @@ def test_the_file_it_was_taken_from() -> None:
             id="of two numbered ones of one name the older first",
         ),
         pytest.param(
+            [counted(entry(1, "numbered 900"), 4), counted(entry(2, "numbered 500"), 8)],
+            [2, 1],
+            id="the furthest is that which learned from most, however long its iterations",
+        ),
+        pytest.param(
+            [entry(1, "numbered 900"), counted(entry(2, "numbered 500"), 8), entry(3, "numbered 950")],
+            [2, 3, 1],
+            id="what an earlier version took, and nobody can measure, comes after",
+        ),
+        pytest.param(
             [
                 entry(1, "last 100", pushed=True),
                 replace(entry(2, "last 200"), dropped=True),
@@ -128,6 +143,12 @@ def test_order(entries: list[Entry], expected: list[int]) -> None:
             0,
             [],
             id="the newest is the furthest, and not what took its name",
+        ),
+        pytest.param(
+            [counted(entry(1, "last 300", pushed=True), 4), counted(entry(2, "last 200", pushed=True), 8)],
+            0,
+            [1],
+            id="however long its iterations are",
         ),
         pytest.param(
             [entry(1, "last 300", pushed=True), entry(2, "last 100", run="s", pushed=True)],

@@ -27,6 +27,7 @@ RECEIPT = Receipt(
     run="backup/run",
     role="last",
     proven=False,
+    progress=6400,
 )
 
 
@@ -46,11 +47,14 @@ def test_one_line_each_in_their_order(tmp_path: Path) -> None:
 def test_lines_of_earlier_and_of_later_versions(tmp_path: Path) -> None:
     append_receipt(tmp_path, RECEIPT)
     record = json.loads(kept_in(tmp_path).read_bytes())
-    earlier = {key: value for key, value in record.items() if key not in {"run", "role", "proven"}}
+    earlier = {
+        key: value for key, value in record.items() if key not in {"run", "role", "proven", "progress"}
+    }
     later = record | {"weather": "fine"}
     kept_in(tmp_path).write_text(f"{json.dumps(earlier)}\n{json.dumps(later)}\n")
     first, second = read_receipts(tmp_path)
     assert (first.iteration, first.run, first.role, first.proven) == (100, "", "other", True)
+    assert first.progress is None
     assert second == RECEIPT
 
 

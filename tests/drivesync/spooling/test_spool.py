@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import struct
 import threading
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +86,64 @@ def test_a_snapshot_stays_what_it_was(tree: Tree, spool: Spool, accept: Accept) 
     assert content_of(spool, entry) == content
     assert entry == Entry(1, BEST, len(content), here.st_mtime_ns, 100, "run", Role.BEST, 0.5)
     assert read_pending(tree.root) == (entry,)
+
+
+def take_as_earlier(tree: Tree, spool: Spool, name: str, iteration: int) -> Entry:
+    """As the version before did, which did not ask for a checkpoint's progress."""
+    tree.save(name, iteration)
+    entry = take(spool, f"backup/{name}", judge)
+    path = tree.root / ".drivesync" / "spool" / f"{entry.sequence:08}" / "entry.json"
+    record = json.loads(path.read_bytes())
+    del record["progress"]
+    path.write_text(json.dumps(record))
+    return entry
+
+
+def judge_by_8(tree: Path, path: str, snapshot: Path) -> Verdict:
+    """Counts iterations that are eight times as long."""
+    said = judge(tree, path, snapshot)
+    seen = said.iteration
+    return replace(said, iteration=seen // 8, progress=seen) if seen is not None else said
+
+
+def test_what_an_earlier_version_took_is_measured_once(tree: Tree) -> None:
+    with Spool(tree.root) as spool:
+        old = take_as_earlier(tree, spool, "run_900.weights", 900)
+        take_as_earlier(tree, spool, "notes.txt", 1)
+    asked: list[str] = []
+
+    def note_and_judge(tree: Path, path: str, snapshot: Path) -> Verdict:
+        asked.append(path)
+        return judge_by_8(tree, path, snapshot)
+
+    for _ in range(2):
+        with Spool(tree.root) as spool:
+            spool.measure(note_and_judge)
+            first, other = spool.entries()
+            assert (first.iteration, first.progress) == (900, 900)
+            assert other.progress is None
+    assert asked == [old.path]
+    assert read_pending(tree.root) == (first, other)
+
+
+def test_what_cannot_be_measured_is_there_all_the_same(tree: Tree) -> None:
+    with Spool(tree.root) as spool:
+        old = take_as_earlier(tree, spool, "run_900.weights", 900)
+        spool.measure(lambda *_: Verdict(accepted=False, reason="it fits no cfg any more"))
+        assert spool.pending() == (old,)
+
+
+def test_the_newest_stays_when_iterations_have_become_longer(tree: Tree) -> None:
+    with Spool(tree.root) as spool:
+        take_as_earlier(tree, spool, "run_last.weights", 900)
+        settle_next(spool)
+    with Spool(tree.root) as spool:
+        spool.measure(judge_by_8)
+        tree.save("run_last.weights", 960)
+        newer = take(spool, LAST, judge_by_8)
+        assert newer.iteration == 120
+        assert settle_next(spool) == "run_last.weights 120"
+        assert [entry.sequence for entry in spool.entries()] == [newer.sequence]
 
 
 def test_a_refused_file_is_kept_once_with_its_reason(tree: Tree, spool: Spool) -> None:

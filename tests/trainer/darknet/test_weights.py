@@ -83,7 +83,7 @@ def test_any_bytes_are_a_header_or_refused(raw: bytes) -> None:
 @pytest.mark.parametrize("revision", [pytest.param(0, id="PJ"), pytest.param(5, id="AX, HK")])
 def test_a_whole_file_is_whole(revision: int) -> None:
     assert judge(head(100, revision=revision), SIZE, NETWORK, finite=True) == Verdict(
-        whole=True, iteration=100
+        whole=True, iteration=100, seen=400
     )
 
 

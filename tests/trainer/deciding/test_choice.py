@@ -16,11 +16,17 @@ STARTED_S = 1000.0
 
 
 def checkpoint(
-    filename: str, iteration: int | None, *, modified_s: float = STARTED_S + 1, poisoned_at: int | None = None
+    filename: str,
+    iteration: int | None,
+    *,
+    modified_s: float = STARTED_S + 1,
+    poisoned_at: int | None = None,
+    more_images: int = 0,
 ) -> Checkpoint:
     name = name_of(filename)
     assert name is not None
-    verdict = Verdict(iteration is not None, "" if iteration else "torn", iteration, poisoned_at)
+    seen = None if iteration is None else 64 * iteration + more_images
+    verdict = Verdict(iteration is not None, "" if iteration else "torn", iteration, poisoned_at, seen)
     return Checkpoint(Path("backup") / filename, name, 100, modified_s, verdict)
 
 
@@ -77,6 +83,12 @@ def test_of_one_iteration_the_most_often_written_is_chosen() -> None:
     ]
     while ranked:
         assert choose_checkpoint(reversed(ranked)) is ranked.pop(0)
+
+
+def test_of_one_iteration_the_furthest_is_chosen() -> None:
+    """By a larger batch than they were trained with two files may be of one iteration."""
+    further = checkpoint("remote_200.weights", 100, more_images=32)
+    assert choose_checkpoint([last(100), further]) is further
 
 
 def test_a_darknet_is_given_only_what_it_loads() -> None:

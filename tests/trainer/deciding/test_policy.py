@@ -27,7 +27,8 @@ def checkpoint(
 ) -> Checkpoint:
     name = name_of(filename)
     assert name is not None
-    verdict = Verdict(iteration is not None, "" if iteration else "torn", iteration, poisoned_at)
+    seen = None if iteration is None else 64 * iteration
+    verdict = Verdict(iteration is not None, "" if iteration else "torn", iteration, poisoned_at, seen)
     return Checkpoint(Path("backup") / filename, name, 100, modified_s, verdict)
 
 
