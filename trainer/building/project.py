@@ -36,6 +36,8 @@ _CMAKE_FILE = "CMakeLists.txt"
 _CMAKE_FOLDER = f"{STATE_FOLDER}/cmake"
 _PROGRAM = re.compile(r"^ *EXEC *[:?]?= *darknet\s*$", re.MULTILINE)
 _MAKEFILES_CUDA = Path("/usr/local/cuda")
+_HEEDED = ("CC", "CXX", "CUDACXX", "CFLAGS", "CXXFLAGS", "CUDAFLAGS", "LDFLAGS")
+"""What cmake takes from the environment; a darknet's Makefile assigns its own."""
 _JOB_BYTES = 1_000_000_000
 """What a compiler of C++, or of CUDA, takes at its most."""
 
@@ -147,14 +149,14 @@ def make_commands(
         paths = ("-DCMAKE_BUILD_WITH_INSTALL_RPATH=ON", "-DCMAKE_INSTALL_RPATH_USE_LINK_PATH=ON")
         placed = (*paths, f"-DCMAKE_INSTALL_RPATH=$ORIGIN/{LIBRARIES}")
         return Commands(
-            meaning=("cmake", *around[3:], *words),
+            meaning=("cmake", *(f"{name}={environ[name]}" for name in _HEEDED if name in environ), *words),
             count=(),
             configure=(*around, "cmake", "-S", ".", "-B", _CMAKE_FOLDER, *placed, *words),
             build=(*around, "cmake", "--build", _CMAKE_FOLDER, "--parallel", str(jobs)),
         )
     words = (*switches.arguments(project.recipe.known), *_nvcc(switches, machine, environ), *extra)
     return Commands(
-        meaning=("make", *around[3:], *words),
+        meaning=("make", *words),
         count=(*around, "make", "-n", *words, f"EXEC={NEW}/darknet"),
         configure=(),
         build=(*around, "make", f"-j{jobs}", *words, f"EXEC={NEW}/darknet"),
