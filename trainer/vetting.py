@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainer.candidates import find_candidates, find_highest
@@ -12,6 +13,7 @@ from trainer.errors import TreeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trainer.checking.check import Report
     from trainer.checking.findings import Finding
     from trainer.config import Run, Wishes
 
@@ -32,7 +34,7 @@ def vet(wishes: Wishes, run: Run, tell: Callable[[str], None]) -> None:
     Raises:
         TreeError: darknet would fail, or learn something other than what was meant.
     """
-    findings = [one for one in check(wishes, quick=True).findings if one.code not in _CURED]
+    findings = without_cured(check(wishes, quick=True)).findings
     errors = [one for one in findings if one.severity is Severity.ERROR]
     if any(one.path == run.pretrained for one in errors) and find_highest(find_candidates(run)):
         # Training goes on from a checkpoint, and the file is not read.
@@ -49,6 +51,11 @@ def vet(wishes: Wishes, run: Run, tell: Callable[[str], None]) -> None:
             f"{first.place}: {first.what} {first.effect}{others}",
             hint=f"{first.fix} `trainer check` looks at the images, too; --no-check starts all the same.",
         )
+
+
+def without_cured(report: Report) -> Report:
+    """The report without what ``supervise`` sees to by itself."""
+    return replace(report, findings=tuple(one for one in report.findings if one.code not in _CURED))
 
 
 def _describe(finding: Finding) -> str:

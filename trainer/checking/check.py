@@ -109,7 +109,7 @@ class _Check:
         self._wishes = wishes
         self._tree = wishes.tree.resolve()
         self._refusal = _find_refusal(wishes)
-        flavour = _find_flavour(wishes)
+        flavour = find_flavour(wishes)
         self._flavour, self._flavour_known = flavour or Flavour.AX, flavour is not None
         self._texts = Texts(self._tree, self._flavour)
         self._findings = self._texts.findings
@@ -279,7 +279,7 @@ def _find_refusal(wishes: Wishes) -> TreeError | None:
     return None
 
 
-def _find_flavour(wishes: Wishes) -> Flavour | None:
+def find_flavour(wishes: Wishes) -> Flavour | None:
     """Which darknet would train, also where the tree is too wrong to be trained; None where nothing tells."""
     try:
         return flavour_of(find_program(wishes.tree.resolve(), wishes.darknet).read_bytes())

@@ -77,31 +77,26 @@ def check_command(
     write locally; 78 errors were found.
     """
     wishes = Wishes(existing_tree(tree), data, cfg, weights, darknet, call.extra)
+    mended: tuple[Mending, ...] = ()
     with TerminalReporter() as reporter, interruptible():
-        report = _check(wishes, reporter, deep=deep)
-        mendings = plan_mending(report.tree, report.findings) if fix or dry_run else ()
-        diffs = [describe_diff(mending) for mending in mendings]
-        if not as_json:
-            for diff in diffs:
-                click.echo("\n".join(printable(line) for line in diff.splitlines()))
-        mended = bool(mendings) and not dry_run
-        originals = mend(report.tree, mendings) if mended else ()
+        report = check_tree(wishes, reporter, deep=deep)
+        planned = plan_mending(report.tree, report.findings) if dry_run else ()
+        if fix and not dry_run:
+            mended = mend_tree(report, quiet=as_json)
+        elif not as_json:
+            _print_diffs(planned)
         if mended:
-            report = _check(wishes, reporter, deep=deep)
+            report = check_tree(wishes, reporter, deep=deep)
     if as_json:
-        click.echo(json.dumps({**_describe(report), "mendings": _describe_mendings(mendings, mended=mended)}))
+        mendings = _describe_mendings(mended or planned, mended=bool(mended))
+        click.echo(json.dumps({**_describe(report), "mendings": mendings}))
     else:
-        if mended:
-            kept = f"; what was there before is in {', '.join(originals)}" if originals else ""
-            click.echo(printable(f"mended {count(len(mendings), 'file')}{kept}"))
-        _print(report)
-    if not report.passed:
-        raise TreeError(
-            f"{count(report.count(Severity.ERROR), 'error')} in {report.tree}", hint=_hint(report)
-        )
+        print_report(report)
+    refuse(report)
 
 
-def _check(wishes: Wishes, reporter: Reporter, *, deep: bool) -> Report:
+def check_tree(wishes: Wishes, reporter: Reporter, *, deep: bool = False) -> Report:
+    """Look at the tree, with progress; see ``trainer.checking.check.check``."""
     told = 0
 
     def tell(done: int, total: int) -> None:
@@ -114,6 +109,39 @@ def _check(wishes: Wishes, reporter: Reporter, *, deep: bool) -> Report:
         told = done
 
     return check(wishes, deep=deep, tell=tell)
+
+
+def mend_tree(report: Report, *, quiet: bool = False) -> tuple[Mending, ...]:
+    """Mend what of a report's findings needs no thought, and say how; returned is what was mended.
+
+    Raises:
+        LocalWriteError: the disk cannot take it.
+    """
+    mendings = plan_mending(report.tree, report.findings)
+    if not quiet:
+        _print_diffs(mendings)
+    originals = mend(report.tree, mendings) if mendings else ()
+    if mendings and not quiet:
+        kept = f"; what was there before is in {', '.join(originals)}" if originals else ""
+        click.echo(printable(f"mended {count(len(mendings), 'file')}{kept}"))
+    return mendings
+
+
+def refuse(report: Report) -> None:
+    """End with the status of a tree that has errors, if this one has.
+
+    Raises:
+        TreeError: it has.
+    """
+    if not report.passed:
+        raise TreeError(
+            f"{count(report.count(Severity.ERROR), 'error')} in {report.tree}", hint=_hint(report)
+        )
+
+
+def _print_diffs(mendings: tuple[Mending, ...]) -> None:
+    for mending in mendings:
+        click.echo("\n".join(printable(line) for line in describe_diff(mending).splitlines()))
 
 
 def _hint(report: Report) -> str:
@@ -148,7 +176,8 @@ def _describe_mendings(mendings: tuple[Mending, ...], *, mended: bool) -> list[d
     return [{"path": mending.path, "mended": mended, "diff": describe_diff(mending)} for mending in mendings]
 
 
-def _print(report: Report) -> None:
+def print_report(report: Report) -> None:
+    """Print what was found, and a last line that sums it up."""
     for finding in report.findings:
         click.echo("\n".join(map(printable, _lines(finding))))
     for split in report.splits:
