@@ -20,6 +20,7 @@ from trainer.status import RestartNote
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from drivesync.files import Receipt
     from drivesync.spooling.entries import Entry
     from trainer.config import Run
     from trainer.darknet.output import Event
@@ -157,14 +158,14 @@ class Recorder:
             receipt = around.safe.get()
             status = around.status.value
             around.status.update(pushed=status.pushed + 1)
-            if receipt.iteration is None:
+            if (iteration := self._count(receipt)) is None:
                 continue
             # Once the last metrics are on their way the file stays as it is, so that Drive holds all of it.
             if status.state != "pushing":
-                around.metrics.event("pushed", iteration=receipt.iteration)
-            self._measure_push(receipt.iteration, receipt.at_s)
-            if receipt.iteration >= (status.safe_iteration or 0):
-                around.status.update(safe_iteration=receipt.iteration, safe_at_s=receipt.at_s)
+                around.metrics.event("pushed", iteration=iteration)
+            self._measure_push(iteration, receipt.at_s)
+            if iteration >= (status.safe_iteration or 0):
+                around.status.update(safe_iteration=iteration, safe_at_s=receipt.at_s)
         if around.pusher is not None:
             trouble = around.pusher.trouble or self.disk_trouble
             hint = f". {trouble.hint}" if isinstance(trouble, DrivesyncError) and trouble.hint else ""
@@ -175,6 +176,12 @@ class Recorder:
                 epoch=None if lease is None or lease.lost else lease.epoch,
                 trouble=f"waiting to push: {trouble}{hint}" if trouble else "",
             )
+
+    def _count(self, receipt: Receipt) -> int | None:
+        """Which iteration of this training a checkpoint is; it may have waited since those were of another batch."""
+        if receipt.progress is None:
+            return receipt.iteration
+        return receipt.progress // self._run.network.images_per_iteration
 
     def _measure_push(self, iteration: int, at_s: float) -> None:
         if (saved_s := self._saved_s.get(iteration)) is not None:

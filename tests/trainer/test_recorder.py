@@ -86,6 +86,14 @@ def receipt(iteration: int | None, at_s: float = 900.0) -> Receipt:
     return Receipt("backup/x.weights", 1, "", "", "id", "", at_s, iteration)
 
 
+def test_what_waited_while_the_batch_was_changed_is_counted_anew(bench: Bench) -> None:
+    images = 50 * bench.run.network.images_per_iteration
+    bench.safe.put(replace(receipt(400), progress=images))
+    bench.safe.put(replace(receipt(60), progress=images + bench.run.network.images_per_iteration))
+    bench.recorder.take_receipts()
+    assert bench.status.value.safe_iteration == 51
+
+
 def test_training_is_what_darknet_does_and_not_what_is_about_to_be_done(bench: Bench) -> None:
     bench.recorder.begin_attempt(1, 100, NO_CHANGES)
     assert (bench.status.value.state, bench.status.value.iteration) == ("starting", 100)
