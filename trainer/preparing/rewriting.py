@@ -10,7 +10,7 @@ from trainer.checking.rows import find_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_OPTION = re.compile(r"(?P<head>[^=]*=\s*)(?P<value>[^#;]*?)(?P<comment>\s*(?:[#;].*)?)", re.DOTALL)
+_COMMENT = re.compile("[#;]")
 
 
 class Change(NamedTuple):
@@ -54,11 +54,14 @@ def rewrite(text: str, changes: Iterable[Change]) -> str:
 
 
 def _with_value(line: str, value: str) -> str:
-    option = _OPTION.fullmatch(line)
-    if option is None:
-        raise ValueError(f"{line!r} is no option")
-    head, written, comment = option.groups()
+    key, _, behind = line.partition("=")
+    written = _COMMENT.split(behind, maxsplit=1)[0]
+    comment = behind[len(written) :]
     counted = "," in comment
     if "".join(written.split()) == "".join(value.split()) and not (counted and "," in value):
         return line
-    return f"{comment.strip()}\n{head}{value}" if counted else f"{head}{value}{comment}"
+    margin = written[: len(written) - len(written.lstrip())]
+    if counted:
+        return f"{comment.rstrip()}\n{key}={margin}{value}"
+    gap = written[len(written.rstrip()) :] if written.strip() else ""
+    return f"{key}={margin}{value}{gap}{comment}"
