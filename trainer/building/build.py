@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from drivesync.progress import Reporter
     from trainer.building.cache import BuildCache
-    from trainer.building.key import BuildKey
     from trainer.building.plan import Order, Plan
     from trainer.building.proof import Proof
     from trainer.darknet.program import Flavour
@@ -174,7 +173,7 @@ class _Building:
             return None
         place(fetched, self._tree)
         # Its objects are not here, and those that are here are not its.
-        self._record(self._key, paths, objects={}, where_from="cache")
+        self._record(paths, {}, where_from="cache")
         return Built(self._tree / PROGRAM, "cache", proof.flavour, kept=True)
 
     def _compile(self) -> tuple[Proof, tuple[str, ...]]:
@@ -187,11 +186,11 @@ class _Building:
             failed = compile_all(plan.commands, tree, log, self._reporter)
         except KeyboardInterrupt:
             # make has ended in order, and removed what it was at.
-            self._record(self._key, [], self._stamps())
+            self._record((), self._stamps())
             raise
         paths = gather(plan.project, tree) if not failed else ()
         if not paths:
-            self._record(self._key, [], self._stamps())
+            self._record((), self._stamps())
             raise _explain(tree, log)
         proof = self._prove(tree / NEW, paths)
         if proof.problem:
@@ -200,8 +199,7 @@ class _Building:
                 f"the darknet that was built in {tree} {proof.problem}", hint=_hint(proof.remedy, log=log)
             )
         put_in_place(tree, paths)
-        # hank-ai's cmake writes a header among the sources; they are what they are from now on.
-        self._record(plan.key, paths, self._stamps())
+        self._record(paths, self._stamps())
         return proof, paths
 
     def _remove_stale(self) -> None:
@@ -231,7 +229,7 @@ class _Building:
         where_from: str = "compiled",
     ) -> None:
         products = sum_up(self._tree, paths)
-        write_record(self._tree, BuildRecord(State.ENDED, key.name, objects, products, where_from))
+        write_record(self._tree, BuildRecord(State.ENDED, self._key.name, objects, products, where_from))
 
 
 def _with_opencv(plan: Plan, reporter: Reporter, environ: Mapping[str, str]) -> Plan:

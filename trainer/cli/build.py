@@ -74,7 +74,7 @@ def _to_gencode(_context: click.Context, parameter: click.Parameter, given: str 
 @click.option("--jobs", type=click.IntRange(min=1), help="Compilers at once.  [default: by cores and memory]")
 @click.option(
     "--remote",
-    help="Where built programs are kept, as for `drivesync push`.  [default: what TREE remembers, else darknet]",
+    help="Where built programs are kept, as for `drivesync push`.  [default: what TREE remembers, if anything]",
 )
 @click.option("--no-cache", is_flag=True, help="Bring no program from there, and keep none.")
 @click.option("--in-place", is_flag=True, help="Build a TREE on a mounted Drive or a network disk there.")

@@ -12,8 +12,11 @@ not to matter. ``make_cmake_project`` is the same as a project of CMake's with a
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
+
+from trainer.testing.fake_gpu import NO_DEVICES, fake_cudnn, fake_failing_smi, fake_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -277,6 +280,45 @@ def install_opencv(folder: Path, version: str = "4.5.4") -> Path:
     place.mkdir(parents=True, exist_ok=True)
     (place / "opencv4.pc").write_text(_OPENCV_PC.format(version=version, libraries=folder / "lib"))
     return place
+
+
+def furnish(
+    folder: Path,
+    gpu: str | None = "Tesla T4",
+    *,
+    cuda: tuple[int, int] = (12, 8),
+    cudnn: tuple[int, int, int] | None = (9, 8, 0),
+    opencv: str = "",
+) -> dict[str, str]:
+    """Make a machine of ``folder`` that builds the project, whatever is installed on this one.
+
+    Args:
+        folder: for its programs and libraries; made if it is not there.
+        gpu: its name; None for a machine without one, and without CUDA.
+        cuda: the toolkit's version.
+        cudnn: its version; None for none.
+        opencv: its version; empty for none.
+
+    Returns:
+        What has to be set in the environment.
+    """
+    home = folder / "cuda"
+    programs = home / "bin"
+    if gpu is None:
+        fake_failing_smi(programs, NO_DEVICES, status=6)
+    else:
+        fake_gpu(programs, gpu, cuda=cuda)
+        make_libraries(home / "lib64", ["cudart", "cudnn"])
+        (home / "include").mkdir(exist_ok=True)
+        if cudnn is not None:
+            fake_cudnn(home / "include", cudnn)
+    packages = install_opencv(folder / "opencv", opencv) if opencv else folder / "no packages"
+    return {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "CUDA_HOME": str(home),
+        "PKG_CONFIG_LIBDIR": str(packages),
+        "PKG_CONFIG_PATH": "",
+    }
 
 
 def _write(tree: Path, files: dict[str, str]) -> None:
