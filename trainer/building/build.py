@@ -222,11 +222,7 @@ class _Building:
         return stamp_objects(self._tree, self._tree / self._plan.project.objects)
 
     def _record(
-        self,
-        key: BuildKey,
-        paths: Iterable[str],
-        objects: dict[str, tuple[int, int]],
-        where_from: str = "compiled",
+        self, paths: Iterable[str], objects: dict[str, tuple[int, int]], where_from: str = "compiled"
     ) -> None:
         products = sum_up(self._tree, paths)
         write_record(self._tree, BuildRecord(State.ENDED, self._key.name, objects, products, where_from))

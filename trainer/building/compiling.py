@@ -92,7 +92,7 @@ class _Progress:
         if step.percent is not None and not self._expected:
             self._expected = _PERCENT
             self._reporter.expect(files=_PERCENT)
-        done = step.percent if step.percent is not None else min(self._done + 1, self._expected)
+        done = min(self._done + 1, self._expected) if step.percent is None else max(self._done, step.percent)
         self._reporter.advance(files=done - self._done)
         self._done = done
 
