@@ -96,6 +96,8 @@ def check_network(
             yield from _check_classes(layer, place, classes)
             yield from _check_anchors(layer, place)
             yield from _check_filters(before, layer, place)
+            if flavour is not Flavour.PJ:  # it knows no such option
+                yield from _check_counters(layer, place)
 
 
 def _check_batch(network: Network, place: _Place, flavour: Flavour) -> Iterator[Finding]:
@@ -342,4 +344,19 @@ def _check_filters(before: Layer, layer: Layer, place: _Place) -> Iterator[Findi
             effect="darknet ends at the start.",
             fix=f"Set filters={needed}"
             + (" ((classes + 5) * the number of masks)." if layer.kind == "yolo" else "."),
+        )
+
+
+def _check_counters(layer: Layer, place: _Place) -> Iterator[Finding]:
+    counted = len([part for part in layer.options.get("counters_per_class", "").split(",") if part])
+    classes = layer.integer("classes", DEFAULT_CLASSES)
+    if counted and counted != classes:
+        yield place.find(
+            Severity.ERROR,
+            "counters",
+            layer,
+            "counters_per_class",
+            what=f"counters_per_class= holds {counted} numbers, and there are {classes} classes.",
+            effect="darknet ends at the start, some with exit status 0.",
+            fix="Write the number of labels of each class, or delete the line: it only makes up for rare classes.",
         )

@@ -57,6 +57,15 @@ def test_a_size_that_fits_no_upsampled_layer_is_an_error() -> None:
     assert [(severity, code) for severity, code, _ in look(text)] == [(E, "width")]
 
 
+def test_counters_of_other_classes_end_the_darknets_that_read_them() -> None:
+    text = (CFGS / "yolov3-tiny.cfg").read_text().replace("\nbatch=1\n", "\nbatch=64\n")
+    text += "counters_per_class=5, 6, 7\n"
+    line = len(text.splitlines())
+    assert look(text, Flavour.AX) == look(text, Flavour.HK) == [(E, "counters", line)]
+    assert look(text, Flavour.PJ) == []
+    assert look(text.replace("classes=80", "classes=3").replace("filters=255", "filters=24")) == []
+
+
 @pytest.mark.parametrize(
     ("message", "line", "what"),
     [
