@@ -24,7 +24,7 @@ from trainer.learning.learned import LEARNED_FILE
 from trainer.score import find_score
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 RUN_FILE = ".trainer/run.json"
 """In a tree: what is being trained there, ``{"cfg": "cfg/remote.cfg", ...}``; written by ``trainer supervise``."""
@@ -124,23 +124,6 @@ def _all_finite(file: BinaryIO) -> bool:
         raw[:rest] = raw[filled - rest : filled]
         filled = rest
     return filled == 0
-
-
-def list_checkpoints(directories: Iterable[Path], base: str, network: Network) -> tuple[Checkpoint, ...]:
-    """Look into all weights files of a run, whole or not; sorted by path.
-
-    Args:
-        directories: where they may be; those that do not exist hold none.
-        base: what their names begin with, the cfg's name without directory and extension.
-        network: that they are to fit.
-
-    Raises:
-        TreeError: the network has layers whose size is not known.
-    """
-    paths = [
-        path for directory in directories if directory.is_dir() for path in find_weights(directory, base)
-    ]
-    return tuple(read_checkpoint(path, network) for path in sorted(paths))
 
 
 def find_weights(directory: Path, base: str) -> list[Path]:

@@ -18,8 +18,7 @@ from drivesync.index import Index
 from drivesync.watch import keep_pushed
 from trainer.background import RunLock
 from trainer.begin import begin
-from trainer.candidates import find_candidates
-from trainer.checkpoint import list_checkpoints
+from trainer.candidates import Candidates
 from trainer.config import record_run, resolve_run
 from trainer.curves.metrics import METRICS_NAME, MetricsWriter
 from trainer.errors import GaveUpError, TreeError
@@ -195,10 +194,12 @@ class _Session:
             notify=self.bell.ring,
             grace_s=self.grace_s,
         )
+        candidates = Candidates(run)
         if ground is not None:
             leases = ground.leases
-            held = _held_by_drive(run)
-            _refuse_to_replace(run, held)
+            found = candidates.find()
+            held = _held_by_drive(run, found)
+            _refuse_to_replace(run, held, found)
             self.status.update(
                 run=run.name,
                 proven=ground.remote.proves,
@@ -217,15 +218,15 @@ class _Session:
                 )
             )
             around = replace(around, pusher=pusher, lease=lambda: leases.held.get(run.name))
-        Supervisor(run, around).train()
+        Supervisor(run, around, candidates).train()
 
 
-def _held_by_drive(run: Run) -> tuple[Checkpoint, ...]:
-    """The run's checkpoints that lie here as Drive holds them, whole or not."""
+def _held_by_drive(run: Run, found: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
+    """Those checkpoints that lie here as Drive holds them, whole or not."""
     with Index(run.tree) as index:
         synced = index.read()
     held = []
-    for checkpoint in list_checkpoints([run.tree / run.backup], run.base, run.network):
+    for checkpoint in found:
         path = checkpoint.path.relative_to(run.tree).as_posix()
         here, then = look(run.tree, path), synced.get(path)
         if here and then and (here.size, here.mtime_ns) == (then.size, then.mtime_ns):
@@ -233,15 +234,13 @@ def _held_by_drive(run: Run) -> tuple[Checkpoint, ...]:
     return tuple(held)
 
 
-def _refuse_to_replace(run: Run, held: tuple[Checkpoint, ...]) -> None:
+def _refuse_to_replace(run: Run, held: tuple[Checkpoint, ...], found: tuple[Checkpoint, ...]) -> None:
     """See that no start from nothing would, in the end, write over what Drive holds of this run.
 
     Raises:
         TreeError: Drive holds checkpoints, and none is fit to resume from: the cfg was changed, most likely.
     """
-    if any(checkpoint.verdict.whole for checkpoint in held):
-        return
-    if held and not any(candidate.verdict.whole for candidate in find_candidates(run)):
+    if held and not any(checkpoint.verdict.whole for checkpoint in found):
         first = held[0]
         raise TreeError(
             f"none of the {len(held)} checkpoint(s) that Drive holds fits {run.cfg}: "

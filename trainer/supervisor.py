@@ -13,7 +13,7 @@ from drivesync.disk import free_bytes
 from drivesync.errors import DrivesyncError, LeaseError, LocalWriteError
 from drivesync.files import STATE_FOLDER as SYNC_FOLDER
 from trainer.attempt import Start, run_attempt
-from trainer.candidates import Candidates, find_highest, set_aside
+from trainer.candidates import find_highest, set_aside
 from trainer.config import recognise
 from trainer.deciding.choice import choose_checkpoint, find_final, find_poisoned, is_finished
 from trainer.deciding.endings import AttemptEnd, Ending
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from drivesync.pushing.background import BackgroundPusher
     from trainer.attempt import Outcome
+    from trainer.candidates import Candidates
     from trainer.config import Run
     from trainer.darknet.weights import Checkpoint
     from trainer.deciding.policy import Decision
@@ -40,14 +41,20 @@ _NAMED_LEFT = 5
 
 
 class Supervisor:
-    """Trains one run to its end."""
+    """Trains one run to its end.
 
-    def __init__(self, run: Run, around: Surroundings) -> None:
+    Args:
+        run: what is trained.
+        around: see there.
+        candidates: of this run; what they have read already is not read again.
+    """
+
+    def __init__(self, run: Run, around: Surroundings, candidates: Candidates) -> None:
         self._run = run
         self._around = around
         self._experience = Experience(run, around.settings, around.status.value.started_s)
         self._recorder = Recorder(run, around, self._experience.measure)
-        self._candidates = Candidates(run)
+        self._candidates = candidates
         self._attempts = 0
         self._distrusted: frozenset[Path] = frozenset()
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivesync.files import Role, Verdict
-from trainer.checkpoint import acceptor, find_cfg, list_checkpoints, read_checkpoint, read_network
+from trainer.checkpoint import acceptor, find_cfg, find_weights, read_checkpoint, read_network
 from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
 from trainer.darknet.weights import Kind
 from trainer.deciding.choice import choose_checkpoint
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trainer.darknet.cfg import Network
+    from trainer.darknet.weights import Checkpoint
 
 
 def train(tree: TreeInfo, *weights: str) -> subprocess.Popen[bytes]:
@@ -65,8 +66,12 @@ def whole(trained: TreeInfo) -> bytes:
     return (trained.backup / "remote_100.weights").read_bytes()
 
 
+def read_all(backup: Path, network: Network) -> list[Checkpoint]:
+    return [read_checkpoint(path, network) for path in find_weights(backup, "remote")]
+
+
 def test_what_the_real_darknet_writes_is_whole(trained: TreeInfo, network: Network) -> None:
-    found = list_checkpoints([trained.backup, trained.root / "absent"], "remote", network)
+    found = read_all(trained.backup, network)
     assert [(item.path.name, item.name.kind, item.iteration) for item in found] == [
         ("remote.backup", Kind.BACKUP, 100),
         ("remote_100.weights", Kind.NUMBERED, 100),
@@ -87,7 +92,7 @@ def test_the_real_darknet_killed_at_random_resumes_after_the_best_checkpoint(tmp
                 time.sleep(0.01)  # the first checkpoint has to be there; the kill is at random after it
             time.sleep(rng.uniform(0, 1.0))
             process.kill()
-        before, best = best, choose_checkpoint(list_checkpoints([tree.backup], "remote", network))
+        before, best = best, choose_checkpoint(read_all(tree.backup, network))
         assert best is not None
         assert best.iteration % 100 == 0
         assert best.iteration >= (before.iteration if before else 100)
@@ -142,7 +147,7 @@ def test_the_highest_good_one_of_any_mixture_is_chosen(
             "nan": good[:-4] + struct.pack("<f", np.nan),
         }
         (directory / name).write_bytes(states[state])
-    chosen = choose_checkpoint(list_checkpoints([directory], "remote", network))
+    chosen = choose_checkpoint(read_all(directory, network))
     goods = [iteration for iteration, state in laid.values() if state == "good"]
     assert (chosen.iteration if chosen else None) == max(goods, default=None)
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from drivesync.tree import read_tree_state
 from trainer import session
 from trainer.background import RunLock, running_pid
 from trainer.begin import Terms
+from trainer.candidates import Candidates
+from trainer.checkpoint import read_checkpoint
 from trainer.config import Wishes
 from trainer.errors import AlreadyRunningError, StoppedError, TreeError
 from trainer.hooks import NO_HOOKS, Hooks
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.progress import Reporter
+    from trainer.config import Run
+    from trainer.darknet.cfg import Network
+    from trainer.darknet.weights import Checkpoint
 
 SECRET = "T0KEN-that-nobody-may-see"
 ATTEMPTS = ".trainer/attempts.jsonl"
@@ -171,6 +177,27 @@ def test_safe_before_anything_is_trained_is_what_drive_holds_already(
     begin(Wishes(second), drive_emulator, remote="work/shapes")
     status = status_of(second)
     assert (status.safe_iteration, status.safe_at_s, status.attempts) == (30, None, 0)
+
+
+def test_each_checkpoint_is_read_once(
+    tree: Path, drive_emulator: DriveEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For what Drive holds, and for what to go on from: each may be large, and not yet have been read from disk."""
+    begin(Wishes(tree), drive_emulator)
+    read: list[str] = []
+
+    def note_and_read(path: Path, network: Network) -> Checkpoint:
+        read.append(path.name)
+        return read_checkpoint(path, network)
+
+    def look(run: Run) -> Candidates:
+        # What was written just now is read again, for it could be written to once more within a tick of its clock.
+        return Candidates(run, clock=lambda: time.time() + 60.0, read=note_and_read)
+
+    monkeypatch.setattr(session, "Candidates", look)
+    begin(Wishes(tree), drive_emulator)
+    assert (status_of(tree).safe_iteration, status_of(tree).attempts) == (30, 0)
+    assert read == ["remote_final.weights"]
 
 
 def test_a_run_that_another_session_has_is_not_touched(tree: Path, drive_emulator: DriveEmulator) -> None:

@@ -22,6 +22,7 @@ from drivesync.leasing.lease import Lease, Leases
 from drivesync.progress import Silence
 from drivesync.remotes import open_remote
 from drivesync.watch import keep_pushed
+from trainer.candidates import Candidates
 from trainer.config import Wishes, resolve_run
 from trainer.curves.metrics import MetricsWriter
 from trainer.darknet.program import Flavour
@@ -88,7 +89,7 @@ class Training:
                 lease=self.lease,
                 jitter=lambda: 0.0,
             )
-            Supervisor(self.run, around).train()
+            Supervisor(self.run, around, Candidates(self.run)).train()
 
     @property
     def backup(self) -> Path:

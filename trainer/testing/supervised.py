@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import DrivesyncError
 from drivesync.progress import Silence
+from trainer.candidates import Candidates
 from trainer.curves.metrics import METRICS_NAME, MetricsWriter
 from trainer.learning.history import read_attempts
 from trainer.settings import DEFAULT_SETTINGS
@@ -95,7 +96,7 @@ def supervise(
             None, queue.SimpleQueue(), status, metrics, notes, stop, settings=settings, jitter=jitter
         )
         try:
-            Supervisor(run, around).train()
+            Supervisor(run, around, Candidates(run)).train()
         except DrivesyncError as caught:
             error = caught
     return Supervised(tuple(read_attempts(run.tree)), error, status.value, tuple(notes.lines))
