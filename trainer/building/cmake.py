@@ -75,8 +75,9 @@ def cmake_arguments(switches: Switches, recipe: Recipe, nvcc: PurePath | None = 
         # Versions before 5 take CUDA wherever they find it; this says that it was looked for in vain.
         return (*arguments, *(() if _TRY_CUDA in recipe.options else ("-DCMAKE_CUDA_COMPILER=NOTFOUND",)))
     arguments += [f"-DCMAKE_CUDA_COMPILER={nvcc}"] if nvcc else []
-    name = _ARCHITECTURES if _ARCHITECTURES in recipe.options else "CMAKE_CUDA_ARCHITECTURES"
-    arguments.append(f"-D{name}={_architectures(switches.arch)}")
+    architectures = _architectures(switches.arch)
+    arguments.append(f"-DCMAKE_CUDA_ARCHITECTURES={architectures}")
+    arguments += [f"-D{_ARCHITECTURES}={architectures}"] if _ARCHITECTURES in recipe.options else []
     if not switches.cudnn:
         arguments += [f"-D{name}=OFF" for name in ("cudnn", "CUDNN") if name in recipe.options]
     return tuple(arguments)
