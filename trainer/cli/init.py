@@ -80,6 +80,9 @@ _PATH = click.Path(path_type=Path)
     help=f"The .cfg to begin with, of TREE or elsewhere, or {BUILT_IN}.  "
     f"[default: the one in TREE/cfg for the weights in TREE, {BUILT_IN}-custom.cfg, ...; else {BUILT_IN}]",
 )
+@click.option(
+    "--size", type=_Size(), help="Of the network's input: 416, or 608x416.  [default: the template's]"
+)
 @click.option("--batch", type=click.IntRange(min=1), help="Images per iteration.  [default: 64]")
 @click.option(
     "--subdivisions",
