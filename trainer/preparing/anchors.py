@@ -107,10 +107,8 @@ def _spread(boxes: _Boxes, count: int, rng: np.random.Generator) -> _Floats:
     chosen: list[int] = []
     while len(chosen) < count:
         likelihood = boxes.times * distance**2
-        likelihood[chosen] = 0
         if not likelihood.any():  # all that is left differs from them by less than can be computed
             likelihood = np.ones(len(boxes.times))
-            likelihood[chosen] = 0
         chosen.append(int(rng.choice(len(likelihood), p=likelihood / likelihood.sum())))
         distance = np.minimum(distance, 1 - boxes.ious(boxes.sides[:, chosen[-1:]].T)[0])
     anchors: _Floats = boxes.sides[:, chosen].T
