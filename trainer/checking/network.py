@@ -80,6 +80,8 @@ def check_network(
     yield from _check_steps(network, place)
     yield from _check_rate(network, place)
     yield from _check_layers(network, path)
+    if flavour is Flavour.PJ:
+        yield from _check_groups(network, place)
     detecting = [layer for layer in network.layers if layer.kind in _DETECTING]
     if not detecting:
         yield Finding(
@@ -269,6 +271,22 @@ def _check_layers(network: Network, path: str) -> Iterator[Finding]:
         weight_count(network)
     except TreeError as error:
         yield from_error(error, path, "darknet ends at this layer, or leaves it out.")
+
+
+def _check_groups(network: Network, place: _Place) -> Iterator[Finding]:
+    """The original darknet passes over an option that makes a network half of what it would be."""
+    grouped = [layer for layer in network.layers if layer.kind == "route" and layer.integer("groups", 1) > 1]
+    if grouped:
+        yield place.find(
+            Severity.WARNING,
+            "route-groups",
+            grouped[0],
+            "groups",
+            what=f"{len(grouped)} [route] layers take a part of what they get (groups=), as yolov4-tiny's do.",
+            effect="This darknet knows no groups and trains a larger network: no other darknet can load its "
+            "weights, nor does it get anything out of pretrained ones.",
+            fix="Train with AlexeyAB's darknet or hank-ai's, or take the cfg of another network: yolov3-tiny.cfg, say.",
+        )
 
 
 def from_error(error: TreeError, path: str, effect: str, code: str = "cfg") -> Finding:

@@ -12,6 +12,7 @@ from trainer.checking.network import check_network, from_error
 from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.program import Flavour
 from trainer.errors import TreeError
+from trainer.preparing.yolov4_tiny import tiny_cfg_text
 
 CFGS = Path("/usr/share/darknet/cfg")
 """Of the original darknet's package."""
@@ -64,6 +65,13 @@ def test_counters_of_other_classes_end_the_darknets_that_read_them() -> None:
     assert look(text, Flavour.AX) == look(text, Flavour.HK) == [(E, "counters", line)]
     assert look(text, Flavour.PJ) == []
     assert look(text.replace("classes=80", "classes=3").replace("filters=255", "filters=24")) == []
+
+
+def test_the_original_knows_no_groups() -> None:
+    text = tiny_cfg_text()
+    line = text.splitlines().index("groups=2") + 1
+    assert look(text, Flavour.PJ) == [(W, "route-groups", line)]
+    assert look(text, Flavour.AX) == look(text, Flavour.HK) == []
 
 
 @pytest.mark.parametrize(
