@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from trainer.building.cause import known
 
-_LD_CUDA = r"cuda|cudart|cublas|cublasLt|curand"
-
 CUDA = (
     known(
         r"Unsupported gpu architecture '(\w+)'|Value '(sm_\w+|compute_\w+)' is not defined for option",
@@ -23,7 +21,7 @@ CUDA = (
         "Take the option out of ARCH, NVCCFLAGS or the Makefile's line for .cu files.",
     ),
     known(
-        r"unsupported GNU version! gcc versions later than ([\d.]+) are not supported",
+        r"unsupported GNU version! gcc versions later than (\d+)[\d.]* are not supported",
         "This CUDA takes gcc up to {0}, and the one here is newer.",
         "Install g++-{0} and have nvcc use it (export NVCC_PREPEND_FLAGS='-ccbin g++-{0}'), or take a newer CUDA.",
     ),
@@ -76,8 +74,7 @@ HEADERS = (
         "Install them (apt-get install libopencv-dev), or build with OPENCV=0.",
     ),
     known(
-        r"fatal error: '?(?:cuda\w*|cublas\w*|curand\w*|crt/\S+|device_launch\w+)"
-        r"\.h'?(?::| file)",
+        r"fatal error: '?(?:cuda\w*|cublas\w*|curand\w*|crt/\S+|device_launch\w+)\.h'?(?::| file)",
         "GPU=1 needs the headers of CUDA, which the Makefile looks for in /usr/local/cuda/include.",
         "Point /usr/local/cuda to the toolkit (ln -s), name its include folder in CPATH, or build with GPU=0.",
     ),
@@ -163,7 +160,7 @@ LINKING = (
         "Install cuDNN's development package (apt-get install libcudnn9-dev, or libcudnn8-dev), or build with CUDNN=0.",
     ),
     known(
-        rf"cannot find -l((?:{_LD_CUDA}))(?!\w)",
+        r"cannot find -l(cudart|cublas|cublasLt|curand)(?!\w)",
         "GPU=1 needs lib{0}.so of the CUDA toolkit, which the Makefile looks for in /usr/local/cuda/lib64.",
         "Point /usr/local/cuda to the toolkit (ln -s), or name its lib64 in LIBRARY_PATH.",
     ),
@@ -184,7 +181,7 @@ LINKING = (
     ),
     known(
         r"file in wrong format|[Ff]ile format not recognized|file not recognized|is incompatible with .* output"
-        r"|skipping incompatible|Relocations in generic ELF|error adding symbols: (?:[Ff]ile|[Ww]rong)"
+        r"|Relocations in generic ELF|error adding symbols: (?:[Ff]ile|[Ww]rong)"
         r"|malformed archive|file truncated",
         "An object file was made on another kind of machine, or is damaged: it came with the tree.",
         "Remove obj/ and the program (make clean GPU=1), and build again.",
