@@ -11,7 +11,7 @@ from drivesync.errors import UsageError
 from trainer.building.apt import may_install
 from trainer.building.key import make_key
 from trainer.building.makefile import edit_makefile
-from trainer.building.project import MAKEFILE, Tool, choose_jobs, make_commands, read_text
+from trainer.building.project import MAKEFILE, Tool, choose_jobs, make_commands, name_folders, read_text
 from trainer.building.recipe import ARCH, SWITCHES
 from trainer.building.source import hash_source
 from trainer.building.switches import Wishes, choose_switches
@@ -98,6 +98,7 @@ def plan_build(
             f"{order.tree} is built by cmake: there is no Makefile to edit", hint="Leave --edit-makefile out."
         )
     wishes = read_wishes(order.wishes, order.extra)
+    machine = name_folders(machine)
     recipe = project.recipe
     wants_opencv = (
         wishes.opencv is not False and recipe.opencv4 and (recipe.needs_opencv or "OPENCV" in recipe.known)

@@ -8,7 +8,7 @@ folder of its own, ``TREE/.trainer/cmake/``, for there its every object would be
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,6 +163,14 @@ def make_commands(
     )
 
 
+def name_folders(machine: Machine) -> Machine:
+    """The machine as compilers see it here, which are told where this CUDA is: a cuDNN in it is found, too."""
+    cuda, cudnn = machine.cuda, machine.cudnn
+    if cuda is None or cudnn is None or cudnn.header.parent != cuda.root / "include":
+        return machine
+    return replace(machine, cudnn=replace(cudnn, searched=True))
+
+
 def require_tools(project: Project, switches: Switches, machine: Machine) -> None:
     """See that what compiles is installed.
 
@@ -188,8 +196,11 @@ def _environment(switches: Switches, machine: Machine, environ: Mapping[str, str
     cuda = machine.cuda
     if cuda is None or not switches.gpu or cuda.root.resolve() == _MAKEFILES_CUDA.resolve():
         return around
-    # The Makefile names /usr/local/cuda and no other place.
-    folders = {"CPATH": cuda.root / "include", "LIBRARY_PATH": cuda.root / "lib64"}
+    # The Makefile names /usr/local/cuda and no other place; conda's toolkit has no lib64.
+    libraries = next(
+        (place for place in (cuda.root / "lib64", cuda.root / "lib") if place.is_dir()), cuda.root
+    )
+    folders = {"CPATH": cuda.root / "include", "LIBRARY_PATH": libraries}
     return (
         *around,
         *(

@@ -16,7 +16,7 @@ from drivesync.cli.arguments import AS_JSON, TREE, existing_tree, settings
 from drivesync.cli.running import interruptible
 from drivesync.progress import TerminalReporter, printable
 from drivesync.tally import format_duration
-from trainer.building.arch import Target, gencode
+from trainer.building.arch import Target, gencode, read_gencode, spell
 from trainer.building.build import Built, build, build_log, plan_tree
 from trainer.building.cache import BuildCache, open_cache
 from trainer.building.plan import Order
@@ -173,7 +173,9 @@ def _describe(plan: Plan | Built, built: Built, took_s: float) -> str:
 def _describe_switches(switches: Switches) -> str:
     names = ("cudnn", "cudnn_half", "opencv", "openmp", "avx")
     on = [name.upper() for name in names if getattr(switches, name)]
-    return f"for the {'GPU' if switches.gpu else 'CPU'}{' with ' if on else ''}{', '.join(on)}"
+    exact = [spell(target.capability) for target in read_gencode(switches.arch)]
+    gpu = f"GPU (compute capability {', '.join(exact)})" if exact else "GPU"
+    return f"for the {gpu if switches.gpu else 'CPU'}{' with ' if on else ''}{', '.join(on)}"
 
 
 def _describe_plan(plan: Plan) -> list[str]:
