@@ -1,7 +1,8 @@
 """PURE: which images to test with: of each class the same share, as far as images with several classes allow.
 
 Source of the method: K. Sechidis, G. Tsoumakas, I. Vlahavas, On the Stratification of Multi-Label Data (2011): the
-class with the fewest images left is shared out first, each of its images to the side that lacks most of it.
+class with the fewest images left is shared out first, each of its images to the side that lacks most. What a side lacks
+is measured here by what it is to have, and of all classes of an image: two sides of so different a size come out even.
 """
 
 from __future__ import annotations
@@ -57,11 +58,10 @@ class _Sharing:
             for kind in own:
                 self._of_kind[kind].append(path)
         self._left = Counter({kind: len(paths) for kind, paths in self._of_kind.items()})
-        # By side, training first: how many images it still lacks, of each kind and in all.
-        self._lacks = [
-            {kind: number * part for kind, number in self._left.items()} for part in (1 - share, share)
-        ]
-        self._lacks_in_all = [len(kinds) * part for part in (1 - share, share)]
+        parts = (1 - share, share)
+        # By side, training first: how many images it is to have, and still lacks, of each kind.
+        self._wanted = [{kind: number * part for kind, number in self._left.items()} for part in parts]
+        self._lacks = [dict(wanted) for wanted in self._wanted]
         self._side: dict[str, int] = {}
 
     def share_out(self) -> frozenset[str]:
@@ -70,19 +70,24 @@ class _Sharing:
             rarest = min(self._left, key=lambda kind: (self._left[kind], kind))
             for path in self._of_kind[rarest]:
                 if path not in self._side:
-                    self._put(path, self._find_side(rarest))
+                    self._put(path, self._find_side(path, rarest))
         for side in (_TRAIN, _TEST):
             if side not in self._side.values():
                 self._side[self._most_common()] = side
         return frozenset(path for path, side in self._side.items() if side == _TEST)
 
-    def _find_side(self, kind: int) -> int:
-        lack = [(lacks[kind], in_all) for lacks, in_all in zip(self._lacks, self._lacks_in_all, strict=True)]
+    def _find_side(self, path: str, rarest: int) -> int:
+        """The side that lacks the greater part of what it is to have of the image's kinds, if of the rarest at all."""
+        if self._lacks[_TEST][rarest] < 0.5:
+            return _TRAIN
+        lack = [
+            sum(lacks[kind] / wanted[kind] for kind in self._kinds[path])
+            for lacks, wanted in zip(self._lacks, self._wanted, strict=True)
+        ]
         return _TEST if lack[_TEST] > lack[_TRAIN] else _TRAIN
 
     def _put(self, path: str, side: int) -> None:
         self._side[path] = side
-        self._lacks_in_all[side] -= 1
         for kind in self._kinds[path]:
             self._lacks[side][kind] -= 1
             self._left[kind] -= 1
