@@ -34,15 +34,22 @@ def test_an_answer(tmp_path: Path, script: str, status: int, text: str) -> None:
     assert ask(write(tmp_path / "program", script), environ=environ) == Answer(status, text)
 
 
+def has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "Z"
+    except OSError:
+        return True
+
+
 def test_what_hangs_is_killed_with_what_it_started(tmp_path: Path) -> None:
     program = write(tmp_path / "program", f"sleep 600 & echo $! > {tmp_path}/child; wait")
-    began_s = time.monotonic()
-    answer = ask(program, environ=os.environ, timeout_s=0.3)
-    assert time.monotonic() - began_s < 5
-    assert (answer.status, answer.trouble) == (None, "it did not answer within 0.3 s")
+    answer = ask(program, environ=os.environ, timeout_s=1.0)
+    assert (answer.status, answer.trouble) == (None, "it did not answer within 1 s")
     child = int((tmp_path / "child").read_text())
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().rpartition(") ")[2][0] == "Z"
+    deadline_s = time.monotonic() + 10
+    while not has_ended(child) and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert has_ended(child)
 
 
 def test_a_python_program_that_hangs(tmp_path: Path) -> None:
