@@ -58,7 +58,7 @@ def weight_count(network: Network, *, cutoff: int | None = None, flavour: Flavou
     Args:
         network: the parsed cfg.
         cutoff: count only the first so many layers, as in ``yolov4.conv.137``.
-        flavour: of the darknet that writes; it matters for [batchnorm] layers alone.
+        flavour: of the darknet that writes; it matters for [batchnorm] and [route] layers alone.
 
     Raises:
         TreeError: a layer is of a kind whose size is not known, or its options fit no layer.
@@ -68,7 +68,7 @@ def weight_count(network: Network, *, cutoff: int | None = None, flavour: Flavou
     count = 0
     for layer in network.layers[:cutoff]:
         count += _weights(layer, before, flavour)
-        before = _output(layer, before, shapes)
+        before = _output(layer, before, shapes, flavour)
         shapes.append(before)
     return count
 
@@ -152,11 +152,12 @@ _WEIGHTS: dict[str, Callable[[Layer, _Shape], int]] = {
 # What a layer hands on.
 
 
-def _output(layer: Layer, given: _Shape, shapes: Sequence[_Shape]) -> _Shape:
+def _output(layer: Layer, given: _Shape, shapes: Sequence[_Shape], flavour: Flavour) -> _Shape:
     if layer.kind in _SAME_SHAPE:
         return given
     if layer.kind == "route":
-        return _route_output(layer, shapes)
+        # The original knows no groups, and hands on all that the layers hold.
+        return _route_output(layer, shapes, 1 if flavour is Flavour.PJ else _positive(layer, "groups"))
     if layer.kind in {"scale_channels", "sam"}:
         return _named(layer, "from", shapes)[0]
     shape = _OUTPUTS.get(layer.kind)
@@ -214,9 +215,8 @@ def _maxpool_output(layer: Layer, given: _Shape) -> _Shape:
     )
 
 
-def _route_output(layer: Layer, shapes: Sequence[_Shape]) -> _Shape:
+def _route_output(layer: Layer, shapes: Sequence[_Shape], groups: int) -> _Shape:
     joined = _named(layer, "layers", shapes)
-    groups = _positive(layer, "groups")
     return joined[0]._replace(channels=sum(shape.channels // groups for shape in joined))
 
 
