@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors
+from trainer.building.arch import read_gencode
 from trainer.building.elf import NoElfError, read_elf
+from trainer.building.fatbin import GpuCode, read_gpu_code
 from trainer.darknet.program import Flavour, flavour_of
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def prove(
     Raises:
         LocalWriteError: a file cannot be read.
     """
-    flavour, needed = None, []
+    flavour, needed, code = None, [], GpuCode()
     for path in (program, *companions):
         with local_errors(path, "read"):
             content = path.read_bytes()
@@ -84,8 +86,10 @@ def prove(
             return Proof(problem=f"cannot be run: {path.name} is for {elf.machine}, and this is {machine}")
         flavour = flavour or flavour_of(content)
         needed += [name for name in elf.needed if name not in needed]
+        here = read_gpu_code(content)
+        code = GpuCode(code.exact | here.exact, code.ptx | here.ptx)
     libraries = tuple(needed)
-    if problem := _compare(libraries, switches):
+    if problem := _compare(libraries, switches) or _compare_code(code, switches):
         return Proof(flavour, libraries, problem, "Build it anew with `trainer build --clean --no-cache`.")
     problem, remedy = _run(program, timeout_s)
     return Proof(flavour, libraries, problem, remedy)
@@ -101,6 +105,15 @@ def _compare(libraries: Sequence[str], switches: Switches) -> str:
         if switch != "openmp" and is_linked and not getattr(switches, switch):
             return f"is linked with {called}, which was not asked for"
     return ""
+
+
+def _compare_code(code: GpuCode, switches: Switches) -> str:
+    """How its GPU code belies the architectures that were asked for; empty if it does not, or nobody can tell."""
+    if not (code.exact or code.ptx):
+        return ""
+    numbers = {target.capability[0] * 10 + target.capability[1] for target in read_gencode(switches.arch)}
+    missing = sorted(number for number in numbers if not code.runs_on(number))
+    return f"holds no code for a GPU of compute capability {missing[0] / 10}" if missing else ""
 
 
 def _run(program: Path, timeout_s: float) -> tuple[str, str]:

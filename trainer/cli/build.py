@@ -65,7 +65,7 @@ def _to_gencode(_context: click.Context, parameter: click.Parameter, given: str 
     "--arch",
     metavar="75",
     callback=_to_gencode,
-    help="Compile for these GPUs, by compute capability, rather than for those that are found.",
+    help="Compile for GPUs of these compute capabilities, whatever is found here.",
 )
 @click.option(
     "--edit-makefile", is_flag=True, help="Set the switches in the Makefile, too; the original is kept."
@@ -119,7 +119,9 @@ def build_command(
     locally; 75 stopped, or another build is at work; 78 it could not be built: the message says what failed, and why.
     """
     began_s = time.monotonic()
-    wishes = Wishes(gpu=False if cpu else None, opencv=opencv, arch=arch)
+    if cpu and arch:
+        raise click.UsageError("--arch is for GPUs, and --cpu for none: leave one of them out")
+    wishes = Wishes(gpu=False if cpu else bool(arch) or None, opencv=opencv, arch=arch)
     with TerminalReporter() as reporter, interruptible():
         order = Order(
             _find_place(existing_tree(tree), reporter, in_place=in_place),

@@ -61,7 +61,7 @@ endif
 
 ifeq ($(GPU), 1)
 COMMON+= -DGPU -I$(CUDA_HOME)/include/
-LDFLAGS+= -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcudart
+LDFLAGS+= -L$(CUDA_HOME)/lib64 -Wl,-rpath,$(CUDA_HOME)/lib64 -lcudart -lstdc++
 endif
 
 ifeq ($(CUDNN), 1)
@@ -183,6 +183,9 @@ const char *gemm_built(void) { return BUILT; }
 
 _KERNELS = """\
 #include "darknet.h"
+#ifdef __CUDACC__
+__global__ void scale(float *x) { x[threadIdx.x] *= 2; }
+#endif
 const char *kernels_built(void) { return BUILT; }
 """
 
