@@ -104,9 +104,11 @@ def fault_of(text: str) -> Fault:
             id="the original's header with OpenCV 4",
         ),
         pytest.param(
-            f"./src/image_opencv.cpp:12:1: error: {LEFT}IplImage{RIGHT} does not name a type; did you mean {LEFT}image{RIGHT}?\n"
+            f"./src/image_opencv.cpp:12:1: error: {LEFT}IplImage{RIGHT} does not name a type; "
+            f"did you mean {LEFT}image{RIGHT}?\n"
             " IplImage *image_to_ipl(image im)\n ^~~~~~~~\n image\n",
-            f"./src/image_opencv.cpp:12:1: error: {LEFT}IplImage{RIGHT} does not name a type; did you mean {LEFT}image{RIGHT}?",
+            f"./src/image_opencv.cpp:12:1: error: {LEFT}IplImage{RIGHT} does not name a type; "
+            f"did you mean {LEFT}image{RIGHT}?",
             "./src/image_opencv.cpp:12",
             "OpenCV's old C functions",
             "Build with OPENCV=0",
@@ -132,9 +134,11 @@ def fault_of(text: str) -> Fault:
             f"./src/convolutional_layer.c: In function {LEFT}cudnn_convolutional_setup{RIGHT}:\n"
             "./src/convolutional_layer.c:148:5: warning: implicit declaration of function "
             f"{LEFT}cudnnGetConvolutionForwardAlgorithm{RIGHT} [-Wimplicit-function-declaration]\n"
-            f"./src/convolutional_layer.c:153:13: error: {LEFT}CUDNN_CONVOLUTION_FWD_SPECIFY_WORKSPACE_LIMIT{RIGHT} undeclared\n"
+            "./src/convolutional_layer.c:153:13: error: "
+            f"{LEFT}CUDNN_CONVOLUTION_FWD_SPECIFY_WORKSPACE_LIMIT{RIGHT} undeclared\n"
             "compilation terminated due to -Wfatal-errors.\n",
-            f"./src/convolutional_layer.c:153:13: error: {LEFT}CUDNN_CONVOLUTION_FWD_SPECIFY_WORKSPACE_LIMIT{RIGHT} undeclared",
+            "./src/convolutional_layer.c:153:13: error: "
+            f"{LEFT}CUDNN_CONVOLUTION_FWD_SPECIFY_WORKSPACE_LIMIT{RIGHT} undeclared",
             "./src/convolutional_layer.c:153",
             "written for cuDNN 7",
             "CUDNN=0",
@@ -533,9 +537,11 @@ def fault_of(text: str) -> Fault:
             id="AVX in the sources only",
         ),
         pytest.param(
-            f"./src/dark_cuda.h:70:10: error: conflicting declaration of {LEFT}int* cuda_make_int_array(int*, size_t){RIGHT} "
+            "./src/dark_cuda.h:70:10: error: conflicting declaration of "
+            f"{LEFT}int* cuda_make_int_array(int*, size_t){RIGHT} "
             f"with {LEFT}C{RIGHT} linkage\n",
-            f"./src/dark_cuda.h:70:10: error: conflicting declaration of {LEFT}int* cuda_make_int_array(int*, size_t){RIGHT} "
+            "./src/dark_cuda.h:70:10: error: conflicting declaration of "
+            f"{LEFT}int* cuda_make_int_array(int*, size_t){RIGHT} "
             f"with {LEFT}C{RIGHT} linkage",
             "./src/dark_cuda.h:70",
             "a mixture of two versions",
