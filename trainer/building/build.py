@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivesync.daemon import JobLock
+from drivesync.disk import local_errors
 from drivesync.errors import UnfinishedError
 from trainer.background import running_pid
 from trainer.building.apt import install_opencv
@@ -30,6 +31,7 @@ from trainer.building.proof import prove
 from trainer.building.record import BuildRecord, State, read_record, write_record
 from trainer.building.stale import find_stale, remove, stamp_objects
 from trainer.config import STATE_FOLDER, find_program
+from trainer.darknet.program import flavour_of
 from trainer.errors import NoDarknetError, TreeError
 from trainer.machine.look import look_at_machine
 
@@ -69,24 +71,34 @@ def build_log(tree: Path) -> Path:
     return tree / STATE_FOLDER / "build.log"
 
 
-def plan_tree(order: Order, environ: Mapping[str, str]) -> Plan | Built:
-    """Look at a tree and at this machine: what is to be built; or, where there is nothing to build, what trains it.
+def plan_tree(order: Order, environ: Mapping[str, str]) -> Plan | None:
+    """Look at a tree and at this machine: what is to be built; None if there is nothing to build in the tree.
 
     Raises:
-        NoDarknetError: there is nothing to build, and no program either.
         SettingsError: something was asked for that is not to be had here.
         TreeError: a file of the tree cannot be read, or the Makefile is not a darknet's.
         UsageError: there is no Makefile to edit.
     """
     project = find_project(order.tree)
     if project is None:
-        try:
-            return Built(find_program(order.tree, None), "found")
-        except NoDarknetError as error:
-            said = f"there is nothing to build in {order.tree}: no Makefile, no CMakeLists.txt, and no darknet on PATH"
-            hint = "Put darknet's source there, from https://github.com/AlexeyAB/darknet say; or install it by apt-get."
-            raise NoDarknetError(said, hint=hint) from error
+        return None
     return plan_build(order, project, look_at_machine(environ), environ, is_colab=_COLAB.is_dir())
+
+
+def find_darknet(tree: Path) -> Built:
+    """What trains a tree in which there is nothing to build: a program of its own, or the one on PATH.
+
+    Raises:
+        NoDarknetError: there is none.
+    """
+    try:
+        program = find_program(tree, None)
+    except NoDarknetError as error:
+        said = f"there is nothing to build in {tree}: no Makefile, no CMakeLists.txt, and no darknet on PATH"
+        hint = "Put darknet's source there, from https://github.com/AlexeyAB/darknet say; or install it by apt-get."
+        raise NoDarknetError(said, hint=hint) from error
+    with local_errors(program, "read"):
+        return Built(program, "found", flavour_of(program.read_bytes()))
 
 
 def build(

@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from drivesync.cli.arguments import AS_JSON, TREE, existing_tree, settings
+from drivesync.cli.arguments import AS_JSON, TREE, existing_tree, open_source, settings
 from drivesync.cli.running import interruptible
 from drivesync.progress import TerminalReporter, printable
+from drivesync.pull import pull
 from drivesync.tally import format_duration
+from trainer.background import RunLock, running_pid
 from trainer.building.arch import Target, gencode, read_gencode, spell
-from trainer.building.build import Built, build, build_log, plan_tree
+from trainer.building.build import build, build_log, find_darknet, plan_tree
 from trainer.building.cache import BuildCache, open_cache
 from trainer.building.plan import Order
 from trainer.building.switches import Wishes
-from trainer.place import resolve_place
+from trainer.place import remember_place, resolve_place
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from drivesync.progress import Reporter
+    from trainer.building.build import Built
     from trainer.building.plan import Plan
     from trainer.building.switches import Switches
     from trainer.cli.arguments import Call
@@ -124,7 +127,7 @@ def build_command(
     wishes = Wishes(gpu=False if cpu else bool(arch) or None, opencv=opencv, arch=arch)
     with TerminalReporter() as reporter, interruptible():
         order = Order(
-            _find_place(existing_tree(tree), reporter, in_place=in_place),
+            _find_place(existing_tree(tree), reporter, in_place=in_place, brings=not dry_run),
             wishes,
             apt,
             call.extra,
@@ -133,27 +136,66 @@ def build_command(
             jobs=jobs,
         )
         plan = plan_tree(order, os.environ)
-        if isinstance(plan, Built):
-            built: Built | None = plan
-        elif dry_run:
-            built = None
-        else:
-            built = build(plan, reporter, lambda: _open_cache(order.tree, remote, reporter, none=no_cache))
+        built = _carry_out(plan, order.tree, remote, reporter, no_cache=no_cache, dry_run=dry_run)
     took_s = time.monotonic() - began_s
     if as_json:
         click.echo(json.dumps(_to_json(plan, built, took_s)))
-    elif built is not None:
-        click.echo(printable(_describe(plan, built, took_s)))
-    elif not isinstance(plan, Built):
-        click.echo("\n".join(map(printable, _describe_plan(plan))))
+    else:
+        click.echo("\n".join(map(printable, _describe(plan, built, took_s))))
 
 
-def _find_place(tree: Path, reporter: Reporter, *, in_place: bool) -> Path:
-    """Where ``tree`` is trained, absolute: that is where its darknet has to be."""
+def build_tree(tree: Path, remote: str | None, reporter: Reporter) -> None:
+    """Build the darknet of ``tree``, where that is needed, with all that the machine has, and print what it is.
+
+    Args:
+        tree: where it is trained.
+        remote: where built programs are kept; None for what the tree remembers.
+        reporter: hears how it goes.
+
+    Raises:
+        DrivesyncError: see ``plan_tree`` and ``build``.
+    """
+    began_s = time.monotonic()
+    plan = plan_tree(Order(tree.resolve()), os.environ)
+    built = _carry_out(plan, tree, remote, reporter)
+    click.echo("\n".join(map(printable, _describe(plan, built, time.monotonic() - began_s))))
+
+
+def _find_place(tree: Path, reporter: Reporter, *, in_place: bool, brings: bool) -> Path:
+    """Where ``tree`` is trained, absolute: that is where its darknet has to be.
+
+    Args:
+        tree: as the user named it.
+        reporter: told where that is, and how the copy of a tree on a mount comes there.
+        in_place: it is trained where it is.
+        brings: a copy is brought up to date first, unless it is being trained.
+    """
     place = resolve_place(tree, in_place=in_place)
     if place.note:
         reporter.note(place.note)
+    if place.source and brings and running_pid(place.tree) is None:
+        with RunLock(place.tree):
+            remember_place(place)
+        with open_source(place.tree, None, reporter.note) as source:
+            pull(source, place.tree, reporter=reporter).raise_failure()
     return existing_tree(place.tree).resolve()
+
+
+def _carry_out(
+    plan: Plan | None,
+    tree: Path,
+    remote: str | None,
+    reporter: Reporter,
+    *,
+    no_cache: bool = False,
+    dry_run: bool = False,
+) -> Built | None:
+    """Do what is planned for ``tree``, or nothing (None); where nothing is to be built, find what trains it."""
+    if plan is None:
+        return find_darknet(tree)
+    if dry_run:
+        return None
+    return build(plan, reporter, lambda: _open_cache(plan.order.tree, remote, reporter, none=no_cache))
 
 
 def _open_cache(
@@ -164,12 +206,14 @@ def _open_cache(
     return open_cache(tree, remote, settings(), reporter.note)
 
 
-def _describe(plan: Plan | Built, built: Built, took_s: float) -> str:
+def _describe(plan: Plan | None, built: Built | None, took_s: float) -> list[str]:
+    if built is None:
+        return _describe_plan(plan) if plan is not None else []
     what = built.flavour.value if built.flavour else "darknet"
-    with_what = "" if isinstance(plan, Built) else f", {_describe_switches(plan.switches)}"
+    with_what = f", {_describe_switches(plan.switches)}" if plan is not None else ""
     kept = "; kept for the next session" if built.kept and built.where_from == "compiled" else ""
     took = f" in {format_duration(took_s)}" if built.where_from in {"compiled", "cache"} else ""
-    return f"build: {built.program} is {what}{with_what}: {_SAID[built.where_from]}{took}{kept}"
+    return [f"build: {built.program} is {what}{with_what}: {_SAID[built.where_from]}{took}{kept}"]
 
 
 def _describe_switches(switches: Switches) -> str:
@@ -191,12 +235,12 @@ def _describe_plan(plan: Plan) -> list[str]:
     ]
 
 
-def _to_json(plan: Plan | Built, built: Built | None, took_s: float) -> dict[str, Any]:
+def _to_json(plan: Plan | None, built: Built | None, took_s: float) -> dict[str, Any]:
     done: dict[str, Any] = {"program": None, "from": None, "darknet": None, "kept": False}
     if built is not None:
         name = built.flavour.name if built.flavour else None
         done = {"program": str(built.program), "from": built.where_from, "darknet": name, "kept": built.kept}
-    if isinstance(plan, Built):
+    if plan is None:
         return {**done, "took_s": round(took_s, 1)}
     return {
         **done,
