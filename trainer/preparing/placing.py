@@ -131,7 +131,7 @@ def _is_blocked(tree: Path, folder: str) -> bool:
         if os.path.lexists(place) and not place.is_dir():
             return True
     # The weights may well be kept elsewhere; what is written here stays in the tree.
-    if folder != BACKUP and place.exists() and not is_within(place, tree):
+    if folder != BACKUP and not is_within(place, tree):
         raise LocalWriteError(
             f"cannot write {place}: it leads out of {tree}", hint="Put a folder in that link's place."
         )
