@@ -23,6 +23,7 @@ from trainer.doctoring.remote import Question, judge_remote
 from trainer.doctoring.room import judge_disk, read_keep_numbered, read_savings
 from trainer.doctoring.tree import judge_tree
 from trainer.errors import NoDarknetError
+from trainer.machine.asking import TIMEOUT_S
 from trainer.machine.look import look_at_machine
 from trainer.place import find_mount, training_place
 
@@ -46,8 +47,15 @@ _RETRIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long may be looked at what lies on this machine, and at what does not, in seconds."""
+    """How long it may take, in seconds.
 
+    Attributes:
+        program_s: each program of this machine that is asked what it is, see ``look_at_machine``.
+        local_s: all that lies on this machine.
+        remote_s: all that does not.
+    """
+
+    program_s: float = TIMEOUT_S
     local_s: float = LOCAL_TIMEOUT_S
     remote_s: float = REMOTE_TIMEOUT_S
 
@@ -69,7 +77,7 @@ def examine(
         remote: where checkpoints go; None for what the tree remembers.
         limits: see there.
     """
-    machine = _begin(lambda: look_at_machine(environ))
+    machine = _begin(lambda: look_at_machine(environ, timeout_s=limits.program_s))
     home = _begin(lambda: _find_home(wishes.tree))
     local_s = limits.local_s
 
@@ -77,7 +85,7 @@ def examine(
         return _read_flavour(home.result(), wishes) is not None
 
     here = [
-        Probe("machine", lambda: judge_machine(machine.result(), has_darknet=has_darknet()), local_s),
+        Probe("machine", lambda: judge_machine(machine.result(), has_darknet), local_s),
         Probe(
             "darknet",
             lambda: [judge_program(home.result(), wishes.darknet, machine.result(), environ)],
@@ -133,6 +141,7 @@ def _ask(home: Path, wishes: Wishes, environ: Mapping[str, str], remote: str | N
     return Question(
         name=remote or target_of(home, DEFAULT_REMOTE),
         run=foresee_run(wishes, read) or name_run(DEFAULT_BACKUP, cfg),
+        home=home,
         has_tree=tree.is_dir(),
         savings=_read_savings(home, wishes),
         keep_numbered=read_keep_numbered(tree, environ),

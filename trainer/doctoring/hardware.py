@@ -10,7 +10,7 @@ from rich.filesize import decimal as format_size
 from trainer.doctoring.lines import bad, good, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from trainer.doctoring.lines import Line
     from trainer.machine.parts import Cuda, Gpu, Machine
@@ -26,18 +26,18 @@ _NO_GPU_REMEDY = (
 _NONE_NEEDED = "none, and without a GPU none is needed"
 
 
-def judge_machine(machine: Machine, *, has_darknet: bool) -> Iterator[Line]:
+def judge_machine(machine: Machine, has_darknet: Callable[[], bool]) -> Iterator[Line]:
     """A line for each part, two for some.
 
     Args:
         machine: as it is.
-        has_darknet: there is a darknet already, so that nothing need be built.
+        has_darknet: whether there is a darknet already, so that nothing need be built; asked where that matters.
     """
     yield from _judge_gpus(machine)
     yield _judge_cuda(machine)
     yield _judge_cudnn(machine)
     yield _judge_opencv(machine)
-    yield _judge_compiler(machine, has_darknet=has_darknet)
+    yield _judge_compiler(machine, has_darknet)
     yield _judge_cores(machine)
     yield _judge_memory(machine)
 
@@ -124,7 +124,7 @@ def _judge_opencv(machine: Machine) -> Line:
     return warning("OpenCV", "pkg-config finds no development files of it", remedy)
 
 
-def _judge_compiler(machine: Machine, *, has_darknet: bool) -> Line:
+def _judge_compiler(machine: Machine, has_darknet: Callable[[], bool]) -> Line:
     found = (machine.compiler, machine.make, machine.cmake)
     said = ", ".join(f"{program.name} {program.version}".rstrip() for program in found if program)
     lacks = [
@@ -135,7 +135,7 @@ def _judge_compiler(machine: Machine, *, has_darknet: bool) -> Line:
     if not lacks:
         return good("compiler", said)
     what = f"there is no {' and no '.join(name.removeprefix('a ') for name in lacks)}, so darknet cannot be built here"
-    return (warning if has_darknet else bad)(
+    return (warning if has_darknet() else bad)(
         "compiler", what, "Install them: apt-get install build-essential."
     )
 

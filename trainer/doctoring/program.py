@@ -89,4 +89,4 @@ def _is_for_gpu(program: Path, content: bytes) -> bool | None:
         needed = [name for part in parts for name in read_elf(part).needed]
     except (OSError, NoElfError):
         return None
-    return any(name.startswith(_CUDA_LIBRARIES) for name in needed)
+    return any(name.rpartition("/")[2].startswith(_CUDA_LIBRARIES) for name in needed)

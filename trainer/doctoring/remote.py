@@ -6,6 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal as format_size
+
+from drivesync.browse import browse
+from drivesync.disk import free_bytes
 from drivesync.errors import DrivesyncError, NotFoundError, TransientError
 from drivesync.holder import Fate, tell_fate
 from drivesync.remotes import open_remote
@@ -16,6 +20,7 @@ from trainer.doctoring.room import judge_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from drivesync.config import Settings
     from drivesync.remotes.base import Remote
@@ -41,13 +46,15 @@ class Question:
     Attributes:
         name: of the remote, as the user calls it.
         run: whose lease is looked at.
-        has_tree: the tree is here, so that its folder there may be missing yet.
+        home: where the tree is trained, or would be.
+        has_tree: it is here, so that its folder there may be missing yet; else it has to fit here.
         savings: what a training will save; None where nobody knows.
         keep_numbered: so many numbered checkpoints stay there; None for all.
     """
 
     name: str
     run: str
+    home: Path
     has_tree: bool = True
     savings: Savings | None = None
     keep_numbered: int | None = None
@@ -78,11 +85,14 @@ def judge_remote(
         yield warning("remote", f"nothing can be pushed to {question.name}", remedy)
         return
     with remote:
-        yield from _guard("remote", lambda: [_look_for_folder(remote, question)])
+        folder = tuple(_guard("remote", lambda: [_look_for_folder(remote, question)]))
+        yield from folder
         yield from _guard("storage", lambda: [_look_at_room(remote, question)])
         if is_drive:
             yield from _guard("clock", lambda: [_look_at_clock(remote, clock)])
         yield from _guard("lease", lambda: [_look_at_lease(remote, question)])
+        if folder[0].level is Level.GOOD and not question.has_tree:
+            yield from _guard("disk", lambda: [_look_at_size(remote, question)])
 
 
 def _guard(topic: str, look: Callable[[], Iterable[Line]]) -> Iterator[Line]:
@@ -105,7 +115,7 @@ def _judge_account(settings: Settings) -> Iterator[Line]:
 
     identity = identify(settings, _hear_nothing)
     yield good("Drive", f"reached as {_name(identity)}, by {identity.origin.place}")
-    yield _judge_scopes(identity)
+    yield judge_scopes(identity)
 
 
 def _name(identity: Identity) -> str:
@@ -113,7 +123,8 @@ def _name(identity: Identity) -> str:
     return f"{account.name} <{account.email}>" if account.email else account.name
 
 
-def _judge_scopes(identity: Identity) -> Line:
+def judge_scopes(identity: Identity) -> Line:
+    """Whether what the credentials are allowed does for pulling and pushing."""
     held = ", ".join(scope.removeprefix(_SCOPE) for scope in identity.scopes) or "none"
     if not identity.limits:
         return good("scopes", held)
@@ -171,3 +182,12 @@ def _look_at_lease(remote: Remote, question: Question) -> Line:
         "was last heard from; --take-over takes it at once."
     )
     return warning("lease", f"another session has the run {question.run}: {holder}", remedy)
+
+
+def _look_at_size(remote: Remote, question: Question) -> Line:
+    """Whether all of the tree fits where it is to come; it has to be listed for that."""
+    size, free = sum(folder.size_bytes for folder in browse(remote)), free_bytes(question.home)
+    said = f"a pull of {remote.name} brings {format_size(size)} at most, and {format_size(free)} are free"
+    if size > free:
+        return bad("disk", said, "Free some space, or pull to a larger disk.")
+    return good("disk", said)

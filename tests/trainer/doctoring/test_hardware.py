@@ -39,7 +39,7 @@ BARE = Machine()
 
 
 def judge(machine: Machine, *, has_darknet: bool = True) -> list[Line]:
-    return list(judge_machine(machine, has_darknet=has_darknet))
+    return list(judge_machine(machine, lambda: has_darknet))
 
 
 def test_a_machine_where_all_is_well() -> None:
