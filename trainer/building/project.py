@@ -177,11 +177,11 @@ def require_tools(project: Project, switches: Switches, machine: Machine) -> Non
     Raises:
         NotFoundError: it is not.
     """
-    wanted: dict[str, object] = {"make": machine.make, "a C++ compiler": machine.compiler}
+    wanted: dict[str, object] = {"make": machine.make, "C++ compiler": machine.compiler}
     if project.tool is Tool.CMAKE:
         wanted["cmake"] = machine.cmake
     if switches.gpu:
-        wanted["CUDA's nvcc"] = machine.cuda
+        wanted["nvcc"] = machine.cuda
     missing = [name for name, found in wanted.items() if found is None]
     if missing:
         hint = "Install it with: apt-get install -y build-essential cmake pkg-config"

@@ -168,7 +168,7 @@ def _find_place(tree: Path, reporter: Reporter, *, in_place: bool, brings: bool)
         tree: as the user named it.
         reporter: told where that is, and how the copy of a tree on a mount comes there.
         in_place: it is trained where it is.
-        brings: a copy is brought up to date first, unless it is being trained.
+        brings: a copy is brought up to date first, unless it is being trained; else the mount is looked at.
     """
     place = resolve_place(tree, in_place=in_place)
     if place.note:
@@ -178,7 +178,8 @@ def _find_place(tree: Path, reporter: Reporter, *, in_place: bool, brings: bool)
             remember_place(place)
         with open_source(place.tree, None, reporter.note) as source:
             pull(source, place.tree, reporter=reporter).raise_failure()
-    return existing_tree(place.tree).resolve()
+    is_only_there = not brings and not place.tree.is_dir()
+    return existing_tree(tree if is_only_there else place.tree).resolve()
 
 
 def _carry_out(

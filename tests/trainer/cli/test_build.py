@@ -17,6 +17,7 @@ import pytest
 
 from drivesync.cli.running import run_command
 from drivesync.daemon import JobLock
+from trainer.building.fatbin import read_gpu_code
 from trainer.cli.arguments import Call
 from trainer.cli.build import build_command
 from trainer.testing.c_project import furnish, install_opencv, make_c_project, make_cmake_project
@@ -332,6 +333,19 @@ def test_what_runs_of_the_old_program_goes_on(project: Path, machine: Callable[.
     assert (project / "darknet").read_bytes() != before
 
 
+def test_a_darknet_that_trains_now_is_left_alone(
+    tree: Path,
+    machine: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    play_supervisor: Callable[..., object],
+) -> None:
+    machine(None)
+    make_c_project(tree)
+    play_supervisor()
+    assert build(tree) == 0
+    assert "darknet trains here now: it goes on as it is" in capsys.readouterr().err
+
+
 def test_two_builds_at_once(
     project: Path, machine: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -494,7 +508,7 @@ def test_no_compiler(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert build(project, "--cpu") == 66
-    assert "there is no make, no a C++ compiler" in capsys.readouterr().err
+    assert "there is no make, no C++ compiler" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arch", ["", "75x", "compute_75", "7.5.1"])
@@ -510,3 +524,17 @@ def test_several_architectures(
     assert said["switches"]["ARCH"] == (
         "-gencode arch=compute_75,code=[sm_75,compute_75] -gencode arch=compute_80,code=[sm_80,compute_80]"
     )
+
+
+def test_for_a_cpu_and_for_a_gpu_at_once(project: Path) -> None:
+    assert build(project, "--cpu", "--arch", "75") == 64
+
+
+@pytest.mark.gpu
+def test_the_gpu_of_this_machine(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = build_json(capsys, project, "--no-opencv", "--no-cache")
+    assert said["switches"]["GPU"] == "1"
+    assert "kernels GPU" in built(project)[2]
+    asked = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    capability = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()[0]
+    assert read_gpu_code((project / "darknet").read_bytes()).runs_on(int(capability.replace(".", "")))
