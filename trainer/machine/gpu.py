@@ -25,7 +25,7 @@ _OLD_FIELDS = "name,memory.total,driver_version"
 _PLACES = ("usr/bin", "opt/bin", "usr/lib/wsl/lib", "usr/local/nvidia/bin")
 """Where it lies if not on PATH: the driver's packages, Colab, WSL, Google's Kubernetes."""
 
-# "CUDA Version: 12.4" in the table's head; drivers from 590 on call it the user mode driver's.
+# "CUDA Version: 12.4" in the table's head; drivers from 610 on, at the latest, call it the user mode driver's.
 _HIGHEST_CUDA = re.compile(r"CUDA (?:UMD )?Version\s*:\s*(\d+)\.(\d+)")
 
 _NVIDIA = "0x10de"

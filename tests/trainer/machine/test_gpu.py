@@ -63,7 +63,9 @@ def test_a_gpu_that_says_little(tmp_path: Path) -> None:
     ("head", "cuda"),
     [
         pytest.param("| NVIDIA-SMI 550.54.15   CUDA Version: 12.4 |", (12, 4), id="as ever"),
-        pytest.param("| KMD Version: 595.10   CUDA UMD Version: 13.2 |", (13, 2), id="since 590"),
+        pytest.param(
+            "| NVIDIA-SMI 610.43.02   KMD Version: 610.43.02   CUDA UMD Version: 13.3 |", (13, 3), id="610"
+        ),
         pytest.param("| NVIDIA-SMI 390.157 |", None, id="before 410"),
         pytest.param("| CUDA Version: N/A |", None, id="without CUDA's library"),
     ],
