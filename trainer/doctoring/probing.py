@@ -24,7 +24,7 @@ class Probe:
         topic: what it is about, where it ends with no line of its own.
         look: yields its lines as they are found out; run in a thread of its own.
         timeout_s: how long it may take.
-        hint: what to do where it takes longer.
+        hint: what to do where it takes longer, or fails and does not say itself.
     """
 
     topic: str
@@ -58,7 +58,7 @@ class _Looking:
             for line in self._probe.look():
                 self._lines.append(line)
         except DrivesyncError as error:
-            self._lines.append(bad(self._probe.topic, str(error), error.hint))
+            self._lines.append(bad(self._probe.topic, str(error), error.hint or self._probe.hint))
         # Whatever it is, the other lines are not to be lost for it.
         except Exception as error:  # noqa: BLE001
             said = f"could not be looked at ({type(error).__name__}: {error})"

@@ -35,6 +35,8 @@ _SCOPE_REMEDY = (
     "`python -m drivesync login`."
 )
 
+_REMEDY = "Try again; if it stays, `python -m drivesync whoami` and `drivesync status` ask the same."
+
 _SKEW_S = 30.0
 """What a clock may be off; tokens that a service account signs are refused from five minutes on."""
 
@@ -102,7 +104,7 @@ def _guard(topic: str, look: Callable[[], Iterable[Line]]) -> Iterator[Line]:
     except TransientError as error:
         yield bad(topic, str(error), error.hint or "See whether this machine has a network; then try again.")
     except DrivesyncError as error:
-        yield bad(topic, str(error), error.hint)
+        yield bad(topic, str(error), error.hint or _REMEDY)
 
 
 def _hear_nothing(_line: str) -> None:

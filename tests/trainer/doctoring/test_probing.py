@@ -64,4 +64,4 @@ def test_a_look_that_cannot_even_begin() -> None:
     def look() -> Iterator[Line]:
         raise NotAllowedError("no")
 
-    assert [line.what for line in run_probes([Probe("x", look, 10)])] == ["no"]
+    assert run_probes([Probe("x", look, 10, "Look.")]) == (Line(Level.BAD, "x", "no", "Look."),)

@@ -84,6 +84,15 @@ def test_google_refuses(question: Question, settings: Settings, drive_emulator: 
     assert "GOOGLE_OAUTH_ACCESS_TOKEN" in lines["Drive"].remedy
 
 
+def test_an_answer_that_nobody_explains(
+    question: Question, settings: Settings, drive_emulator: DriveEmulator
+) -> None:
+    drive_emulator.inject(Fault(ErrorAnswer(404, "notFound", "no"), call="about.get", times=None))
+    lines = by_topic(question, settings)
+    assert lines["Drive"].level is Level.BAD
+    assert "whoami" in lines["Drive"].remedy
+
+
 def test_no_credentials(question: Question, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
