@@ -15,8 +15,8 @@ from trainer.cli.arguments import Call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = ("check", "supervise", "status", "logs", "stop")
-"""In the order of their use; each is a module of that name."""
+_COMMANDS = ("run", "init", "doctor", "check", "build", "supervise", "status", "logs", "stop")
+"""The one that does all first, the others in the order of their use; each is a module of that name."""
 
 
 class _Commands(click.Group):
@@ -38,7 +38,11 @@ def cli() -> None:
     """Run darknet and keep it running, from the last good checkpoint to the end, with nothing lost on the way.
 
     \b
+    trainer run --background          pull, check, build and train, in one; run it again after a dropped session
+    trainer init --images DIR         make a tree from a folder of images with labels
+    trainer doctor                    what of this machine, and of Drive, is fit for training
     trainer check                     find what is wrong with the tree, before darknet starts
+    trainer build                     compile darknet for this machine's GPU, or take what was kept of it
     trainer supervise --background    train; run it again after a dropped session, and training goes on
     trainer status --watch            what is safe, how far it is; until the end
     trainer logs -f                   what darknet says
