@@ -44,7 +44,7 @@ def install_opencv(machine: Machine, tree: Path, log: Path) -> str:
         log: all that it prints is added to it.
 
     Raises:
-        KeyboardInterrupt, LocalWriteError: see ``run_logged``.
+        Interrupted, LocalWriteError: see ``run_logged``.
     """
     apt = _APT if machine.apt else (*_SUDO, *_APT)
     install = (*apt, "install", "-y", "--no-install-recommends", *PACKAGES)

@@ -5,6 +5,7 @@
     look ▸ choose ▸ built already? ▸ kept on the remote? ▸ stale objects go ▸ make ▸ prove ▸ put in place ▸ keep
     TREE/.trainer/build.json   what was built last, see ``record``
     TREE/.trainer/build.log    all that the last build printed
+    TREE/.trainer/apt.log      what apt-get printed, where OpenCV was installed
     TREE/.trainer/build.lock   one build at a time
     TREE/.trainer/new/         a program that is not yet proven: TREE/darknet is replaced by it at once, or not at all
 """
@@ -21,7 +22,7 @@ from drivesync.disk import local_errors
 from drivesync.errors import UnfinishedError
 from trainer.background import running_pid
 from trainer.building.apt import install_opencv
-from trainer.building.compiling import compile_all
+from trainer.building.compiling import Interrupted, compile_all
 from trainer.building.faults import explain
 from trainer.building.fetched import allow_run, discard, place
 from trainer.building.plan import plan_build, set_switches
@@ -116,7 +117,7 @@ def build(
         environ: as for the plan.
 
     Raises:
-        KeyboardInterrupt: the compilers have ended; the program that was there is as it was.
+        Interrupted: the compilers have ended; the program that was there is as it was.
         LocalWriteError: the disk cannot take it.
         NotFoundError: there is no compiler.
         TreeError: it could not be compiled, or what came of it is not what was asked for.
@@ -196,9 +197,9 @@ class _Building:
         write_record(tree, BuildRecord(State.BUILDING, self._key.name))
         try:
             failed = compile_all(plan.commands, tree, log, self._reporter)
-        except KeyboardInterrupt:
-            # make has ended in order, and removed what it was at.
-            self._record((), self._stamps())
+        except Interrupted as interrupted:
+            if interrupted.in_order:
+                self._record((), self._stamps())
             raise
         paths = gather(plan.project, tree) if not failed else ()
         if not paths:
@@ -244,7 +245,7 @@ def _with_opencv(plan: Plan, reporter: Reporter, environ: Mapping[str, str]) -> 
     """The plan once OpenCV's development files are installed; or, where that failed, one that does without."""
     order = replace(plan.order, apt=False)
     reporter.note("OpenCV's development files are installed by apt-get, which may take minutes")
-    problem = install_opencv(plan.machine, order.tree, build_log(order.tree))
+    problem = install_opencv(plan.machine, order.tree, order.tree / STATE_FOLDER / "apt.log")
     if problem:
         reporter.note(problem)
     return plan_build(order, plan.project, look_at_machine(environ), environ, is_colab=False)

@@ -5,6 +5,7 @@ Whoever compiles ends with us: a Ctrl-C ends the whole family, in order at first
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -26,8 +27,24 @@ _COUNT_TIMEOUT_S = 60.0
 _PERCENT = 100
 
 
+class Interrupted(KeyboardInterrupt):
+    """A program was ended on behalf of the user.
+
+    ``in_order`` if it ended by itself when it was asked to, and so could remove what it was at.
+    """
+
+    def __init__(self, *, in_order: bool) -> None:
+        super().__init__()
+        self.in_order = in_order
+
+
 def run_logged(
-    argv: Sequence[str], tree: Path, log: Path, on_line: Callable[[str], None] = lambda _: None
+    argv: Sequence[str],
+    tree: Path,
+    log: Path,
+    on_line: Callable[[str], None] = lambda _: None,
+    *,
+    grace_s: float = GRACE_S,
 ) -> int:
     """Run a program in ``tree`` to its end; returns its exit status, minus the signal's number where one ended it.
 
@@ -36,9 +53,10 @@ def run_logged(
         tree: its working directory.
         log: all that it prints is added to it.
         on_line: is given each line that begins a step, while it runs.
+        grace_s: how long it may take to end in order.
 
     Raises:
-        KeyboardInterrupt: it has ended then, with all that it had started.
+        Interrupted: it has ended then, with all that it had started.
         LocalWriteError: the system cannot start another process.
     """
     with Process(argv, tree, log, wanted=lambda line: read_step(line) is not None) as process:
@@ -49,9 +67,10 @@ def run_logged(
                         on_line(text)
                     case Exited(returncode):
                         return returncode
-        except BaseException:
-            process.stop(GRACE_S)
-            raise
+        except KeyboardInterrupt:
+            process.stop(grace_s)
+            killed = Exited(-signal.SIGKILL)
+            raise Interrupted(in_order=killed not in process.events()) from None
     raise AssertionError("a process has an end")
 
 
@@ -65,7 +84,7 @@ def compile_all(commands: Commands, tree: Path, log: Path, reporter: Reporter) -
         reporter: told how far it is.
 
     Raises:
-        KeyboardInterrupt, LocalWriteError: see ``run_logged``.
+        Interrupted, LocalWriteError: see ``run_logged``.
     """
     with suppress(OSError):
         log.unlink()

@@ -142,7 +142,11 @@ def _run(program: Path, timeout_s: float) -> tuple[str, str]:
     last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
     if "error while loading shared libraries" in last:
         missing = last.partition("shared libraries: ")[2].partition(":")[0]
-        remedy = f"Name the folder that {missing} is in with LD_LIBRARY_PATH, or install the package that it is of."
+        remedy = (
+            "That is of NVIDIA's driver: build it where there is a GPU, or for the CPU with --cpu."
+            if missing.startswith("libcuda.so")
+            else f"Name the folder that {missing} is in with LD_LIBRARY_PATH, or install the package that it is of."
+        )
         return f"does not find {missing} at its start", remedy
     ended = f"ended by signal {-done.returncode}" if done.returncode < 0 else f"ended with {done.returncode}"
     return f"does not run: it {ended}{f', and said: {last}' if last else ''}", ""

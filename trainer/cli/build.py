@@ -139,7 +139,7 @@ def build_command(
         built = _carry_out(plan, order.tree, remote, reporter, no_cache=no_cache, dry_run=dry_run)
     took_s = time.monotonic() - began_s
     if as_json:
-        click.echo(json.dumps(_to_json(plan, built, took_s)))
+        click.echo(json.dumps(_to_json(order.tree, plan, built, took_s)))
     else:
         click.echo("\n".join(map(printable, _describe(plan, built, took_s))))
 
@@ -236,21 +236,20 @@ def _describe_plan(plan: Plan) -> list[str]:
     ]
 
 
-def _to_json(plan: Plan | None, built: Built | None, took_s: float) -> dict[str, Any]:
-    done: dict[str, Any] = {"program": None, "from": None, "darknet": None, "kept": False}
+def _to_json(tree: Path, plan: Plan | None, built: Built | None, took_s: float) -> dict[str, Any]:
+    done: dict[str, Any] = {"tree": str(tree), "program": None, "from": None, "darknet": None, "kept": False}
     if built is not None:
         name = built.flavour.name if built.flavour else None
-        done = {"program": str(built.program), "from": built.where_from, "darknet": name, "kept": built.kept}
+        done |= {"program": str(built.program), "from": built.where_from, "darknet": name, "kept": built.kept}
     if plan is None:
         return {**done, "took_s": round(took_s, 1)}
     return {
         **done,
-        "tree": str(plan.order.tree),
         "switches": plan.switches.settings(plan.project.recipe.known),
         "configure": list(plan.commands.configure),
         "command": list(plan.commands.build),
         "notes": list(plan.notes),
         "installs_opencv": plan.installs_opencv,
-        "log": str(build_log(plan.order.tree)),
+        "log": str(build_log(tree)),
         "took_s": round(took_s, 1),
     }

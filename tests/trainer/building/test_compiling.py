@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivesync.daemon import is_alive
 from drivesync.progress import Silence
-from trainer.building.compiling import compile_all, run_logged
+from trainer.building.compiling import Interrupted, compile_all, run_logged
 from trainer.building.project import Commands
 
 if TYPE_CHECKING:
@@ -78,11 +79,22 @@ def test_what_cannot_be_configured_is_not_built(tmp_path: Path) -> None:
     assert not (tmp_path / "built").exists()
 
 
-def test_who_stops_it_ends_it_with_all_that_it_has_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("on_term", "in_order"),
+    [
+        pytest.param("rm half; exit 1", True, id="it removes what it was at"),
+        pytest.param("", False, id="it is deaf"),
+    ],
+)
+def test_who_stops_it_ends_it_with_all_that_it_has_started(
+    tmp_path: Path, on_term: str, *, in_order: bool
+) -> None:
     def stop(_line: str) -> None:
         raise KeyboardInterrupt
 
-    script = "echo gcc -c a.c -o obj/a.o; trap 'rm half; exit 1' TERM; touch half; sleep 600 & wait"
-    with pytest.raises(KeyboardInterrupt):
-        run_logged(("sh", "-c", script), tmp_path, tmp_path / "log", stop)
-    assert not (tmp_path / "half").exists()
+    script = f"trap '{on_term}' TERM; touch half; echo gcc -c a.c -o obj/a.o; sleep 600 & echo $! > pid; wait; wait"
+    with pytest.raises(Interrupted) as caught:
+        run_logged(("sh", "-c", script), tmp_path, tmp_path / "log", stop, grace_s=20 if in_order else 0.1)
+    assert caught.value.in_order is in_order
+    assert (tmp_path / "half").exists() is not in_order
+    assert not is_alive(int((tmp_path / "pid").read_text()))

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivesync.cli.running import run_command
 from drivesync.daemon import JobLock
 from trainer.building.fatbin import read_gpu_code
-from trainer.cli.arguments import Call
-from trainer.cli.build import build_command
+from trainer.cli import run
 from trainer.testing.c_project import furnish, install_opencv, make_c_project, make_cmake_project
 from trainer.testing.fake_gpu import read_calls
 
@@ -30,13 +28,6 @@ if TYPE_CHECKING:
 
 T4, L4, A100, H100 = "Tesla T4", "NVIDIA L4", "NVIDIA A100-SXM4-40GB", "NVIDIA H100 80GB HBM3"
 GPUS = {T4: 75, L4: 89, A100: 80, H100: 90}
-BUILD = """
-import sys
-from drivesync.cli.running import run_command
-from trainer.cli.arguments import Call
-from trainer.cli.build import build_command
-sys.exit(run_command(build_command, sys.argv[1:], Call(tuple(sys.argv[1:]), ())))
-"""
 
 
 @pytest.fixture
@@ -61,8 +52,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 
 def build(*argv: str | Path, extra: tuple[str, ...] = ()) -> int:
-    words = [str(word) for word in argv]
-    return run_command(build_command, words, Call(tuple(words), extra))
+    return run(["build", *map(str, argv), "--", *extra])
 
 
 def build_json(
@@ -299,7 +289,7 @@ def test_a_build_that_is_stopped_or_killed_ends_whole_and_the_next_one_goes_righ
     assert build(project) == 0
     before = (project / "darknet").read_bytes()
     waiting = slow_down(programs, tmp_path)
-    argv = [sys.executable, "-c", BUILD, "--clean", str(project)]
+    argv = [sys.executable, "-m", "trainer", "build", "--clean", str(project)]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
         until(waiting.exists)
         process.send_signal(number)
@@ -531,7 +521,11 @@ def test_for_a_cpu_and_for_a_gpu_at_once(project: Path) -> None:
 
 
 @pytest.mark.gpu
-def test_the_gpu_of_this_machine(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_gpu_of_this_machine(
+    project: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    if "gpu" not in str(request.config.getoption("-m")):
+        pytest.skip("needs an NVIDIA GPU: run with -m gpu")
     said = build_json(capsys, project, "--no-opencv", "--no-cache")
     assert said["switches"]["GPU"] == "1"
     assert "kernels GPU" in built(project)[2]
