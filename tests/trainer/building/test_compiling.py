@@ -92,7 +92,7 @@ def test_who_stops_it_ends_it_with_all_that_it_has_started(
     def stop(_line: str) -> None:
         raise KeyboardInterrupt
 
-    script = f"trap '{on_term}' TERM; touch half; echo gcc -c a.c -o obj/a.o; sleep 600 & echo $! > pid; wait; wait"
+    script = f"trap '{on_term}' TERM; touch half; sleep 600 & echo $! > pid; echo gcc -c a.c -o obj/a.o; wait; wait"
     with pytest.raises(Interrupted) as caught:
         run_logged(("sh", "-c", script), tmp_path, tmp_path / "log", stop, grace_s=20 if in_order else 0.1)
     assert caught.value.in_order is in_order
