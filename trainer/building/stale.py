@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from trainer.building.record import BuildRecord
 
+_ARCHIVE = "libdarknet.a"
+"""What the original links its program with: ``ar`` adds objects to it, and takes none away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stale:
@@ -34,15 +37,16 @@ class Stale:
     why: str = ""
 
 
-def find_objects(folder: Path) -> tuple[Path, ...]:
-    """Everything in ``folder`` that a compiler has written, in the order of the names; nothing where there is none."""
-    return tuple(sorted(path for path in folder.rglob("*.o") if path.is_file() or path.is_symlink()))
+def find_objects(tree: Path, folder: Path) -> tuple[Path, ...]:
+    """Everything in ``folder`` that a compiler has written, by name, and the archive of it; nothing where is none."""
+    found = [*sorted(folder.rglob("*.o")), tree / _ARCHIVE]
+    return tuple(path for path in found if path.is_file() or path.is_symlink())
 
 
 def stamp_objects(tree: Path, folder: Path) -> dict[str, tuple[int, int]]:
-    """Size in bytes and mtime in ns of the objects in ``folder``, by their paths in ``tree``."""
+    """Size in bytes and mtime in ns of what ``find_objects`` finds, by its path in ``tree``."""
     stamps = {}
-    for path in find_objects(folder):
+    for path in find_objects(tree, folder):
         status = path.lstat()
         stamps[path.relative_to(tree).as_posix()] = (status.st_size, status.st_mtime_ns)
     return stamps

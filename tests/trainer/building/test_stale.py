@@ -21,6 +21,7 @@ def tree(tmp_path: Path) -> Path:
     for name in ("a.o", "b_kernels.o"):
         (folder / name).write_bytes(b"object")
     (folder / "notes.txt").write_text("not an object")
+    (tmp_path / "libdarknet.a").write_bytes(b"both objects")
     return tmp_path
 
 
@@ -41,7 +42,7 @@ def test_objects_stay_only_if_this_machine_knows_them(
     record = None if state is None else BuildRecord(state, inputs, stamp_objects(tree, tree / "obj"))
     stale = find_stale(tree, tree / "obj", record, "this")
     assert why in stale.why
-    assert [path.name for path in stale.objects] == (["a.o", "b_kernels.o"] if why else [])
+    assert [path.name for path in stale.objects] == (["a.o", "b_kernels.o", "libdarknet.a"] if why else [])
 
 
 def test_one_that_was_written_over_since_goes_alone(tree: Path) -> None:
@@ -55,7 +56,7 @@ def test_one_that_was_written_over_since_goes_alone(tree: Path) -> None:
 
 def test_clean_takes_all_of_them(tree: Path) -> None:
     record = BuildRecord(State.ENDED, "this", stamp_objects(tree, tree / "obj"))
-    assert len(find_stale(tree, tree / "obj", record, "this", clean=True).objects) == 2
+    assert len(find_stale(tree, tree / "obj", record, "this", clean=True).objects) == 3
 
 
 def test_no_folder_no_objects(tmp_path: Path) -> None:
