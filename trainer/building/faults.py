@@ -52,6 +52,9 @@ _CAUSES = (
     *REFUSED,
 )
 
+_LONGEST_LINE = 2000
+"""In characters; what is said behind that is not looked at."""
+
 _LINES_BEFORE = 2
 _LINES_AFTER = 5
 _LONGEST_MESSAGE = 40
@@ -82,9 +85,10 @@ def explain(lines: Iterable[str]) -> Fault:
     Args:
         lines: all of the output, standard error included, in the order in which it came.
     """
-    said = [line.rstrip() for line in lines]
+    # Commands are no news, and hold words of all kinds.
+    said = ["" if read_step(line) else line[:_LONGEST_LINE].rstrip() for line in lines]
     for number, line in enumerate(said):
-        if not line or read_step(line) or _NO_ERROR.search(line):
+        if not line or _NO_ERROR.search(line):
             continue
         if _CMAKE_ERROR.match(line):
             return _explain_cmake(said, number)
@@ -122,7 +126,7 @@ def _explain_ending(said: Sequence[str]) -> Fault:
 
 def _fault(said: Sequence[str], number: int, known: Found | None) -> Fault:
     around = said[max(0, number - _LINES_BEFORE) : number + _LINES_AFTER + 1]
-    context = tuple(line for line in around if line and not read_step(line))
+    context = tuple(line for line in around if line)
     return _tell(said[number].strip(), context, _place_of(said, number), known)
 
 

@@ -42,7 +42,7 @@ REFUSED = (
         "Make it yours (chown -R), or pull the tree to a folder of your own.",
     ),
     known(
-        r"(\S+): Permission denied$",
+        r"(?<!\S)(\S+): Permission denied$",
         "{0} may not be run or written: Drive and archives keep no run bits, and a tree may belong to another user.",
         "Give it what it lacks (chmod +x for a program or a script), or make the tree yours.",
     ),

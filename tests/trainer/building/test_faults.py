@@ -726,6 +726,13 @@ def test_where_nothing_says_so_the_last_lines_are_shown() -> None:
     assert explain([]) == Fault("")
 
 
+def test_lines_of_any_length_are_gone_through_at_once() -> None:
+    long = ["x" * 100_000, "error: '" * 20_000, f"g++ {'obj/a.o ' * 1_000} -o darknet"]
+    fault = explain([*long[::2], "x" * 100_000 + ": Permission denied", long[1]])
+    assert fault.error == long[1][:2000].strip()
+    assert "g++" not in "".join(fault.context)
+
+
 @settings(max_examples=100)
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(":()*[]'{}\\ "), max_size=40))
