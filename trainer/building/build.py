@@ -27,7 +27,7 @@ from trainer.building.faults import explain
 from trainer.building.fetched import allow_run, discard, place
 from trainer.building.plan import plan_build, set_switches
 from trainer.building.products import PROGRAM, are_unchanged, gather, make_room, put_in_place, sum_up
-from trainer.building.project import NEW, find_project, require_tools
+from trainer.building.project import NEW, Tool, find_project, require_tools
 from trainer.building.proof import prove
 from trainer.building.record import BuildRecord, State, read_record, write_record
 from trainer.building.stale import find_stale, remove, stamp_objects
@@ -221,11 +221,14 @@ class _Building:
         stale = find_stale(
             self._tree, folder, read_record(self._tree), self._key.name, clean=plan.order.clean
         )
-        if not stale.objects:
-            return
-        self._reporter.note(f"objects of an earlier build are removed ({len(stale.objects)}): {stale.why}")
-        # cmake's own folder goes with them: its configuration is as old as they are.
-        remove(stale.objects if folder.parent == self._tree else [folder])
+        if stale.objects:
+            self._reporter.note(
+                f"objects of an earlier build are removed ({len(stale.objects)}): {stale.why}"
+            )
+        remove(stale.objects)
+        if stale.why and plan.project.tool is Tool.CMAKE:
+            # Its configuration is as old as they are.
+            remove([folder])
 
     def _prove(self, folder: Path, paths: Iterable[str]) -> Proof:
         companions = [folder / path for path in paths if path != PROGRAM]

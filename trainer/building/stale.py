@@ -30,7 +30,8 @@ class Stale:
 
     Attributes:
         objects: in the order of their names.
-        why: what is wrong with them, as a clause ("they were compiled with other switches"); empty if there are none.
+        why: what is wrong with them, and with whatever else is left of that build, as a clause ("they were compiled
+            with other switches"); empty if nothing is.
     """
 
     objects: tuple[Path, ...] = ()
@@ -75,8 +76,8 @@ def find_stale(
         why = "they were compiled with other switches, sources or tools"
     else:
         stamps = {path: stamp for path, stamp in stamps.items() if record.objects.get(path) != stamp}
-        why = "they are not those that were compiled here"
-    return Stale(tuple(tree / path for path in stamps), why if stamps else "")
+        why = "they are not those that were compiled here" if stamps else ""
+    return Stale(tuple(tree / path for path in stamps), why)
 
 
 def remove(paths: Iterable[Path]) -> None:

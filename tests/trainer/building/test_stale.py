@@ -60,7 +60,7 @@ def test_clean_takes_all_of_them(tree: Path) -> None:
 
 
 def test_no_folder_no_objects(tmp_path: Path) -> None:
-    assert find_stale(tmp_path, tmp_path / "obj", None, "this").why == ""
+    assert find_stale(tmp_path, tmp_path / "obj", None, "this").objects == ()
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
