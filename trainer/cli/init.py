@@ -43,14 +43,20 @@ class _Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         return int(sides[0]), int(sides[1])
 
 
+def _to_path(_context: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
+    """A variable that is not set must not stand for the working directory."""
+    if given == "":
+        raise click.BadParameter("it is empty", param=parameter)
+    return Path(given) if given is not None else None
+
+
 _FORMATS = {"yolo": Format.YOLO, "voc": Format.VOC, "coco": Format.COCO}
-_PATH = click.Path(path_type=Path)
 
 
 @click.command("init", short_help="Make a tree to train in from a folder of images with labels.")
 @TREE
 @click.option(
-    "--images", required=True, type=_PATH, help="The folder of your images, and of folders of them."
+    "--images", required=True, callback=_to_path, help="The folder of your images, and of folders of them."
 )
 @click.option(
     "--names",
@@ -59,7 +65,9 @@ _PATH = click.Path(path_type=Path)
     "[default: those that the labels name; of YOLO's those in classes.txt beside them]",
 )
 @click.option(
-    "--labels", type=_PATH, help="The folder of the labels, or a COCO file.  [default: found by the images]"
+    "--labels",
+    callback=_to_path,
+    help="The folder of the labels, or a COCO file.  [default: found by the images]",
 )
 @click.option(
     "--format", "format_", type=click.Choice(list(_FORMATS)), help="Of the labels.  [default: found out]"

@@ -67,14 +67,13 @@ class Picture:
 
     Attributes:
         path: POSIX, relative to the folder of images.
-        size_px: width and height as a viewer shows it: turned as its EXIF block asks.
-        boxes: in the label's order; none says that it shows nothing that is to be found.
+        boxes: in the label's order, of the image as a viewer shows it, turned as its EXIF block asks; none says that it
+            shows nothing that is to be found.
         ending: which it will have in the tree, one that each darknet knows: ".jpg" or ".png".
         redrawn: whether it has to be encoded anew: it is turned, or of a format that not each darknet reads.
     """
 
     path: str
-    size_px: tuple[int, int]
     boxes: tuple[Box, ...]
     ending: str
     redrawn: bool = False

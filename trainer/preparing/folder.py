@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -98,6 +100,8 @@ def read_bytes(place: str, most_bytes: int) -> bytes:
         TreeError: it cannot be read, or is longer than that.
     """
     try:
+        if not stat.S_ISREG(os.stat(place).st_mode):  # noqa: PTH116 - likewise
+            raise OSError(errno.EINVAL, "it is no file")  # noqa: TRY301 - as the system says it of others
         with open(place, "rb") as file:  # noqa: PTH123 - for each label, and Path takes thrice as long
             raw = file.read(most_bytes + 1)
     except OSError as error:

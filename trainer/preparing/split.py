@@ -71,9 +71,9 @@ class _Sharing:
             for path in self._of_kind[rarest]:
                 if path not in self._side:
                     self._put(path, self._find_side(path, rarest))
-        for side in (_TRAIN, _TEST):
-            if side not in self._side.values():
-                self._side[self._most_common()] = side
+        # The first image is always trained on: before it both sides lack everything.
+        if _TEST not in self._side.values():
+            self._side[max(self._kinds, key=self._can_be_spared)] = _TEST
         return frozenset(path for path, side in self._side.items() if side == _TEST)
 
     def _find_side(self, path: str, rarest: int) -> int:
@@ -94,6 +94,8 @@ class _Sharing:
             if not self._left[kind]:
                 del self._left[kind]
 
-    def _most_common(self) -> str:
-        """The image that is missed least on the other side: the rarest of its classes has the most images."""
-        return max(self._kinds, key=lambda path: min(len(self._of_kind[kind]) for kind in self._kinds[path]))
+    def _can_be_spared(self, path: str) -> tuple[bool, bool, int]:
+        """How well the training does without an image: the rarest of its classes has the most images."""
+        kinds = self._kinds[path]
+        images = min(len(self._of_kind[kind]) for kind in kinds)
+        return kinds == _NEGATIVE or images > 1, kinds != _NEGATIVE, images

@@ -131,7 +131,7 @@ class _Looking:
             except TreeError as error:
                 self._left_out.append(LeftOut(image, f"{self._folder / image}: {error}"))
                 continue
-            pictures.append(Picture(image, header.size_px, fitted.boxes, header.ending, header.redrawn))
+            pictures.append(Picture(image, fitted.boxes, header.ending, header.redrawn))
             clipped += fitted.clipped
             dropped += fitted.dropped
             turned += header.orientation != 1

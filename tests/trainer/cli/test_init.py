@@ -98,6 +98,7 @@ def test_what_is_in_the_way_is_listed(
     ("options", "status", "said"),
     [
         pytest.param([], 64, "Missing option '--images'", id="no images named"),
+        pytest.param(["--images", ""], 64, "it is empty", id="a variable that is not set"),
         pytest.param(["--images", "nowhere"], 66, "no folder", id="no such folder"),
         pytest.param(["--images", "{images}"], 64, "--names cat,dog", id="no names"),
         pytest.param(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from trainer.preparing.folder import list_images, read_names
 from trainer.preparing.source import find_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ROW = "0 .5 .5 .5 .5"
@@ -130,10 +132,11 @@ def test_a_list_of_names_that_is_no_text(tmp_path: Path) -> None:
         read_names(tmp_path / "names")
 
 
-def test_a_label_that_is_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "1.txt").mkdir()
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo], ids=["a folder", "a pipe"])
+def test_a_label_that_is_no_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "1.txt")
     labels = find_labels(tmp_path, ("1.jpg",))
-    with pytest.raises(TreeError, match=r"1\.txt: it cannot be read"):
+    with pytest.raises(TreeError, match=r"1\.txt: it cannot be read \(it is no file\)"):
         labels.find("1.jpg")
 
 

@@ -60,6 +60,21 @@ def test_the_order_of_the_images_does_not_matter(
     assert tests
 
 
+@pytest.mark.parametrize(
+    ("kinds", "tested"),
+    [
+        pytest.param([{0}, set()], set(), id="the only one that shows something is trained on"),
+        pytest.param([{0}, {1}, {1}], {1}, id="a class with two images can spare one"),
+        pytest.param([{0}, {0}, set()], {0}, id="one that shows something is a better test"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_of_few_images_one_is_tested_with(kinds: list[set[int]], tested: set[int], seed: int) -> None:
+    images = {f"{number}.jpg": frozenset(own) for number, own in enumerate(kinds)}
+    (test,) = choose_tests(images, 0.2, seed)
+    assert images[test] == tested
+
+
 def test_another_seed_splits_otherwise() -> None:
     images = images_of({(0,): 40})
     assert len({choose_tests(images, 0.2, seed) for seed in range(4)}) == 4
