@@ -144,20 +144,21 @@ def build_command(
         click.echo("\n".join(map(printable, _describe(plan, built, took_s))))
 
 
-def build_tree(tree: Path, remote: str | None, reporter: Reporter) -> None:
+def build_tree(tree: Path, remote: str | None, reporter: Reporter, *, no_cache: bool = False) -> None:
     """Build the darknet of ``tree``, where that is needed, with all that the machine has, and print what it is.
 
     Args:
         tree: where it is trained.
         remote: where built programs are kept; None for what the tree remembers.
         reporter: hears how it goes.
+        no_cache: bring no program from there, and keep none.
 
     Raises:
         DrivesyncError: see ``plan_tree`` and ``build``.
     """
     began_s = time.monotonic()
     plan = plan_tree(Order(tree.resolve()), os.environ)
-    built = _carry_out(plan, tree, remote, reporter)
+    built = _carry_out(plan, tree, remote, reporter, no_cache=no_cache)
     click.echo("\n".join(map(printable, _describe(plan, built, time.monotonic() - began_s))))
 
 
