@@ -1,4 +1,4 @@
-"""Which objects make must not see, and what a record of a build survives."""
+"""Which objects make must not see."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trainer.building.record import BuildRecord, State, read_record, write_record
+from trainer.building.record import BuildRecord, State
 from trainer.building.stale import find_stale, remove, stamp_objects
 
 if TYPE_CHECKING:
@@ -61,29 +61,3 @@ def test_clean_takes_all_of_them(tree: Path) -> None:
 
 def test_no_folder_no_objects(tmp_path: Path) -> None:
     assert find_stale(tmp_path, tmp_path / "obj", None, "this").objects == ()
-
-
-def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
-    record = BuildRecord(State.ENDED, "this", {"obj/a.o": (6, 12)}, {"darknet": "ab"}, "cache")
-    write_record(tmp_path, record)
-    assert read_record(tmp_path) == record
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b'{"state": "ended"', id="torn"),
-        pytest.param(
-            b'{"state": "odd", "inputs": "", "objects": {}, "products": {}, "where_from": ""}', id="odd"
-        ),
-        pytest.param(b"[1]", id="a list"),
-        pytest.param(
-            b'{"state": "ended", "inputs": "", "objects": {"a": 1}, "products": {}}', id="another form"
-        ),
-    ],
-)
-def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / ".trainer").mkdir()
-    (tmp_path / ".trainer/build.json").write_bytes(content)
-    assert read_record(tmp_path) is None
