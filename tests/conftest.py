@@ -1,4 +1,4 @@
-"""What all tests share: an emulated Drive, and disks that are small or case-blind."""
+"""What all tests share: an emulated Drive, disks that are small or case-blind, and what makes processes lean."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ["drivesync.testing.plugin"]
+
+LEAN = {
+    # An emulator needs no certificates, and to read them takes longer than most tests.
+    "SSL_CERT_FILE": os.devnull,
+    # numpy multiplies nothing large here: more threads only have to be started.
+    "OPENBLAS_NUM_THREADS": "1",
+    # The original darknet starts 64 threads an iteration: a third of its time is spent on their stacks, if not kept.
+    "GLIBC_TUNABLES": f"glibc.pthread.stack_cache_size={1 << 30}",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the hundreds of processes that tests start, and this one, do no work that no test is about."""
+    # Else each of them would compile all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    is_live = "live" in config.getoption("-m")
+    os.environ.update({name: value for name, value in LEAN.items() if not (is_live and "CERT" in name)})
 
 
 @pytest.fixture
