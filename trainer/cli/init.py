@@ -81,7 +81,11 @@ _FORMATS = {"yolo": Format.YOLO, "voc": Format.VOC, "coco": Format.COCO}
     help="Share of the images to test with, of each class.",
 )
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of the split: the same one splits the same."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the split: one seed, one split.",
 )
 @click.option(
     "--template",

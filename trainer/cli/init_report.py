@@ -58,9 +58,11 @@ def _describe_survey(found: Survey) -> list[str]:
         lines.append(f"{count(found.clipped, 'time')} a box reached out of its image, and does no more")
     if found.dropped:
         lines.append(f"{count(found.dropped, 'time')} a box without an area was left out")
-    if found.unlabelled and not any(one.path == found.unlabelled[0] for one in found.pictures):
+    told = {one.path for one in found.pictures} | {one.path for one in found.left_out}
+    forgotten = [path for path in found.unlabelled if path not in told]
+    if forgotten:
         lines.append(
-            f"left out: {count(len(found.unlabelled), 'image')} without any label, {found.unlabelled[0]} say "
+            f"left out: {count(len(forgotten), 'image')} without any label, {forgotten[0]} say "
             "(--negatives if they show nothing)"
         )
     if found.left_out:

@@ -85,6 +85,10 @@ def survey(
         UsageError: nobody names the classes.
         SettingsError: a label names a class that ``names`` lacks.
     """
+    names = names or labels.categories
+    if names is None and labels.format is Format.YOLO:
+        hint = "Name them in the order of their numbers: --names cat,dog, or a file with one name a line."
+        raise UsageError("labels in YOLO's format say only the classes' numbers, not their names", hint=hint)
     looking = _Looking(folder, labels, negatives=negatives)
     for number, image in enumerate(images):
         if number % _EVERY == 0:
@@ -120,7 +124,7 @@ class _Looking:
 
     def sum_up(self, names: tuple[str, ...] | None) -> Survey:
         """Make pictures of what has been seen, now that all classes are known."""
-        names = names or self._labels.categories or self._find_names()
+        names = names or self._find_names()
         kinds = number_kinds(names) if self._labels.format is Format.YOLO else _index(names)
         self._refuse_unlisted(kinds, names)
         pictures: list[Picture] = []
@@ -139,16 +143,10 @@ class _Looking:
         return Survey(names, tuple(pictures), left_out, tuple(self._unlabelled), clipped, dropped, turned)
 
     def _find_names(self) -> tuple[str, ...]:
-        if self._labels.format is Format.YOLO:
-            hint = "Name them in the order of their numbers: --names cat,dog, or a file with one name a line."
-            raise UsageError(
-                "labels in YOLO's format say only the classes' numbers, not their names", hint=hint
-            )
         kinds = {mark.kind for _, label in self._seen.values() for mark in label.marks}
         if not kinds:
-            raise SettingsError(
-                "no label names anything that is to be found", hint="See whether they are the right ones."
-            )
+            why = self._left_out[0].reason if self._left_out else "See whether they are the right ones"
+            raise SettingsError("no label that can be used names anything to find", hint=f"{why}.")
         return tuple(sorted(kinds))
 
     def _refuse_unlisted(self, kinds: Mapping[str, int], names: tuple[str, ...]) -> None:

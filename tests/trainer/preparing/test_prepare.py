@@ -306,6 +306,22 @@ def test_what_cannot_be_made(
     assert read_all(order.tree) == before
 
 
+def test_who_names_no_class_is_told_before_any_image_is_read(order: Order, labelled: Labelled) -> None:
+    for path in labelled.folder.glob("*.png"):
+        path.write_bytes(b"torn")
+    with pytest.raises(UsageError, match="only the classes' numbers"):
+        plan_tree(replace(order, names=None), SILENCE)
+
+
+def test_labels_that_name_nothing(tmp_path: Path) -> None:
+    folder = make_labelled(tmp_path / "images", Format.VOC).folder
+    for path in folder.glob("*.xml"):
+        path.write_text("<annotation>")
+    with pytest.raises(SettingsError, match="no label that can be used") as told:
+        plan_tree(Order(tmp_path / "tree", folder), SILENCE)
+    assert "test-1.xml:1: no XML" in told.value.hint
+
+
 def test_made_again_it_is_there_already(order: Order) -> None:
     made = make(order)
     before = read_all(order.tree)
