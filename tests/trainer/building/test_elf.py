@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.building.elf import NoElfError, read_elf
-from trainer.testing.c_project import make_libraries
+from trainer.testing.workshop import make_libraries
 
 
 @pytest.fixture(scope="module")

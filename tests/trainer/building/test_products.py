@@ -12,7 +12,7 @@ from drivesync.errors import LocalWriteError
 from trainer.building.products import are_unchanged, gather, make_room, put_in_place, sum_up
 from trainer.building.project import Project, Tool
 from trainer.building.recipe import Recipe
-from trainer.testing.c_project import make_libraries
+from trainer.testing.workshop import make_libraries
 
 if TYPE_CHECKING:
     from pathlib import Path

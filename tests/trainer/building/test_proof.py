@@ -11,7 +11,7 @@ import pytest
 from trainer.building.proof import prove
 from trainer.building.switches import Switches
 from trainer.darknet.program import Flavour
-from trainer.testing.c_project import make_libraries
+from trainer.testing.workshop import make_libraries
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,9 @@ import pytest
 from drivesync.daemon import JobLock
 from trainer.building.fatbin import read_gpu_code
 from trainer.cli import run
-from trainer.testing.c_project import furnish, install_opencv, make_c_project, make_cmake_project
+from trainer.testing.c_project import make_c_project, make_cmake_project
 from trainer.testing.fake_gpu import read_calls
+from trainer.testing.workshop import furnish, install_opencv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
