@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainer.errors import TreeError
 from trainer.preparing.annotations import Label, Mark
@@ -108,3 +111,19 @@ def test_json_that_is_something_else(raw: bytes) -> None:
 def test_what_is_no_file_of_labels(raw: bytes, said: str) -> None:
     with pytest.raises(TreeError, match=said):
         parse_coco(raw, "all.json")
+
+
+KEYS = ["id", "image_id", "category_id", "bbox", "file_name", "name", "width", "height", "iscrowd"]
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner),
+    max_leaves=12,
+)
+
+
+@given(st.lists(ANYTHING), st.lists(ANYTHING), st.lists(ANYTHING))
+def test_whatever_is_in_it_only_a_tree_error_comes_out(
+    images: Any, annotations: Any, categories: Any
+) -> None:
+    with suppress(TreeError):
+        parse_coco(coco(images=images, annotations=annotations, categories=categories), "all.json")

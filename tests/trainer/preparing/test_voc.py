@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainer.errors import TreeError
 from trainer.preparing.annotations import Label, Mark
@@ -75,3 +79,17 @@ def test_labels(raw: bytes, label: Label) -> None:
 def test_what_is_no_label(raw: bytes, said: str) -> None:
     with pytest.raises(TreeError, match=said):
         parse_voc(raw, "1.xml")
+
+
+WHOLE = annotation(SIZE + CAT)
+
+
+@given(
+    st.integers(0, len(WHOLE)),
+    st.integers(0, 20),
+    st.binary(max_size=8)
+    | st.sampled_from([b"&a;", b"<![CDATA[", b"<!--", b"<?xml version='1.0' encoding='utf-7'?>"]),
+)
+def test_whatever_is_in_it_only_a_tree_error_comes_out(start: int, length: int, other: bytes) -> None:
+    with suppress(TreeError):
+        parse_voc(WHOLE[:start] + other + WHOLE[start + length :], "1.xml")

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainer.errors import TreeError
 from trainer.preparing.annotations import Mark
@@ -51,3 +55,16 @@ def test_what_is_no_label(raw: bytes, said: str) -> None:
 
 def test_the_classes_are_counted_from_0() -> None:
     assert number_kinds(("cat", "dog")) == {"0": 0, "1": 1}
+
+
+WHOLE = ROW + b"\n" + ROW + b"\n"
+
+
+@given(
+    st.integers(0, len(WHOLE)),
+    st.integers(0, 9),
+    st.binary(max_size=8) | st.text("0123456789.eE+- \t\r\n\x0b\x1c", max_size=9).map(str.encode),
+)
+def test_whatever_is_in_it_only_a_tree_error_comes_out(start: int, length: int, other: bytes) -> None:
+    with suppress(TreeError):
+        parse_yolo(WHOLE[:start] + other + WHOLE[start + length :], "1.txt")
