@@ -56,6 +56,11 @@ class Tally:
         return self.files_done >= self.files and not self.is_growing(now_s)
 
     @property
+    def _has_sizes(self) -> bool:
+        """Whether bytes are counted: those of what is only looked at, or compiled, say nothing."""
+        return bool(self.size_bytes or self.done_bytes)
+
+    @property
     def share_done(self) -> float:
         """From 0 to 1, by size, or by number where no file has any."""
         done, all_of_it = (
@@ -75,17 +80,17 @@ class Tally:
             done = f"{self._what}: nothing to do{' so far' if growing else ''}"
         else:
             plus = "+" if growing else ""
-            done = (
-                f"{self._what}: {self.files_done:,} of {self.files:,}{plus} files, "
-                f"{format_size(self.done_bytes)} of {format_size(self.size_bytes)}{plus}"
-            )
+            done = f"{self._what}: {self.files_done:,} of {self.files:,}{plus} files"
+            if self._has_sizes:
+                done += f", {format_size(self.done_bytes)} of {format_size(self.size_bytes)}{plus}"
         return done, self._describe_speed(slowed_by, growing=growing)
 
     def _describe_speed(self, slowed_by: str, *, growing: bool) -> str:
         files_per_s, bytes_per_s = self._speeds()
         said = [f"slowed by {slowed_by}"] if slowed_by else []
         if slowed_by or files_per_s or bytes_per_s:
-            said += [f"{format_rate(files_per_s)} files/s", f"{format_size(round(bytes_per_s))}/s"]
+            said.append(f"{format_rate(files_per_s)} files/s")
+            said += [f"{format_size(round(bytes_per_s))}/s"] if self._has_sizes else []
         left_s = self._left_s(files_per_s, bytes_per_s)
         if left_s is not None:
             said.append(f"{'over ' if growing else ''}{format_duration(left_s)} left")

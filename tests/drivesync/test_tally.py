@@ -82,6 +82,13 @@ def test_a_resumed_download_is_not_counted_as_speed_for_long() -> None:
     assert ", 1.0 MB/s, 1:20 left" in say(job, 20.0, "")
 
 
+def test_what_has_no_size_is_told_without() -> None:
+    job = tally(files=50, size_bytes=0)
+    job.advance(10, 0)
+    job.sample(10.0)
+    assert say(job, 10.0, "") == "pull: 10 of 50 files, 1.0 files/s, 0:40 left"
+
+
 def test_lost_work_is_no_negative_speed() -> None:
     job = tally()
     job.advance(0, MEGABYTE)

@@ -83,7 +83,7 @@ def run_command(
             if no_build or training.darknet:
                 click.echo(f"build: left out, by {'--no-build' if no_build else '--darknet'}")
             else:
-                build_tree(place.tree, remote, reporter)
+                build_tree(place.tree, remote, reporter, no_cache=training.no_push)
     training.start(tree, remote, call.extra, settings())
 
 
