@@ -23,6 +23,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from scripts.bench_check import check
 from scripts.bench_pull import pull
 from scripts.bench_push import push
 from scripts.bench_supervise import cpu_s, supervise
@@ -39,6 +40,7 @@ def main() -> None:
     """Measure this project."""
 
 
+main.add_command(check)
 main.add_command(pull)
 main.add_command(push)
 main.add_command(supervise)
