@@ -6,15 +6,17 @@ import json
 import sys
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from drivesync.cli.arguments import AS_JSON, TREE
 from drivesync.cli.running import interruptible
-from drivesync.progress import is_screen
+from drivesync.progress import is_screen, printable
 from trainer.cli.arguments import find_tree
-from trainer.cli.words import describe_lines, existing_status, print_life, print_status
+from trainer.cli.words import COLOURS, card_now, existing_status, print_status
+from trainer.seeing.text import to_lines, to_spans
 from trainer.status import DEAD, ENDED, to_json
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from rich.live import Live
 
+    from trainer.seeing.card import Card
     from trainer.status import Status
 
 LOOK_EVERY_S = 2.0
@@ -34,6 +37,9 @@ NEWS_EVERY_S = 5.0
 
 PROGRESS_EVERY_S = 60.0
 """How soon a line may follow that tells of nothing but further iterations."""
+
+_AWAITED = frozenset({"time left", "avg loss", "mAP"})
+"""The rows that tell how it goes on."""
 
 
 @click.command("status", short_help="How the training stands.")
@@ -57,10 +63,9 @@ def status_command(tree: Path | None, *, as_json: bool, watch: bool) -> None:
     if not watch:
         status = existing_status(place)
         if as_json:
-            click.echo(json.dumps(to_json(status)))
+            _print_object(status)
         else:
             print_status(status)
-            print_life(place, status)
         return
     with suppress(KeyboardInterrupt), interruptible(), ExitStack() as stack:
         display: Display = Objects() if as_json else Lines()
@@ -108,7 +113,15 @@ class Screen:
         """Draw it in the place of the one before."""
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        self._live.update(Text("\n".join(describe_lines(status))), refresh=True)
+        text = Text()
+        for line in to_spans(card_now(status)):
+            for span in line:
+                text.append(
+                    span.text, " ".join(filter(None, (COLOURS[span.tone], "bold" if span.strong else "")))
+                )
+            text.append("\n")
+        text.rstrip()
+        self._live.update(text, refresh=True)
 
 
 class Objects:
@@ -121,34 +134,46 @@ class Objects:
         """Print it if it is another one."""
         if status != self._shown:
             self._shown = status
-            click.echo(json.dumps(to_json(status)))
+            _print_object(status)
+
+
+def _print_object(status: Status) -> None:
+    """The status, and the card in which it is put."""
+    click.echo(json.dumps(to_json(status) | {"card": asdict(card_now(status))}))
 
 
 class Lines:
     """A notebook's cell, or a pipe: what is printed stays, so there is little of it.
 
-    All of the status at first and at the end; between them a line now and then, of those parts that have changed.
+    All of the card at first and at the end; between them a line now and then, of those parts that have changed and
+    that people wait for.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lines: list[str] = []
+        self._parts: list[str] = []
         self._news: tuple[object, ...] = ()
         self._at_s = 0.0
 
     def show(self, status: Status, *, last: bool) -> None:
         """Print what is new, if it is time."""
-        now_s = self._clock()
-        lines, news = describe_lines(status), _news(status)
-        if not self._lines or (last and lines != self._lines):
-            click.echo("\n".join(lines))
+        now_s, card = self._clock(), card_now(status)
+        parts, news = _parts(card), _news(status)
+        if not self._parts or (last and parts != self._parts):
+            click.echo("\n".join(to_lines(card)))
         else:
             wait_s = PROGRESS_EVERY_S if news == self._news else NEWS_EVERY_S
-            changed = [line for line in lines if line not in self._lines]
+            changed = [part for part in parts if part not in self._parts]
             if not changed or now_s < self._at_s + wait_s:
                 return
-            click.echo(f"{time.strftime('%H:%M:%S')} {'; '.join(changed)}")
-        self._lines, self._news, self._at_s = lines, news, now_s
+            click.echo(printable(f"{time.strftime('%H:%M:%S')} {'; '.join(changed)}"))
+        self._parts, self._news, self._at_s = parts, news, now_s
+
+
+def _parts(card: Card) -> list[str]:
+    """What of a card people wait for."""
+    facts = [f"{row.label} {row.text}" for row in card.rows if row.label in _AWAITED]
+    return [card.standing, card.headline, *facts, *(notice.text for notice in card.notices)]
 
 
 def _news(status: Status) -> tuple[object, ...]:

@@ -1,22 +1,31 @@
-"""How a run's standing is put."""
+"""How a run's standing is put where a command prints it."""
 
 from __future__ import annotations
 
-import time
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
 
 from drivesync.errors import NotFoundError
-from drivesync.progress import printable
-from trainer.learning.history import read_attempts
-from trainer.life import describe_life
-from trainer.status import describe, read_status
+from trainer.seeing.card import make_card
+from trainer.seeing.text import to_spans
+from trainer.status import read_status
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from trainer.seeing.card import Card, Tone
     from trainer.status import Status
+
+COLOURS: dict[Tone, str | None] = {
+    "good": "green",
+    "waiting": "yellow",
+    "trouble": "red",
+    "over": "blue",
+    "plain": None,
+}
+"""As click and rich know them."""
 
 
 def existing_status(tree: Path) -> Status:
@@ -31,18 +40,15 @@ def existing_status(tree: Path) -> Status:
     return status
 
 
-def describe_lines(status: Status) -> list[str]:
-    """The status as of now in a few lines, the most important one first, fit for a terminal."""
-    return [printable(line) for line in describe(status, time.time()).splitlines()]
-
-
-def print_life(tree: Path, status: Status) -> None:
-    """How the run has come to where it is, over all of its sessions, below an empty line."""
-    records = [record for record in read_attempts(tree) if not status.run or record.run == status.run]
-    if lines := describe_life(records):
-        click.echo("\n".join(["", *map(printable, lines)]))
+def card_now(status: Status) -> Card:
+    """The card as of now, for this machine's time zone."""
+    now = datetime.now(timezone.utc).astimezone()
+    return make_card(status, now.timestamp(), zone=now.tzinfo or timezone.utc)
 
 
 def print_status(status: Status) -> None:
-    """The same, printed."""
-    click.echo("\n".join(describe_lines(status)))
+    """Print the card: in colours on a terminal, or in a notebook's cell, which passes for one."""
+    for line in to_spans(card_now(status)):
+        click.echo(
+            "".join(click.style(span.text, COLOURS[span.tone], bold=span.strong or None) for span in line)
+        )

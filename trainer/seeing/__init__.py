@@ -1,0 +1,1 @@
+"""What people look at: how a run stands, as a card, and the card as text and as HTML."""
