@@ -11,6 +11,7 @@ import contextlib
 import heapq
 import math
 import os
+import re
 import time
 from dataclasses import dataclass
 from operator import attrgetter
@@ -19,27 +20,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drivesync.errors import LocalWriteError, NotFoundError
-from trainer.curves.curve import Happening, Point, Seam, parse_lines, settle, thin, to_line
+from trainer.curves.curve import (
+    Happening,
+    Point,
+    Seam,
+    Usage,
+    find_maps,
+    find_superseded,
+    parse_lines,
+    settle,
+    thin,
+    to_line,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
     from numpy.typing import NDArray
 
-    from trainer.curves.curve import Record, SeamKind
+    from trainer.curves.curve import MapPoint, Record, SeamKind
 
 METRICS_NAME = "metrics.jsonl"
 CHART_NAME = "chart.png"
 """What lies beside a run's checkpoints for people, and is pushed with them."""
 
 POINTS_LIMIT = 20_000
-"""More points than this are thinned when a writer opens the file; while it is open there may be twice as many."""
+"""Where there are more points, half as many are kept."""
 
 FLUSH_INTERVAL_S = 1.0
+USAGE_INTERVAL_S = 10.0
 
 _BUFFER_LIMIT_BYTES = 4 << 20
+
+_BEGINNINGS = re.compile(rb'^\{("i"|"event":"(?:resumed|restarted)","from"):(\d{1,16})', re.MULTILINE)
+"""Of the lines of points and of seams."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,18 +71,29 @@ class Metrics:
     seconds: NDArray[np.float64]
     """How long each iteration took."""
     unix_s: NDArray[np.float64]
+    images: NDArray[np.float64]
+    """How many darknet has counted; nan where nobody noted it."""
     seams: tuple[Seam, ...]
     """In order of time, and so of iteration."""
+    usages: tuple[Usage, ...]
+    """What of the GPU was in use, in order of time, and so of iteration."""
     happenings: tuple[Happening, ...]
-    """In order of time."""
+    """All else, in order of time."""
+    maps: tuple[MapPoint, ...]
+    """What those called ``map`` tell, in order of time, and so of iteration."""
+
+    @property
+    def best_map(self) -> MapPoint | None:
+        """The highest mean average precision, the first of equals; None where none was measured."""
+        return max(self.maps, key=attrgetter("value"), default=None)
 
 
 class MetricsWriter:
     """Append to a metrics file as long as the ``with`` block lasts; one writer to a file.
 
-    Opening takes away a last line that a crash has torn, and thins a file of over :data:`POINTS_LIMIT` points. What
-    is told is written at most once a second, when the next thing is told or :meth:`flush` is called. Once it is open
-    nothing here raises: training is not worth stopping because its curve cannot be written, and what the disk did
+    Opening takes away a last line that a crash has torn, and puts a file in order that a crash has left in disorder.
+    What is told is written at most once a second, when the next thing is told or :meth:`flush` is called. Once it is
+    open nothing here raises: training is not worth stopping because its curve cannot be written, and what the disk did
     not take is tried again with the next flush.
 
     Args:
@@ -91,7 +118,11 @@ class MetricsWriter:
         self._descriptor = -1
         self._buffer = bytearray()
         self._flushed_at = -math.inf
+        self._usage_at = -math.inf
         self._points = 0
+        self._thin_at = POINTS_LIMIT
+        self._last: int | None = None
+        self._in_order = True
 
     def __enter__(self) -> MetricsWriter:
         try:
@@ -101,8 +132,8 @@ class MetricsWriter:
             os.ftruncate(self._descriptor, content.rfind(b"\n") + 1)
         except OSError as error:
             raise LocalWriteError(f"cannot write {self._path}: {error.strerror}") from error
-        self._points = sum(isinstance(record, Point) for record in parse_lines(content))
-        if self._points > POINTS_LIMIT:
+        self._points, self._last, self._in_order = _survey(content)
+        if self._points > POINTS_LIMIT or not self._in_order:
             self._rewrite()
         return self
 
@@ -112,16 +143,46 @@ class MetricsWriter:
         self.flush()
         os.close(self._descriptor)
 
-    def progress(self, *, iteration: int, loss: float, avg_loss: float, rate: float, seconds: float) -> None:
-        """Note what darknet said of one iteration, which took ``seconds``."""
+    def progress(
+        self,
+        *,
+        iteration: int,
+        loss: float,
+        avg_loss: float,
+        rate: float,
+        seconds: float,
+        images: int | None = None,
+    ) -> None:
+        """Note what darknet said of one iteration, which took ``seconds``; ``images`` is its count of them."""
         self._points += 1
-        self._append(Point(iteration, loss, avg_loss, rate, seconds, self._wall_clock()))
+        self._in_order = self._in_order and (self._last is None or self._last < iteration)
+        self._last = iteration
+        self._append(Point(iteration, loss, avg_loss, rate, seconds, self._wall_clock(), images))
 
-    def event(self, name: str, /, *, iteration: int | None = None, **fields: str | float | None) -> None:
-        """Note that something happened, at ``iteration`` if it belongs to one."""
+    def usage(self, *, used_bytes: int, total_bytes: int, busy_percent: float | None) -> None:
+        """Note what of the GPU is in use, of several what of all together; once in ten seconds, if told more often."""
+        now_s = self._clock()
+        if self._last is not None and now_s - self._usage_at >= USAGE_INTERVAL_S:
+            self._usage_at = now_s
+            busy = math.nan if busy_percent is None else busy_percent
+            self._append(Usage(self._last, used_bytes, total_bytes, busy, self._wall_clock()))
+
+    def event(
+        self,
+        name: str,
+        /,
+        *,
+        iteration: int | None = None,
+        **fields: str | float | Mapping[str, float] | None,
+    ) -> None:
+        """Note that something happened, at ``iteration`` if it belongs to one.
+
+        ``map`` is a mean average precision; of it are asked ``value``, from 0 to 1, and where they are known
+        ``classes``, the same by the classes' names.
+        """
         self._append(Happening(name, iteration, self._wall_clock(), fields))
 
-    def resume(self, first_iteration: int, *, kind: SeamKind = "resumed") -> None:
+    def resume(self, first_iteration: int, *, kind: SeamKind = "resumed", reason: str = "") -> None:
         """Training goes on with ``first_iteration``: take away what is known of it and beyond, and mark the seam.
 
         Events and seams beyond it go as well, since they belong to a stretch that is trained again. The start of a
@@ -129,9 +190,15 @@ class MetricsWriter:
         """
         if first_iteration <= 1 and not self._buffer and os.fstat(self._descriptor).st_size == 0:
             return
-        self._append(Seam(kind, first_iteration, self._wall_clock()))
+        self._append(Seam(kind, first_iteration, self._wall_clock(), reason))
         self.flush()
-        self._rewrite()
+        self._last = max(0, first_iteration - 1)
+        if self._buffer:
+            self._in_order = False
+        elif self._in_order:
+            self._cut_back(first_iteration)
+        else:
+            self._rewrite()
 
     def flush(self) -> None:
         """Write what has been told; to be called now and then while nothing is told."""
@@ -141,7 +208,7 @@ class MetricsWriter:
                 del self._buffer[: os.write(self._descriptor, self._buffer)]
         if len(self._buffer) > _BUFFER_LIMIT_BYTES:
             self._buffer[:] = b"\n"  # ends the line of which the disk may have taken a part
-        if self._points > 2 * POINTS_LIMIT:
+        if self._points > self._thin_at:
             self._rewrite()
 
     def _append(self, record: Record) -> None:
@@ -149,14 +216,32 @@ class MetricsWriter:
         if self._clock() - self._flushed_at >= FLUSH_INTERVAL_S:
             self.flush()
 
+    def _cut_back(self, first_iteration: int) -> None:
+        """Take away, where it stands, what the seam at the file's end has superseded.
+
+        What stays is written over it before the end is cut off, so whoever reads in between, or after a crash, sees
+        that seam twice: what stands between the two is none of the curve.
+        """
+        try:
+            content = self._path.read_bytes()
+            place, kept = find_superseded(content, first_iteration)
+            self._points -= content.count(b'\n{"i":', max(0, place - 1))
+            with self._path.open("r+b", buffering=0) as file:
+                os.pwrite(file.fileno(), kept, place)
+                file.truncate(place + len(kept))
+        except OSError:
+            self._in_order = False
+
     def _rewrite(self) -> None:
         """Put a file in order in place of the present one, in one step; where the disk has no room, leave it."""
+        self._thin_at = max(POINTS_LIMIT, self._points + POINTS_LIMIT // 2)
         if self._buffer:  # what is on disk may end within a line
             return
         new = self._path.with_name(f".{self._path.name}.part")
         with contextlib.suppress(OSError):
             points, others = settle(parse_lines(self._path.read_bytes()))
-            points = thin(points, POINTS_LIMIT)
+            if len(points) > POINTS_LIMIT:
+                points, others = thin(points, others, POINTS_LIMIT // 2)
             new.unlink(missing_ok=True)
             descriptor = _open_to_append(new)
             try:
@@ -170,7 +255,7 @@ class MetricsWriter:
                 raise
             os.close(self._descriptor)
             self._descriptor = descriptor
-            self._points = len(points)
+            self._points, self._thin_at, self._in_order = len(points), POINTS_LIMIT, True
 
 
 def read_metrics(path: Path) -> Metrics:
@@ -184,8 +269,8 @@ def read_metrics(path: Path) -> Metrics:
     except OSError as error:
         raise NotFoundError(f"cannot read {path}: {error.strerror}") from error
     points, others = settle(parse_lines(content))
-    values = attrgetter("iteration", "loss", "avg_loss", "rate", "seconds", "unix_s")
-    columns = np.array([values(point) for _, point in points], dtype=np.float64).reshape(-1, 6).T
+    values = attrgetter("iteration", "loss", "avg_loss", "rate", "seconds", "unix_s", "images")
+    columns = np.array([values(point) for _, point in points], dtype=np.float64).reshape(-1, 7).T
     return Metrics(
         iteration=columns[0].astype(np.int64),
         loss=columns[1],
@@ -193,9 +278,29 @@ def read_metrics(path: Path) -> Metrics:
         rate=columns[3],
         seconds=columns[4],
         unix_s=columns[5],
+        images=columns[6],
         seams=tuple(other for _, other in others if isinstance(other, Seam)),
+        usages=tuple(other for _, other in others if isinstance(other, Usage)),
         happenings=tuple(other for _, other in others if isinstance(other, Happening)),
+        maps=find_maps(other for _, other in others),
     )
+
+
+def _survey(content: bytes) -> tuple[int, int | None, bool]:
+    """How many points a file holds, the last one's iteration, and whether nothing in it is superseded.
+
+    To look at the beginnings of its lines is ten times as fast as to read them all.
+    """
+    points, last, in_order = 0, None, True
+    for match in _BEGINNINGS.finditer(content):
+        iteration = int(match[2])
+        if match[1] == b'"i"':
+            in_order = in_order and (last is None or last < iteration)
+            points, last = points + 1, iteration
+        else:
+            in_order = in_order and (last is None or last < iteration)
+            last = max(0, iteration - 1)
+    return points, last, in_order
 
 
 def _open_to_append(path: Path) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cause",
+    "ClassPrecision",
     "Complaint",
     "Event",
     "Loading",
@@ -73,6 +74,15 @@ class MapBegun:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassPrecision:
+    """What a mAP pass found of one class, before it tells of all; ``value`` is from 0 to 1, or nan."""
+
+    class_id: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class MeanAveragePrecision:
     """A mAP pass has ended; ``value`` is from 0 to 1."""
 
@@ -97,7 +107,16 @@ class Warned:
 
 
 Event = (
-    Progress | Saving | Loading | MapBegun | MeanAveragePrecision | NewBest | NormalEnd | Complaint | Warned
+    Progress
+    | Saving
+    | Loading
+    | MapBegun
+    | ClassPrecision
+    | MeanAveragePrecision
+    | NewBest
+    | NormalEnd
+    | Complaint
+    | Warned
 )
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\][^\x07]*\x07|\x07")
@@ -117,6 +136,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?) (nano|micro|milli)?(second|minute|hour|
 _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _PARTS = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
 _LOADED = re.compile(r"Loaded weights for \d+ of \d+ layers from (.*)")
+_CLASS = re.compile(r"class_id = (\d{1,9}), name = (.*), ap = ([-+]?(?:nan|inf|\d+(?:\.\d+)?)) ?%")
 _PRECISION = re.compile(r"mean average precision \(mAP@[^)]*\) ?= ?([\d.]+)(%?)")
 
 
@@ -220,6 +240,11 @@ def _precision(line: str) -> MeanAveragePrecision | None:
     return MeanAveragePrecision(value / 100 if match[2] else value)
 
 
+def _class(line: str) -> ClassPrecision | None:
+    match = _CLASS.match(line)
+    return ClassPrecision(int(match[1]), match[2], float(match[3]) / 100) if match else None
+
+
 def _best(line: str) -> NewBest | None:
     return NewBest() if line.startswith("New best mAP") else None
 
@@ -242,6 +267,7 @@ _BY_BEGINNING: dict[str, Callable[[str], Event | None]] = {
     "Sav": _saving,
     "Loa": _loading,
     "cal": _map,
+    "cla": _class,
     "mea": _precision,
     "-> ": _precision,
     "New": _best,
