@@ -49,6 +49,9 @@ CHART_EVERY_S = 60.0
 """How often the chart in it is a new one, at most."""
 
 _SHORTEST_S = 0.5
+_WIDTH_PX = 680
+"""Of the card, on a screen that is wider; the chart is as wide as the room in it, so that it is not blown up."""
+
 _CHART_PX = (640, 800)
 _CHART_COLOURS = 16
 _CHART_LIMIT_BYTES = 96 << 10
@@ -156,7 +159,7 @@ class _View:
 
     def _put(self, card: Card) -> None:
         self._card = card
-        html = to_html(card, chart=self._chart.png)
+        html = f'<div style="max-width:{_WIDTH_PX}px">{to_html(card, chart=self._chart.png)}</div>'
         if html != self._shown:
             self._output.put(card, html)
             self._shown = html
