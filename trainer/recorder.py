@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
 
-from drivesync.errors import DrivesyncError
+from drivesync.errors import DrivesyncError, NotFoundError, TransientError, UsedUpError
 from drivesync.push import find_files
 from drivesync.spooling.spool import Refused
 from trainer.config import recognise
-from trainer.darknet.output import MeanAveragePrecision, Progress, Saving
+from trainer.curves.metrics import read_metrics
+from trainer.darknet.output import ClassPrecision, MapBegun, MeanAveragePrecision, Progress, Saving
 from trainer.darknet.program import refuse_weights
+from trainer.darknet.size import weights_size
 from trainer.deciding.endings import Ending
 from trainer.deciding.policy import Restart
+from trainer.learning.history import read_attempts
+from trainer.learning.outlook import Outlook
+from trainer.life import describe_life
 from trainer.papers import Papers
 from trainer.status import RestartNote
 
@@ -60,6 +66,8 @@ class Recorder:
         self._shown_s = around.clock()
         self._papers = Papers(run, around.reporter.note)
         self._saved_s: dict[int, float] = {}
+        self._outlook = Outlook(run.network.max_batches)
+        self._precisions: dict[str, float] = {}
         self.push_s: float | None = None
         """How long it took until the last checkpoint was safe; None while that is not known."""
         self.disk_trouble = ""
@@ -67,12 +75,38 @@ class Recorder:
 
     def begin_attempt(self, number: int, resumed_from: int, changes: Changes) -> None:
         """Note that darknet is about to be started for the ``number``-th time in this session."""
+        around, said = self._around, describe_run(changes, self._run.network.learning_rate)
         self._iteration_s = None
-        self._around.metrics.resume(resumed_from + 1, kind="restarted" if number > 1 else "resumed")
-        said = describe_run(changes, self._run.network.learning_rate)
+        if number > 1:
+            reason = around.status.value.restarts[-1].reason if around.status.value.restarts else ""
+            around.metrics.resume(resumed_from + 1, kind="restarted", reason=reason)
+        else:
+            around.metrics.resume(resumed_from + 1)
+        self._recall(resumed_from + 1, is_first=number == 1)
         if said:
-            self._around.reporter.note(f"with {said}, other than {self._run.cfg} says")
-        self._around.status.update(attempts=number, iteration=resumed_from or None, changes=said)
+            around.reporter.note(f"with {said}, other than {self._run.cfg} says")
+        around.status.update(
+            attempts=number,
+            iteration=resumed_from or None,
+            changes=said,
+            checkpoint_bytes=weights_size(self._run.network, flavour=self._run.flavour),
+            life=self._describe_life(),
+            **self._outlook.tell(),
+        )
+
+    def _recall(self, first_iteration: int, *, is_first: bool) -> None:
+        """Call to mind what the metrics tell of the run so far."""
+        maps: list[tuple[int, float]] = []
+        with suppress(NotFoundError):
+            metrics = read_metrics(self._papers.metrics)
+            maps = [(one.iteration, one.value) for one in metrics.maps]
+            if is_first:
+                self._outlook.recall(zip(metrics.iteration.tolist(), metrics.avg_loss.tolist(), strict=True))
+        self._outlook.begin(first_iteration, maps)
+
+    def _describe_life(self) -> tuple[str, ...]:
+        records = read_attempts(self._run.tree)
+        return tuple(describe_life([record for record in records if record.run == self._run.name]))
 
     def note_start(self, pid: int) -> None:
         """Note that darknet runs."""
@@ -90,25 +124,37 @@ class Recorder:
 
     def hear(self, event: Event) -> None:
         """Take in what darknet says."""
+        around = self._around
         if isinstance(event, Progress):
-            self._around.metrics.progress(
-                iteration=event.iteration,
-                loss=event.loss,
-                avg_loss=event.avg_loss,
-                rate=event.rate,
-                seconds=event.seconds,
-            )
-            first = self._around.status.value.avg_loss is None
-            self._around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
-            if first:
-                self._around.status.flush()
+            self._hear_progress(event)
         elif isinstance(event, Saving):
             # The line of an iteration comes before what is saved after it.
-            self._saved_s[self._around.status.value.iteration or 0] = self._around.clock()
+            self._saved_s[around.status.value.iteration or 0] = around.clock()
+        elif isinstance(event, MapBegun):
+            self._precisions = {}
+        elif isinstance(event, ClassPrecision):
+            self._precisions[event.name] = event.value
         elif isinstance(event, MeanAveragePrecision):
-            self._around.metrics.event(
-                "map", iteration=self._around.status.value.iteration, value=event.value
-            )
+            iteration = around.status.value.iteration
+            around.metrics.event("map", iteration=iteration, value=event.value, classes=self._precisions)
+            self._precisions = {}
+            self._outlook.hear_map(event.value)
+
+    def _hear_progress(self, event: Progress) -> None:
+        around = self._around
+        around.metrics.progress(
+            iteration=event.iteration,
+            loss=event.loss,
+            avg_loss=event.avg_loss,
+            rate=event.rate,
+            seconds=event.seconds,
+            images=event.images,
+        )
+        self._outlook.hear(event.iteration, event.avg_loss, around.steady())
+        first = around.status.value.avg_loss is None
+        around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
+        if first:
+            around.status.flush()
 
     def measure(self, iteration_s: float) -> None:
         """Take note of how long an iteration takes."""
@@ -120,7 +166,7 @@ class Recorder:
         iteration = end.last_iteration or end.resumed_from
         if said.ending is Ending.DIVERGED:
             around.notify("diverged", said.reason)
-        around.status.update(ending=said.ending.name.lower())
+        around.status.update(ending=said.ending.name.lower(), life=self._describe_life())
         if isinstance(decision, Restart):
             around.reporter.note(f"{decision.reason}; starting again in {decision.delay_s:.1f} s")
             resume_from = decision.resume_from.iteration if decision.resume_from else 0
@@ -136,6 +182,7 @@ class Recorder:
         """Take in what has become safe, and let people know now and then."""
         around, now_s = self._around, self._around.clock()
         self.take_receipts()
+        self._read_gauges()
         status = around.status.value
         # Either way, each time: the clock of a new machine is set while we run.
         if abs(now_s - self._noted_s) >= _NOTE_EVERY_S and status.iteration is not None:
@@ -150,6 +197,28 @@ class Recorder:
         if abs(now_s - self._shown_s) >= _PICTURES_EVERY_S:
             self._shown_s = now_s
             self._show()
+        elif self._papers.has_drawn():
+            self.offer(*self._papers.paths)
+
+    def _read_gauges(self) -> None:
+        """Make known what the machine has to do and to spare, and how it goes."""
+        around = self._around
+        reading = around.gauges()
+        around.status.update(
+            gpus=reading.gpus,
+            disk_free_bytes=reading.disk_free_bytes,
+            remote_free_bytes=reading.remote_free_bytes,
+            **self._outlook.tell(),
+        )
+        known = [(gpu.used_bytes, gpu.total_bytes, gpu.busy_percent) for gpu in reading.gpus]
+        if known:
+            used, total, busy = zip(*known, strict=True)
+            told = [percent for percent in busy if percent is not None]
+            around.metrics.usage(
+                used_bytes=sum(filter(None, used)),
+                total_bytes=sum(filter(None, total)),
+                busy_percent=sum(told) / len(told) if told else None,
+            )
 
     def take_receipts(self) -> None:
         """Make known what has become safe."""
@@ -166,16 +235,29 @@ class Recorder:
             self._measure_push(iteration, receipt.at_s)
             if iteration >= (status.safe_iteration or 0):
                 around.status.update(safe_iteration=iteration, safe_at_s=receipt.at_s)
-        if around.pusher is not None:
-            trouble = around.pusher.trouble or self.disk_trouble
-            hint = f". {trouble.hint}" if isinstance(trouble, DrivesyncError) and trouble.hint else ""
-            pending, lease = around.pusher.pending, around.lease()
-            around.status.update(
-                pending=len(pending),
-                waiting=tuple(describe_entry(entry) for entry in pending[:_NAMED_WAITING]),
-                epoch=None if lease is None or lease.lost else lease.epoch,
-                trouble=f"waiting to push: {trouble}{hint}" if trouble else "",
-            )
+        if around.hurry.is_set():
+            self._papers.stop_drawing()
+        self._look_at_queue()
+
+    def _look_at_queue(self) -> None:
+        """Make known what waits to be pushed, and why."""
+        around = self._around
+        if around.pusher is None:
+            around.status.update(pushing=False)
+            return
+        trouble = around.pusher.trouble or self.disk_trouble
+        said, remedy = describe_trouble(trouble) if trouble else ("", "")
+        since_s = around.status.value.trouble_since_s or around.clock()
+        pending, lease, lost = around.pusher.pending, around.lease(), around.lost
+        around.status.update(
+            pending=len(pending),
+            waiting=tuple(describe_entry(entry) for entry in pending[:_NAMED_WAITING]),
+            epoch=None if lease is None or lease.lost else lease.epoch,
+            holder=str(lost) if lost else "",
+            trouble=said,
+            trouble_since_s=since_s if trouble else None,
+            remedy=remedy,
+        )
 
     def _count(self, receipt: Receipt) -> int | None:
         """Which iteration of this training a checkpoint is; it may have waited since those were of another batch."""
@@ -191,8 +273,9 @@ class Recorder:
     def wrap_up(self) -> None:
         """Offer all there is for the last time."""
         self.offer_checkpoints()
+        self._around.status.update(life=self._describe_life())
         self._around.metrics.flush()
-        self._papers.draw()
+        self._papers.draw(self._around.hurry.is_set)
         self.offer(*self._papers.paths)
 
     def _show(self) -> None:
@@ -200,7 +283,7 @@ class Recorder:
         self._keep(self._iteration_s, self.push_s)
         self._around.metrics.flush()
         if self._papers.have_changed():
-            self._papers.draw()
+            self._papers.begin_to_draw()
             self.offer(*self._papers.paths)
 
     def offer_checkpoints(self) -> None:
@@ -226,6 +309,14 @@ def describe_entry(entry: Entry) -> str:
     """What waits to be pushed, in a few words."""
     iteration = "" if entry.iteration is None else f"iteration {entry.iteration:,}, "
     return f"{entry.path} ({iteration}{format_size(entry.size)})"
+
+
+def describe_trouble(trouble: Exception | str) -> tuple[str, str]:
+    """Why nothing can be pushed, and what the user can do about it; empty for what passes by itself."""
+    hint = trouble.hint if isinstance(trouble, DrivesyncError) else ""
+    if isinstance(trouble, DrivesyncError) and not isinstance(trouble, TransientError | UsedUpError):
+        return f"waiting to push: {trouble}", hint
+    return f"waiting to push: {trouble}{'. ' if hint else ''}{hint}", ""
 
 
 def describe_run(changes: Changes, learning_rate: float) -> str:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from trainer.gauges import NO_READING
 from trainer.settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from drivesync.progress import Reporter
     from drivesync.pushing.background import BackgroundPusher
     from trainer.curves.metrics import MetricsWriter
+    from trainer.gauges import Reading
     from trainer.notify import NoticeEvent
     from trainer.settings import TrainerSettings
     from trainer.status import StatusWriter
@@ -42,6 +44,8 @@ class Surroundings:
         lease: on the run, as it is now; None where there is none.
         jitter: a random number from 0 to 1.
         clock: Unix time in seconds.
+        steady: seconds by a clock that is never set.
+        gauges: what the machine has to do and to spare; answers at once.
     """
 
     pusher: BackgroundPusher | None
@@ -57,6 +61,8 @@ class Surroundings:
     lease: Callable[[], Lease | None] = lambda: None
     jitter: Callable[[], float] = random.random
     clock: Callable[[], float] = time.time
+    steady: Callable[[], float] = time.monotonic
+    gauges: Callable[[], Reading] = lambda: NO_READING
 
     @property
     def is_over(self) -> bool:

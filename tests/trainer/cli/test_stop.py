@@ -37,7 +37,7 @@ def test_one_that_answers(
 ) -> None:
     one = play_supervisor()
     assert run(["stop", *more, str(tree)]) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == ["stopped at iteration 7", f"stopped by {number}"]
+    assert capsys.readouterr().out.splitlines()[1:3] == ["stopped at iteration 7", f"stopped by {number}"]
     assert one.process.wait() == 0
     assert not any(map(is_alive, one.family))
 
