@@ -1,0 +1,117 @@
+"""``serve``: a page that shows how a run stands."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from drivesync.cli.arguments import TREE
+from drivesync.cli.running import interruptible
+from drivesync.errors import NotFoundError
+from drivesync.progress import printable
+from trainer.cli.arguments import find_tree
+
+if TYPE_CHECKING:
+    from trainer.serving.server import PageServer
+
+_EXTRA = ("starlette", "uvicorn", "anyio", "h11")
+"""What the extra brings, and what that brings along."""
+
+_FRAME_HEIGHT_PX = 1000
+
+
+@click.command("serve", short_help="A page that shows how the training stands.")
+@TREE
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Listen on this port of 127.0.0.1.  [default: one that is free]",
+)
+@click.option(
+    "--proxy",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="A host name by which a proxy of yours asks for the page, besides localhost; as often as needed.",
+)
+@click.option("--background", is_flag=True, help="Detach, and return at once.")
+def serve_command(tree: Path | None, *, port: int, names: tuple[str, ...], background: bool) -> None:
+    """Show how the training in TREE stands on a page for a browser: what `trainer status` says, and the curve.
+
+    The page follows the training, over restarts and sessions, and may be opened before the first one. It is on this
+    machine alone, at an address that nobody can guess and that changes each time; whoever is given it can look, and
+    do nothing else. From another machine: `ssh -L 8000:127.0.0.1:8000 HOST`, with --port 8000 here; in Colab by its
+    proxy, as is said there. It needs the extra `serve`, and ends by Ctrl-C, which does the training no harm.
+
+    \b
+    trainer serve
+    trainer serve --port 8000 mytree
+    trainer serve --background              in Colab: a cell that does not end keeps all others waiting
+
+    Exit status: 0 ended by a signal, or detached; 64 called wrongly, or the port is taken; 66 the extra is not
+    installed; 77 the port may not be listened on.
+    """
+    given = tree
+    try:
+        from trainer.serving.server import PageServer, is_colab  # noqa: PLC0415 - the extra may be missing
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        hint = "Install it: pip install 'darknet-drivesync[serve]'"
+        raise NotFoundError(f"the page needs the package {error.name}", hint=hint) from error
+    in_colab = is_colab()
+    hosts = frozenset(name.lower() for name in names)
+    server = PageServer(lambda: find_tree(given), port=port, names=hosts, in_colab=in_colab)
+    with suppress(KeyboardInterrupt), interruptible(), server:
+        pid = _fork() if background else None
+        if pid == 0:
+            _serve_detached(server)
+        else:
+            _announce(find_tree(given), server, pid, in_colab=in_colab)
+            if pid is None:
+                server.run()
+
+
+def _fork() -> int:
+    """Become two: the one that was called, which is told the other's pid, and that other one, which is told 0."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return os.fork()
+
+
+def _serve_detached(server: PageServer) -> None:
+    """Serve with no terminal, no cell and no parent that could be missed."""
+    os.setsid()
+    with Path(os.devnull).open("r+b") as nothing:
+        for stream in (0, 1, 2):
+            os.dup2(nothing.fileno(), stream)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    server.run()
+
+
+def _announce(tree: Path, server: PageServer, pid: int | None, *, in_colab: bool) -> None:
+    end = "Ctrl-C" if pid is None else f"`kill {pid}`"
+    lines = [
+        f"trainer: {printable(str(tree))} is shown, until {end}, at",
+        f"    {server.address.url}",
+        "Whoever knows this address can look.",
+    ]
+    if in_colab:
+        port, path = server.address.port, server.address.path
+        if pid is None:
+            lines.append("With --background this cell ends, and others can run.")
+        lines += [
+            "In Colab, below a cell:",
+            "    from google.colab import output",
+            f'    output.serve_kernel_port_as_iframe({port}, path="{path}", height={_FRAME_HEIGHT_PX})',
+            "or for a tab of its own, with the same Google account, on a phone say:",
+            f'    print(output.eval_js("google.colab.kernel.proxyPort({port})").rstrip("/") + "{path}")',
+        ]
+    click.echo("\n".join(lines))

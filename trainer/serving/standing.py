@@ -1,0 +1,101 @@
+"""What the page shows of a tree: how its run stands, as HTML, and its curve; read from files alone."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from trainer.checkpoint import RUN_FILE
+from trainer.config import DEFAULT_BACKUP
+from trainer.curves.metrics import METRICS_NAME
+from trainer.seeing.card import make_card
+from trainer.seeing.html import to_html
+from trainer.serving.following import Following
+from trainer.status import read_status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from trainer.status import Status
+
+_AGE_EVERY_S = 5.0
+"""How often a card is made anew of which only the ages have changed: "pushed 40 s ago"."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown: a title, and a piece of HTML."""
+
+    title: str
+    html: str
+
+
+class Standing:
+    """How the run of a tree stands, as of the last ``look``; used by one thread at a time.
+
+    Args:
+        find_tree: where it is trained; asked as long as nothing is trained there, since a tree on a mount is trained
+            in a copy that is yet to be made.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, find_tree: Callable[[], Path], clock: Callable[[], float] = time.time) -> None:
+        self._find_tree = find_tree
+        self._clock = clock
+        self._tree = find_tree()
+        self._status: Status | None = None
+        self._is_there = False
+        self._shown_s = 0.0
+        self._views: dict[tzinfo, View] = {}
+        self._metrics = _metrics_path(self._tree)
+        self.curve = Following(self._metrics)
+
+    def look(self) -> None:
+        """Read what has changed."""
+        status = read_status(self._tree)
+        if status is None:
+            self._tree = self._find_tree()
+            status = read_status(self._tree)
+        is_there = self._tree.is_dir()
+        now_s = self._clock()
+        # Either way: the clock of a new machine is set while we run.
+        is_old = abs(now_s - self._shown_s) >= _AGE_EVERY_S
+        if is_old or (status, is_there) != (self._status, self._is_there):
+            self._status, self._is_there, self._shown_s = status, is_there, now_s
+            self._views.clear()
+        metrics = _metrics_path(self._tree)
+        if metrics != self._metrics:
+            self._metrics, self.curve = metrics, Following(metrics)
+        self.curve.look()
+
+    def view(self, zone: tzinfo) -> View:
+        """The card, with times of day for ``zone``; or why there is none."""
+        if (view := self._views.get(zone)) is None:
+            view = self._views[zone] = self._view(zone)
+        return view
+
+    def _view(self, zone: tzinfo) -> View:
+        if self._status is not None:
+            card = make_card(self._status, self._shown_s, zone=zone)
+            return View(card.headline, to_html(card))
+        if self._is_there:
+            said = f"Nothing has been trained in {self._tree} yet."
+            remedy = "Start it with <code>trainer run</code>; this page will show it."
+        else:
+            said = f"There is no {self._tree}."
+            remedy = "When it is there, this page will show how it stands."
+        return View(said, f'<p class="nothing"><strong>{escape(said)}</strong><br>{remedy}</p>')
+
+
+def _metrics_path(tree: Path) -> Path:
+    """Where the run that is trained in ``tree``, or was last, keeps its metrics."""
+    try:
+        backup = json.loads((tree / RUN_FILE).read_bytes())["backup"]
+    except (OSError, ValueError, TypeError, KeyError):
+        backup = None
+    return tree / (backup if isinstance(backup, str) else DEFAULT_BACKUP) / METRICS_NAME
