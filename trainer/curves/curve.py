@@ -101,10 +101,11 @@ class MapPoint:
 
 def find_maps(others: Iterable[Other]) -> tuple[MapPoint, ...]:
     """What has been measured, in the order of ``others``."""
-    return tuple(found for other in others if (found := _as_map(other)))
+    return tuple(found for other in others if (found := read_map(other)))
 
 
-def _as_map(other: Other) -> MapPoint | None:
+def read_map(other: Other) -> MapPoint | None:
+    """What has been measured; None where this tells of something else."""
     if not isinstance(other, Happening) or other.name != MAP or other.iteration is None:
         return None
     value, classes = other.fields.get("value"), other.fields.get("classes")

@@ -47,7 +47,7 @@ CHART_NAME = "chart.png"
 """What lies beside a run's checkpoints for people, and is pushed with them."""
 
 POINTS_LIMIT = 20_000
-"""Where there are more points, half as many are kept."""
+"""Where there are more points, about half as many are kept, and never more than these."""
 
 FLUSH_INTERVAL_S = 1.0
 USAGE_INTERVAL_S = 10.0
@@ -241,7 +241,7 @@ class MetricsWriter:
         with contextlib.suppress(OSError):
             points, others = settle(parse_lines(self._path.read_bytes()))
             if len(points) > POINTS_LIMIT:
-                points, others = thin(points, others, POINTS_LIMIT // 2)
+                points, others = thin(points, others, POINTS_LIMIT)
             new.unlink(missing_ok=True)
             descriptor = _open_to_append(new)
             try:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from trainer.darknet.output import (
     Cause,
+    ClassPrecision,
     Complaint,
     Event,
     Loading,
@@ -140,6 +141,16 @@ def test_losses_that_are_no_numbers(line: str, word: str) -> None:
             "Loaded weights for 4 of 5 layers from a b.weights",
             Loading("a b.weights", done=True),
             id="HK: loaded",
+        ),
+        pytest.param(
+            "class_id = 0, name = square, ap = 32.69%   \t (TP = 1, FP = 2) ",
+            ClassPrecision(0, "square", 32.69 / 100),
+            id="AX: a class",
+        ),
+        pytest.param(
+            "class_id = 12, name = a, ap = 1%, ap = 0.00%   \t (TP = 0, FP = 0) ",
+            ClassPrecision(12, "a, ap = 1%", 0.0),
+            id="AX: a class of an odd name",
         ),
         pytest.param(
             " mean average precision (mAP@0.50) = 0.177571, or 17.76 % ",
@@ -387,7 +398,7 @@ def test_a_darknet_betrays_which_it_is(line: str, flavour: Flavour | None) -> No
         "v3 (iou loss, Normalizer: (iou: 0.07, obj: 1.00, cls: 1.00) Region 30 Avg (IOU: 0.3), count: 1",
         " total_bbox = 16, rewritten_bbox = 0.000000 % ",
         "    0 conv      8  3 x 3 / 2    64 x  64 x   3   ->    32 x  32 x   8  0.000 BFLOPs",
-        "class_id = 0, name = square, ap = 32.69%   \t (TP = 1, FP = 2)",
+        "class_id = x, name = square, ap = 32.69%   \t (TP = 1, FP = 2)",
         " mean average precision (mAP@0.50) = ., or",
         " CUDA-version: 12020 (12020), cuDNN: 8.9.6, CUDNN_HALF=1, GPU count: 1  ",
         " CUDNN_HALF=1 ",
