@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from drivesync.cli.arguments import TREE
 from drivesync.cli.running import interruptible
+from drivesync.config import default_tree
 from drivesync.errors import NotFoundError
 from drivesync.progress import printable
-from trainer.cli.arguments import find_tree
 
 if TYPE_CHECKING:
-    from trainer.serving.server import PageServer
+    from pathlib import Path
+
+    from trainer.serving.server import Site
 
 _EXTRA = ("starlette", "uvicorn", "anyio", "h11")
 """What the extra brings, and what that brings along."""
 
-_FRAME_HEIGHT_PX = 1000
+_FRAME_PX = 1000
 
 
 @click.command("serve", short_help="A page that shows how the training stands.")
@@ -58,60 +56,41 @@ def serve_command(tree: Path | None, *, port: int, names: tuple[str, ...], backg
     Exit status: 0 ended by a signal, or detached; 64 called wrongly, or the port is taken; 66 the extra is not
     installed; 77 the port may not be listened on.
     """
-    given = tree
     try:
-        from trainer.serving.server import PageServer, is_colab  # noqa: PLC0415 - the extra may be missing
+        from trainer.serving.detached import detach  # noqa: PLC0415 - the extra may be missing
+        from trainer.serving.server import Site, is_colab, listen, serve  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
         hint = "Install it: pip install 'darknet-drivesync[serve]'"
         raise NotFoundError(f"the page needs the package {error.name}", hint=hint) from error
-    in_colab = is_colab()
-    hosts = frozenset(name.lower() for name in names)
-    server = PageServer(lambda: find_tree(given), port=port, names=hosts, in_colab=in_colab)
-    with suppress(KeyboardInterrupt), interruptible(), server:
-        pid = _fork() if background else None
-        if pid == 0:
-            _serve_detached(server)
+    with suppress(KeyboardInterrupt), interruptible(), listen(port) as listening:
+        given = tree or default_tree()
+        names = tuple(name.lower() for name in names)
+        site = Site(given, listening.getsockname()[1], names, in_colab=is_colab())
+        if background:
+            _announce(site, detach(site, listening))
         else:
-            _announce(find_tree(given), server, pid, in_colab=in_colab)
-            if pid is None:
-                server.run()
+            _announce(site, None)
+            serve(site, listening)
 
 
-def _fork() -> int:
-    """Become two: the one that was called, which is told the other's pid, and that other one, which is told 0."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return os.fork()
-
-
-def _serve_detached(server: PageServer) -> None:
-    """Serve with no terminal, no cell and no parent that could be missed."""
-    os.setsid()
-    with Path(os.devnull).open("r+b") as nothing:
-        for stream in (0, 1, 2):
-            os.dup2(nothing.fileno(), stream)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    server.run()
-
-
-def _announce(tree: Path, server: PageServer, pid: int | None, *, in_colab: bool) -> None:
+def _announce(site: Site, pid: int | None) -> None:
+    """Say where the page is, which process ``pid`` serves, or this one where it is None."""
     end = "Ctrl-C" if pid is None else f"`kill {pid}`"
     lines = [
-        f"trainer: {printable(str(tree))} is shown, until {end}, at",
-        f"    {server.address.url}",
+        f"trainer: {printable(str(site.tree))} is shown, until {end}, at",
+        f"    {site.url}",
         "Whoever knows this address can look.",
     ]
-    if in_colab:
-        port, path = server.address.port, server.address.path
+    if site.in_colab:
         if pid is None:
             lines.append("With --background this cell ends, and others can run.")
         lines += [
             "In Colab, below a cell:",
             "    from google.colab import output",
-            f'    output.serve_kernel_port_as_iframe({port}, path="{path}", height={_FRAME_HEIGHT_PX})',
+            f'    output.serve_kernel_port_as_iframe({site.port}, path="{site.path}", height={_FRAME_PX})',
             "or for a tab of its own, with the same Google account, on a phone say:",
-            f'    print(output.eval_js("google.colab.kernel.proxyPort({port})").rstrip("/") + "{path}")',
+            f'    print(output.eval_js("google.colab.kernel.proxyPort({site.port})").rstrip("/") + "{site.path}")',
         ]
     click.echo("\n".join(lines))

@@ -61,15 +61,14 @@ class Gate:
 
         given, slash, rest = scope["path"].removeprefix("/").partition("/")
         is_known = secrets.compare_digest(given.encode(), self.token.encode())
-        app: ASGIApp = self.app
         if not (is_known and self._is_expected(Headers(scope=scope).get("host", ""))):
-            app = PlainTextResponse("Not Found", 404)
+            # Without our headers, by which the page could be told.
+            await PlainTextResponse("Not Found", 404)(scope, receive, send)
         elif not slash:
-            # What the page loads lies below it. Relative, since a proxy may put its own path before ours.
-            app = RedirectResponse(f"{self.token}/")
+            # What the page loads lies below it. Relative, since a proxy may put a path of its own before ours.
+            await RedirectResponse(f"{self.token}/")(scope, receive, send_guarded)
         else:
-            scope = {**scope, "path": f"/{rest}", "root_path": ""}
-        await app(scope, receive, send_guarded)
+            await self.app({**scope, "path": f"/{rest}", "root_path": ""}, receive, send_guarded)
 
     def _is_expected(self, host: str) -> bool:
         name = _PORT.sub("", host.lower())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from trainer.checkpoint import RUN_FILE
 from trainer.config import DEFAULT_BACKUP
 from trainer.curves.metrics import METRICS_NAME
+from trainer.place import find_training_place
 from trainer.seeing.card import make_card
 from trainer.seeing.html import to_html
 from trainer.serving.following import Following
@@ -39,15 +40,14 @@ class Standing:
     """How the run of a tree stands, as of the last ``look``; used by one thread at a time.
 
     Args:
-        find_tree: where it is trained; asked as long as nothing is trained there, since a tree on a mount is trained
-            in a copy that is yet to be made.
+        tree: as the user named it. One on a mount is trained in a copy, which is looked for until it is there.
         clock: seconds since 1970.
     """
 
-    def __init__(self, find_tree: Callable[[], Path], clock: Callable[[], float] = time.time) -> None:
-        self._find_tree = find_tree
+    def __init__(self, tree: Path, clock: Callable[[], float] = time.time) -> None:
+        self._named = tree
         self._clock = clock
-        self._tree = find_tree()
+        self._tree = find_training_place(tree)
         self._status: Status | None = None
         self._is_there = False
         self._shown_s = 0.0
@@ -59,7 +59,7 @@ class Standing:
         """Read what has changed."""
         status = read_status(self._tree)
         if status is None:
-            self._tree = self._find_tree()
+            self._tree = find_training_place(self._named)
             status = read_status(self._tree)
         is_there = self._tree.is_dir()
         now_s = self._clock()

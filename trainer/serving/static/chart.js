@@ -11,6 +11,7 @@ const RATE_HEIGHT = 56;
 const FONT = "12px system-ui, sans-serif";
 const SPIKES = 0.005; // so much of the losses may lie beyond the scale, or one of them would flatten all others
 const LOG_FROM = 10;
+const BEAD_PX = 2.5;
 
 const isNumber = (value) => value !== null && value !== undefined;
 
@@ -89,10 +90,10 @@ export class Chart {
   }
 
   /** Draw only what lies in a panel. */
-  within({ top, bottom }, paint) {
+  within({ top, bottom }, paint, beyond = 1) {
     this.ink.save();
     this.ink.beginPath();
-    this.ink.rect(LEFT - 1, top - 3, this.right - LEFT + 2, bottom - top + 6);
+    this.ink.rect(LEFT - beyond, top - 3, this.right - LEFT + 2 * beyond, bottom - top + 6);
     this.ink.clip();
     paint();
     this.ink.restore();
@@ -119,7 +120,7 @@ export class Chart {
   }
 
   paintAxis(main, bottom) {
-    const count = Math.max(2, Math.floor((this.right - LEFT) / 90));
+    const count = Math.max(2, Math.floor((this.right - LEFT) / 75));
     let ticks;
     let format;
     if (this.axis === "time") {
@@ -240,18 +241,23 @@ export class Chart {
       ink.beginPath();
       scores.forEach(({ iteration, value, time }) => ink.lineTo(this.place(iteration, time), y(value)));
       ink.stroke();
-      for (const score of scores) {
-        ink.beginPath();
-        ink.arc(this.place(score.iteration, score.time), y(score.value), score === best ? 5 : 2.5, 0, 2 * Math.PI);
-        if (score === best) ink.stroke();
-        else ink.fill();
-      }
     });
+    const mark = (score, radius, how) => {
+      ink.beginPath();
+      ink.arc(this.place(score.iteration, score.time), y(score.value), radius, 0, 2 * Math.PI);
+      ink[how]();
+    };
+    this.within(main, () => {
+      ink.strokeStyle = ink.fillStyle = this.colour("score");
+      for (const score of scores) mark(score, BEAD_PX, "fill");
+      mark(best, 2 * BEAD_PX, "stroke");
+    }, 3 * BEAD_PX);
     if (best.iteration >= this.from && best.iteration <= this.to) {
       const x = this.place(best.iteration, best.time);
       const isLeft = x > (LEFT + this.right) / 2;
       const above = y(best.value) > main.top + 20 ? -12 : 12;
-      this.write(`best ${formatScore(best.value)}`, x + (isLeft ? 4 : -4), y(best.value) + above, isLeft ? "right" : "left", "score");
+      const [begin, align] = isLeft ? [Math.min(this.right, x + 4), "right"] : [Math.max(LEFT, x - 4), "left"];
+      this.write(`best ${formatScore(best.value)}`, begin, y(best.value) + above, align, "score");
     }
   }
 
