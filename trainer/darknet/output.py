@@ -137,6 +137,10 @@ _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _PARTS = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
 _LOADED = re.compile(r"Loaded weights for \d+ of \d+ layers from (.*)")
 _CLASS = re.compile(r"class_id = (\d{1,9}), name = (.*), ap = ([-+]?(?:nan|inf|\d+(?:\.\d+)?)) ?%")
+# hank-ai's prints a table: AP, four counts, and six ratios; from its version 5.1 on, the average IoU alone.
+_CLASS_ROW = re.compile(
+    r"(\d{1,9}) +(\S.*?) +([-+]?(?:nan|\d+\.\d+))(?: +-?\d+){4}(?: +[-+]?(?:nan|\d+\.\d+)){1,6}"
+)
 _PRECISION = re.compile(r"mean average precision \(mAP@[^)]*\) ?= ?([\d.]+)(%?)")
 
 
@@ -185,7 +189,7 @@ def betrayed_flavour(line: str) -> Flavour | None:
     return None
 
 
-def _progress(line: str) -> Progress | None:
+def _progress(line: str) -> Progress | ClassPrecision | None:
     if match := _COUNTED.match(line):
         iteration, loss, average, _, rate, seconds, images = match.groups()
         duration = float(seconds)
@@ -193,7 +197,7 @@ def _progress(line: str) -> Progress | None:
         iteration, loss, average, rate, train, images = match.groups()
         duration = _duration(train)
     else:
-        return None
+        return _as_class(_CLASS_ROW.fullmatch(line))
     if len(iteration) > 18 or len(images) > 18:
         return None  # no counter of darknet's
     return Progress(int(iteration), float(loss), float(average), float(rate), duration, int(images))
@@ -241,7 +245,10 @@ def _precision(line: str) -> MeanAveragePrecision | None:
 
 
 def _class(line: str) -> ClassPrecision | None:
-    match = _CLASS.match(line)
+    return _as_class(_CLASS.match(line))
+
+
+def _as_class(match: re.Match[str] | None) -> ClassPrecision | None:
     return ClassPrecision(int(match[1]), match[2], float(match[3]) / 100) if match else None
 
 

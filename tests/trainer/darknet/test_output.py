@@ -153,6 +153,17 @@ def test_losses_that_are_no_numbers(line: str, word: str) -> None:
             id="AX: a class of an odd name",
         ),
         pytest.param(
+            "   4 many vehicles         64.3089   1068    509    733  11288   0.9087    0.0913    0.5930 0.6772      "
+            "0.9390       0.0610",
+            ClassPrecision(4, "many vehicles", 64.3089 / 100),
+            id="HK: a class",
+        ),
+        pytest.param(
+            "   0 \x1b[1;37mclass 2\x1b[0m                \x1b[91m100.0000\x1b[0m      5      1      0      5 81.2500",
+            ClassPrecision(0, "class 2", 1.0),
+            id="HK from version 5.1: a class",
+        ),
+        pytest.param(
             " mean average precision (mAP@0.50) = 0.177571, or 17.76 % ",
             MeanAveragePrecision(0.177571),
             id="AX: mAP",
