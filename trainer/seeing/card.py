@@ -78,6 +78,8 @@ def make_card(status: Status, now_s: float, *, zone: tzinfo) -> Card:
 def _describe_safety(status: Status, now_s: float) -> str:
     if not status.pushing:
         return "nothing is pushed: all of it is on this machine alone"
+    if status.safe_iteration is None and status.iteration is None and not status.attempts:
+        return f"it is not known yet what is safe on {'Drive' if status.proven else 'the remote'}"
     if status.safe_iteration is None:
         return "nothing is safe on Drive yet" if status.proven else "nothing is written to the remote yet"
     line = f"{'safe' if status.proven else 'written'} up to iteration {status.safe_iteration:,}"

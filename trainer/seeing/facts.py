@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from trainer.status.value import GpuNote, RestartNote, Status
 
+_TRAINS = frozenset({"training", "restarting"})
 _RESTARTS_SHOWN = 3
 _FLAT_SHARE = 0.02
 """An avg loss that has changed by less than this share is neither falling nor rising."""
@@ -32,9 +33,9 @@ def list_facts(status: Status, now_s: float, zone: tzinfo) -> tuple[Row, ...]:
 
 def _facts(status: Status, now_s: float, zone: tzinfo) -> Iterator[Row]:
     lives = status.state not in {*ENDED, DEAD}
-    if lives:
+    if status.state in _TRAINS:
         yield from _speed(status, zone)
-    elif status.updated_s:
+    elif not lives and status.updated_s:
         label = "last seen" if status.state == DEAD else "ended"
         ago = describe_age(now_s - status.updated_s)
         yield Row(label, f"{describe_time(status.updated_s, now_s, zone)}, {ago} ago")
@@ -107,7 +108,8 @@ def _attempts(status: Status, now_s: float, zone: tzinfo) -> Iterator[Row]:
         shown = status.restarts[: -_RESTARTS_SHOWN - 1 : -1]
         more = tuple(_describe_restart(note, now_s, zone) for note in shown)
         earlier = status.restarted - len(shown)
-        yield Row("restarts", f"{status.restarted:,}{', the last ones' if earlier > 0 else ''}", more=more)
+        last = "" if earlier <= 0 else ", the last of them:"
+        yield Row("restarts", f"{status.restarted:,} in this session{last}", more=more)
 
 
 def _describe_restart(note: RestartNote, now_s: float, zone: tzinfo) -> str:
@@ -118,19 +120,19 @@ def _describe_restart(note: RestartNote, now_s: float, zone: tzinfo) -> str:
 
 def _stores(status: Status) -> Iterator[Row]:
     if status.pushing and (status.pending or status.pushed):
-        yield Row("queue", _describe_queue(status))
+        yield _make_queue(status)
     if status.remote_free_bytes is not None:
         yield Row("Drive" if status.proven else "remote", f"{format_size(status.remote_free_bytes)} free")
     if status.disk_free_bytes is not None:
         yield Row("disk", f"{format_size(status.disk_free_bytes)} free")
 
 
-def _describe_queue(status: Status) -> str:
+def _make_queue(status: Status) -> Row:
     if not status.pending:
-        return f"empty, {_count(status.pushed)} pushed"
-    named = f": {', '.join(status.waiting)}" if status.waiting else ""
-    more = ", ..." if named and status.pending > len(status.waiting) else ""
-    return f"{_count(status.pending)} to be pushed{named}{more}"
+        return Row("queue", f"empty, {_count(status.pushed)} pushed")
+    others = status.pending - len(status.waiting)
+    more = (f"and {_count(others)} more",) if status.waiting and others > 0 else ()
+    return Row("queue", f"{_count(status.pending)} to be pushed", more=status.waiting + more)
 
 
 def _count(files: int) -> str:
@@ -140,5 +142,5 @@ def _count(files: int) -> str:
 def _describe_gpu(gpu: GpuNote) -> str:
     parts = [] if gpu.busy_percent is None else [f"{gpu.busy_percent:.0f} % busy"]
     if gpu.used_bytes is not None and gpu.total_bytes is not None:
-        parts.append(f"{format_size(gpu.used_bytes)} of {format_size(gpu.total_bytes)}")
+        parts.append(f"{format_size(gpu.used_bytes)} of {format_size(gpu.total_bytes)} in use")
     return ", ".join([gpu.name, *parts])

@@ -1,10 +1,13 @@
-"""PURE: the card as one piece of static HTML that needs nothing else."""
+"""The card as one piece of static HTML that needs nothing else."""
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING
+
+from drivesync.progress import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,18 +32,21 @@ font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-seri
 .tc .bar{display:flex;align-items:center;gap:10px;margin-top:8px;font-variant-numeric:tabular-nums}
 .tc .trough{flex:1;height:10px;border-radius:5px;background:var(--trough);overflow:hidden}
 .tc .full{height:100%;border-radius:5px;background:var(--tone)}
-.tc .notice{margin-top:10px;padding:8px 12px;border-radius:6px;border:1px solid var(--tone);white-space:pre-line}
+.tc .notice{margin-top:10px;padding:8px 12px;border-radius:6px;border:1px solid var(--tone)}
 .tc .notice.trouble{color:var(--tone)}
 .tc .remedy{margin-top:4px;font-weight:600;color:var(--ink)}
-.tc dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:2px 28px;margin:12px 0 0}
+.tc code{font:.92em ui-monospace,"DejaVu Sans Mono",monospace;background:var(--trough);color:var(--ink);
+border-radius:4px;padding:1px 5px}
+.tc dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:2px 28px;margin:12px 0 0}
 .tc .row{display:grid;grid-template-columns:84px minmax(0,1fr);gap:0 10px;padding:4px 0;
 border-top:1px solid var(--line)}
 .tc .row.wide{grid-column:1/-1}
 .tc dt{color:var(--faint);font-weight:400;margin:0;padding:0}
 .tc dd{margin:0;padding:0;font-variant-numeric:tabular-nums}
+.tc dd div+div,.tc .life li+li{margin-top:4px}
 .tc .life{margin:12px 0 0;padding:8px 0 0;border-top:1px solid var(--line);list-style:none;font-size:13px;
 color:var(--faint)}
-.tc .life li{margin:0;padding:0}
+.tc .life li{margin-left:0;padding:0}
 .tc img{display:block;width:100%;height:auto;margin-top:12px;border-radius:6px}
 .tc .plain{--tone:var(--ink)}.tc .good{--tone:var(--good)}.tc .waiting{--tone:var(--waiting)}
 .tc .trouble{--tone:var(--trouble)}.tc .over{--tone:var(--over)}
@@ -48,6 +54,9 @@ color:var(--faint)}
 _OWN_TONES = "".join(
     f".tc.is-{tone}{{--tone:var(--{tone})}}" for tone in ("good", "waiting", "trouble", "over")
 )
+
+
+_CODE = re.compile("`([^`]+)`")
 
 
 def to_html(card: Card, *, chart: bytes | None = None, dark: bool | None = None) -> str:
@@ -70,8 +79,8 @@ def _style(dark: bool | None) -> str:  # noqa: FBT001 - three answers to one que
 
 def _parts(card: Card, chart: bytes | None) -> Iterator[str]:
     yield f'<div class="tc is-{card.tone}" data-tone="{card.tone}">'
-    yield f'<div class="safety {card.safety}">{escape(card.headline)}</div>'
-    yield f'<div class="standing {card.tone}">{escape(card.standing)}</div>'
+    yield f'<div class="safety {card.safety}">{_say(card.headline)}</div>'
+    yield f'<div class="standing {card.tone}">{_say(card.standing)}</div>'
     if card.progress is not None:
         percent = int(card.progress * 1000) / 10
         yield (
@@ -83,20 +92,29 @@ def _parts(card: Card, chart: bytes | None) -> Iterator[str]:
     if card.rows:
         yield f"<dl>{''.join(map(_row, card.rows))}</dl>"
     if card.life:
-        yield f'<ul class="life">{"".join(f"<li>{escape(line)}</li>" for line in card.life)}</ul>'
+        yield f'<ul class="life">{"".join(f"<li>{_say(line)}</li>" for line in card.life)}</ul>'
     if chart is not None:
         yield f'<img alt="The curves of the training" src="data:image/png;base64,{b64encode(chart).decode()}">'
 
 
+def _say(text: str) -> str:
+    """Words of whoever it may be, as nothing but words."""
+    return escape(printable(text))
+
+
 def _notice(notice: Notice) -> str:
-    remedy = f'<div class="remedy">{escape(notice.remedy)}</div>' if notice.remedy else ""
-    return f'<div class="notice {notice.tone}">{escape(notice.text)}{remedy}</div>'
+    remedy = (
+        f'<div class="remedy">{_CODE.sub(r"<code>\1</code>", _say(notice.remedy))}</div>'
+        if notice.remedy
+        else ""
+    )
+    return f'<div class="notice {notice.tone}">{_say(notice.text)}{remedy}</div>'
 
 
 def _row(row: Row) -> str:
-    more = "".join(f"<div>{escape(line)}</div>" for line in row.more)
+    more = "".join(f"<div>{_say(line)}</div>" for line in row.more)
     wide = " wide" if row.more else ""
     return (
-        f'<div class="row{wide}"><dt>{escape(row.label)}</dt>'
-        f'<dd class="{row.tone}"><div>{escape(row.text)}</div>{more}</dd></div>'
+        f'<div class="row{wide}"><dt>{_say(row.label)}</dt>'
+        f'<dd class="{row.tone}"><div>{_say(row.text)}</div>{more}</dd></div>'
     )

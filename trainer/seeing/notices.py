@@ -33,7 +33,7 @@ def _notices(status: Status, now_s: float) -> Iterator[Notice]:
         yield from _shortages(status)
     if status.trouble:
         since_s = status.trouble_since_s
-        since = "" if since_s is None else f" (for {describe_age(now_s - since_s)})"
+        since = "" if since_s is None else f" · for {describe_age(now_s - since_s)}"
         yield Notice(f"{status.trouble}{since}", status.remedy, "trouble" if status.remedy else "waiting")
     if status.warning:
         yield Notice(status.warning)
@@ -42,7 +42,7 @@ def _notices(status: Status, now_s: float) -> Iterator[Notice]:
 def _endings(status: Status) -> Iterator[Notice]:
     if status.state == DEAD:
         yield Notice(
-            "The supervisor is gone without a word: it was killed, or the machine was.",
+            "The supervisor is gone without a word: it was killed, or the machine went down.",
             "Run `trainer supervise`, or the same cell, again: it goes on where it stopped.",
             "trouble",
         )
@@ -57,9 +57,12 @@ def _endings(status: Status) -> Iterator[Notice]:
 
 def _describe_way_back(status: Status) -> str:
     """What to do where another session has the run; what the message says of it already is not said twice."""
-    if "--take-over" in (status.holder or status.message):
+    if not status.holder:
         return ""
-    return "Stop the other session, or take the run back with `trainer supervise --take-over`."
+    return (
+        "What is not on Drive stays on this disk. Let the other session go on, or take the run back with "
+        "`trainer supervise --take-over`."
+    )
 
 
 def _silence(status: Status, now_s: float) -> Iterator[Notice]:
@@ -76,10 +79,12 @@ def _shortages(status: Status) -> Iterator[Notice]:
     size_bytes = status.checkpoint_bytes
     if not size_bytes:
         return
+    # What is full is told as the trouble that it is.
+    remote_free_bytes = None if status.trouble else status.remote_free_bytes
     rooms = (
         (
             "Drive" if status.proven else "the remote",
-            status.remote_free_bytes,
+            remote_free_bytes,
             "Empty its trash, or remove files",
         ),
         ("this disk", status.disk_free_bytes, "Remove what is not needed"),

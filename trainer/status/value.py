@@ -163,7 +163,9 @@ def _pick(kind: Callable[..., _Value], said: Mapping[str, Any]) -> _Value:
 
 
 def describe_age(seconds: float) -> str:
-    """A span of time, roughly: "40 s", "12 min", "3.5 h"."""
+    """A span of time, roughly: "40 s", "12 min", "3.5 h", "4.0 days"."""
     if seconds < 120:
         return f"{max(0, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    if seconds < 7200:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 72 * 3600 else f"{seconds / 86400:,.1f} days"
