@@ -103,11 +103,8 @@ def _say(text: str) -> str:
 
 
 def _notice(notice: Notice) -> str:
-    remedy = (
-        f'<div class="remedy">{_CODE.sub(r"<code>\1</code>", _say(notice.remedy))}</div>'
-        if notice.remedy
-        else ""
-    )
+    todo = _CODE.sub(r"<code>\1</code>", _say(notice.remedy))
+    remedy = f'<div class="remedy">{todo}</div>' if todo else ""
     return f'<div class="notice {notice.tone}">{_say(notice.text)}{remedy}</div>'
 
 
