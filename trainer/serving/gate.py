@@ -60,7 +60,7 @@ class Gate:
             await send(message)
 
         given, slash, rest = scope["path"].removeprefix("/").partition("/")
-        is_known = secrets.compare_digest(given.encode(), self.token.encode())
+        is_known = secrets.compare_digest(given.encode(errors="replace"), self.token.encode())
         if not (is_known and self._is_expected(Headers(scope=scope).get("host", ""))):
             # Without our headers, by which the page could be told.
             await PlainTextResponse("Not Found", 404)(scope, receive, send)

@@ -84,8 +84,8 @@ class Standing:
             card = make_card(self._status, self._shown_s, zone=zone)
             return View(card.headline, to_html(card))
         if self._is_there:
-            said = f"Nothing has been trained in {self._tree} yet."
-            remedy = "Start it with <code>trainer run</code>; this page will show it."
+            said = f"No training has begun in {self._tree} on this machine."
+            remedy = "Start it with <code>trainer run</code>: this page will show it."
         else:
             said = f"There is no {self._tree}."
             remedy = "When it is there, this page will show how it stands."
