@@ -349,8 +349,7 @@ def kill_everywhere(environment: dict[str, str], tmp_path: Path) -> Callable[...
         folder = tmp_path / "killed"
         done = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("killed.py")), job, str(template), str(folder)],
-            # An emulator needs no certificates, and to read them takes longer than all else.
-            env=environment | more | {"OPENBLAS_NUM_THREADS": "1", "SSL_CERT_FILE": os.devnull},
+            env=environment | more,
             capture_output=True,
             timeout=100,
             check=False,

@@ -48,7 +48,7 @@ def push(drive: DriveEmulator) -> Iterator[Callable[..., int]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOOGLE_", "DRIVE"))}
     with subprocess.Popen(
         [sys.executable, Path(__file__).with_name("killed_points.py")],
-        env=kept | drive.environment() | {"DRIVESYNC_RETRIES": "3", "SSL_CERT_FILE": os.devnull},
+        env=kept | drive.environment() | {"DRIVESYNC_RETRIES": "3"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -91,8 +91,9 @@ class Session:
     def environment(self) -> dict[str, str]:
         direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        marked = {"PATH": path, MARKER: self.name, "DRIVESYNC_RETRIES": "1", "DRIVESYNC_SETTLE_S": "0.05"}
-        return {**direct, **self.drive.environment(), **marked, **self.variables}
+        marked = {"PATH": path, MARKER: self.name}
+        impatient = {"DRIVESYNC_RETRIES": "1", "DRIVESYNC_RETRY_WAIT_S": "0.1", "DRIVESYNC_SETTLE_S": "0.05"}
+        return {**direct, **self.drive.environment(), **marked, **impatient, **self.variables}
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start ``python -m COMMAND``, with both outputs in one pipe."""
@@ -252,8 +253,17 @@ def new_session(tmp_path: Path, drive_emulator: DriveEmulator) -> Iterator[Calla
     """Makes sessions on one Drive that holds a small tree; all their processes end with the test."""
     made: list[Session] = []
 
-    def make(home: str = "home", *, max_batches: int, batch: int = 4, charts: bool = False) -> Session:
-        seed = make_tree(tmp_path / "seed", images=8, negatives=1, max_batches=max_batches, batch=batch)
+    def make(
+        home: str = "home", *, max_batches: int, batch: int = 4, size_px: int = 64, charts: bool = False
+    ) -> Session:
+        seed = make_tree(
+            tmp_path / "seed",
+            images=8,
+            negatives=1,
+            size_px=size_px,
+            batch=batch,
+            max_batches=max_batches,
+        )
         if not charts:
             leave_chart(seed.root)
         drive_emulator.seed(seed.root, "darknet")

@@ -38,7 +38,7 @@ class Training:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    return make_tree(tmp_path / "my tree", images=6, negatives=2, max_batches=ITERATIONS).root
+    return make_tree(tmp_path / "my tree", images=6, negatives=2, size_px=32, max_batches=ITERATIONS).root
 
 
 def check(tree: Path) -> tuple[int, list[tuple[str, str, str, int | None]]]:

@@ -224,7 +224,7 @@ def test_weights_that_cannot_be_loaded(
 def test_a_full_disk(tmp_path: Path, flavour: Flavour) -> None:
     """Without a word darknet keeps what there is room for, trains to its end and exits with 0."""
     mount = ["unshare", "-rm", "sh", "-c", f'{MOUNT} && {DATE_CHART} && exec "$@"']
-    tree = make_tree(tmp_path / "tree", images=2, negatives=0, max_batches=ITERATIONS).root
+    tree = make_tree(tmp_path / "tree", images=2, negatives=0, size_px=32, max_batches=ITERATIONS).root
     if shutil.which("unshare") is None or subprocess.run([*mount, tree, "true"], check=False).returncode:
         pytest.skip("no small disk can be made here")
     if flavour is not PJ:

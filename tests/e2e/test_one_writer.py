@@ -104,7 +104,7 @@ def test_checkpoints_deleted_by_hand_while_darknet_dies(new_session: Callable[..
 
 
 def test_started_over_once(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=120)
+    session = new_session(max_batches=120, size_px=32)
     session.supervise()
     before = session.weights_on_drive()
     for _ in range(2):

@@ -39,7 +39,8 @@ def is_in_trouble(session: Session, reason: str) -> bool:
 def test_drive_refuses_for_a_while_for_one_reason_after_the_other(
     new_session: Callable[..., Session], drive_emulator: DriveEmulator
 ) -> None:
-    session = new_session(max_batches=350)
+    # So slow that Drive refuses before there is a second checkpoint, whatever else the machine does.
+    session = new_session(max_batches=350, batch=8)
     session.variables["DRIVESYNC_RETRIES"] = "0"
     session.supervise_in_background()
     for answer, said in REFUSALS:
@@ -64,7 +65,7 @@ def test_drive_refuses_for_a_while_for_one_reason_after_the_other(
 def test_no_drive_at_all_when_the_run_ends_and_is_stopped(
     new_session: Callable[..., Session], drive_emulator: DriveEmulator
 ) -> None:
-    session = new_session(max_batches=120)
+    session = new_session(max_batches=120, size_px=32)
     session.pull()
     with_drive = session.environment
     drive_emulator.__exit__(None, None, None)
@@ -108,7 +109,7 @@ def test_no_room_for_snapshots(new_session: Callable[..., Session]) -> None:
 def test_storage_is_full_for_a_while(
     new_session: Callable[..., Session], drive_emulator: DriveEmulator
 ) -> None:
-    session = new_session(max_batches=350)
+    session = new_session(max_batches=350, size_px=32)
     session.pull()
     with drive_emulator.locked() as store:
         before, store.storage_limit_bytes = store.storage_limit_bytes, 1
@@ -142,7 +143,7 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_without_room_for_snapshots(new_session: Callable[..., Session], tmpfs: Path) -> None:
-    session = new_session(max_batches=350)
+    session = new_session(max_batches=350, size_px=32)
     session.tree = tmpfs / "darknet"
     session.copy_tree()
     session.supervise_in_background()

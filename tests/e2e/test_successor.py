@@ -119,7 +119,7 @@ def test_a_resume_from_last_by_a_new_session(successor: Session) -> None:
 
 def test_pretrained_weights_that_count_iterations_of_their_own(new_session: Callable[..., Session]) -> None:
     """The end of one training as the beginning of the next: darknet would take itself for finished at once."""
-    session = new_session(max_batches=60)
+    session = new_session(max_batches=60, size_px=32)
     session.copy_tree()
     session.supervise("--no-push")
     other = session.tree / "pretrained.weights"

@@ -51,7 +51,7 @@ def first_iteration(process: subprocess.Popen[bytes]) -> int:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> TreeInfo:
     """A tree on which the real darknet has trained to the end."""
-    tree = make_tree(tmp_path_factory.mktemp("trained"), max_batches=120, images=8, negatives=1)
+    tree = make_tree(tmp_path_factory.mktemp("trained"), max_batches=120, size_px=32, images=8, negatives=1)
     train(tree).communicate(timeout=60)
     return tree
 

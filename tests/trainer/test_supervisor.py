@@ -32,7 +32,7 @@ from trainer.learning.history import read_attempts
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor
 from trainer.surroundings import Surroundings
-from trainer.testing import make_tree
+from trainer.testing import leave_chart, make_tree
 from trainer.testing.stand_in import install
 from trainer.testing.transcript import expand, read_transcript
 
@@ -58,8 +58,12 @@ class Notes(Silence):
 class Training:
     """A run of the real darknet under a supervisor, in this process."""
 
-    def __init__(self, tree: Path, max_batches: int = 120) -> None:
-        self.run = resolve_run(Wishes(make_tree(tree, images=4, negatives=1, max_batches=max_batches).root))
+    def __init__(self, tree: Path, *, charts: bool = False) -> None:
+        max_batches = 120
+        make_tree(tree, images=4, negatives=1, size_px=32, max_batches=max_batches)
+        if not charts:
+            leave_chart(tree)
+        self.run = resolve_run(Wishes(tree))
         self.stop = threading.Event()
         self.notes = Notes(self.hear)
         self.on_note: Callable[[str], object] = lambda _line: None
@@ -125,7 +129,7 @@ def training(tmp_path: Path) -> Training:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Training:
     """One that has come to its end."""
-    training = Training(tmp_path_factory.mktemp("trained") / "tree")
+    training = Training(tmp_path_factory.mktemp("trained") / "tree", charts=True)
     training.train()
     return training
 
