@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
 from drivesync.progress import printable
@@ -145,11 +144,11 @@ def draw_rates(axes: Axes, palette: Palette, tracks: Sequence[Track]) -> None:
     lines: list[tuple[str, Dashes]] = [(palette.rate, "-")] if alone else run_lines(palette, len(tracks))
     for (colour, dashes), track in zip(lines, tracks, strict=True):
         _draw_curve(axes, track.rate, colour, gid="rate", linestyle=dashes, linewidth=1.6)
-    axes.yaxis.set_major_locator(MaxNLocator(2))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     rates = finite(track.rate.values for track in tracks)
-    if rates.size:
-        axes.set_ylim(0, float(rates.max()) * 1.15 or 1.0)
+    highest = float(rates.max()) if rates.size else 0.0
+    axes.set_ylim(0, 1.15 * highest or 1.0)
+    # The one number to be known of it, rather than round ones.
+    axes.set_yticks([0, highest] if highest else [0], ["0", f"{highest:.3g}"] if highest else ["0"])
 
 
 def draw_seams(panels: Sequence[Axes], palette: Palette, marks: Sequence[Mark], width: float) -> None:
