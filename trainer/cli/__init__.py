@@ -15,7 +15,7 @@ from trainer.cli.arguments import Call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = ("run", "init", "doctor", "check", "build", "supervise", "status", "logs", "stop")
+_COMMANDS = ("run", "init", "doctor", "check", "build", "supervise", "status", "plot", "serve", "logs", "stop")
 """The one that does all first, the others in the order of their use; each is a module of that name."""
 
 
@@ -45,6 +45,8 @@ def cli() -> None:
     trainer build                     compile darknet for this machine's GPU, or take what was kept of it
     trainer supervise --background    train; run it again after a dropped session, and training goes on
     trainer status --watch            what is safe, how far it is; until the end
+    trainer plot                      its chart as a file; or several runs in one
+    trainer serve                     all of it as a page, for a browser on this machine
     trainer logs -f                   what darknet says
     trainer stop                      stop darknet, push what is queued
 
