@@ -228,7 +228,7 @@ class MetricsWriter:
             self._points -= content.count(b'\n{"i":', max(0, place - 1))
             with self._path.open("r+b", buffering=0) as file:
                 os.pwrite(file.fileno(), kept, place)
-                file.truncate(place + len(kept))
+                os.ftruncate(file.fileno(), place + len(kept))
         except OSError:
             self._in_order = False
 

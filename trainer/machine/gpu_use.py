@@ -48,10 +48,10 @@ def read_gpu_use(*, timeout_s: float = TIMEOUT_S) -> tuple[GpuUse, ...]:
     answer: list[GpuUse] = []
 
     def ask() -> None:
-        try:
+        # A library that does not fit its driver may raise anything, and nothing of it is worth more than its answer.
+        with suppress(Exception):
             answer.extend(_ask())
-        finally:
-            _asking.release()
+        _asking.release()
 
     thread = threading.Thread(target=ask, name="gpu use", daemon=True)
     thread.start()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 
 from drivesync.errors import LocalWriteError, NotFoundError
 from trainer.curves import metrics
-from trainer.curves.curve import Happening, Seam
+from trainer.curves.curve import Happening, Seam, Usage
 from trainer.curves.metrics import MetricsWriter, read_metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -331,6 +333,154 @@ def test_a_place_that_cannot_be_written(clock: FakeClock, tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(LocalWriteError, match="cannot write"), open_writer(tmp_path / "file" / "x", clock):
         pytest.fail("entered")
+
+
+def test_what_else_is_told_is_read(path: Path, clock: FakeClock) -> None:
+    with open_writer(path, clock) as writer:
+        writer.usage(used_bytes=1, total_bytes=2, busy_percent=3)
+        writer.progress(iteration=7, loss=2.0, avg_loss=3.0, rate=0.1, seconds=0.5, images=448)
+        tell(writer, 8)
+        writer.event("map", iteration=8, value=0.25, classes={"a": 0.5, "b": math.nan})
+        writer.event("map", iteration=8, note="no number")
+        writer.event("map", value=0.5)
+        tell(writer, 9)
+        writer.resume(9, kind="restarted", reason="darknet hung")
+        tell(writer, 9)
+        writer.event("map", iteration=9, value=0.125)
+    read = read_metrics(path)
+    np.testing.assert_array_equal(read.images, [448, math.nan, math.nan])
+    assert read.seams == (Seam("restarted", 9, 1000, "darknet hung"),)
+    assert [(found.iteration, found.value) for found in read.maps] == [(8, 0.25), (9, 0.125)]
+    assert read.best_map == read.maps[0]
+    assert read.maps[0].classes["a"] == 0.5
+    assert math.isnan(read.maps[0].classes["b"])
+    assert '"classes":{"a":0.5,"b":null}' in path.read_text()
+    assert not read.usages, "there was no iteration yet that it could belong to"
+
+
+def test_what_is_in_use_is_noted_now_and_then(path: Path, clock: FakeClock) -> None:
+    with open_writer(path, clock) as writer:
+        for iteration in range(1, 13):
+            clock.now_s += 3
+            tell(writer, iteration)
+            writer.usage(used_bytes=iteration, total_bytes=16, busy_percent=97.5 if iteration > 1 else None)
+        writer.resume(9)
+        tell(writer, 9)
+        writer.usage(used_bytes=9, total_bytes=16, busy_percent=0)
+        clock.now_s += 10
+        writer.usage(used_bytes=10, total_bytes=16, busy_percent=0)
+    first, second, third = read_metrics(path).usages
+    assert math.isnan(first.busy_percent)
+    assert second == Usage(5, 5, 16, 97.5, 1015)
+    assert third == Usage(9, 10, 16, 0, 1046)
+
+
+def test_a_file_of_an_older_version_reads_as_ever(path: Path, clock: FakeClock) -> None:
+    path.parent.mkdir()
+    older = (
+        line(1)
+        + '{"event":"map","i":1,"value":0.5,"t":1000}\n{"event":"resumed","from":2,"t":1000}\n'
+        + line(2)
+    )
+    path.write_text(older)
+    with open_writer(path, clock):
+        assert path.read_text() == older
+    read = read_metrics(path)
+    assert read.iteration.tolist() == [1, 2]
+    assert np.isnan(read.images).all()
+    assert read.maps[0].value == 0.5
+    assert read.seams == (Seam("resumed", 2, 1000),)
+    assert read.usages == ()
+
+
+def test_thinning_keeps_what_was_most_in_use_and_where_mAP_was_measured(  # noqa: N802 - so it is written
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "POINTS_LIMIT", 100)
+    with open_writer(path, clock) as writer:
+        for iteration in range(1, 1001):
+            clock.now_s += 10
+            tell(writer, iteration)
+            writer.usage(used_bytes=iteration % 497, total_bytes=1000, busy_percent=50)
+            if not iteration % 250:
+                writer.event("map", iteration=iteration, value=0.5)
+    with open_writer(path, clock):
+        read = read_metrics(path)
+    assert len(read.iteration) <= 100
+    assert set(range(250, 1001, 250)) <= set(read.iteration.tolist())
+    assert max(usage.used_bytes for usage in read.usages) == 496
+    assert len(read.usages) <= 110
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("survivors", [pytest.param(0, id="none stay"), pytest.param(2, id="some stay")])
+@pytest.mark.parametrize("writes", range(5))
+def test_a_resume_that_is_killed_leaves_no_gap(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, writes: int, survivors: int
+) -> None:
+    with open_writer(path, clock) as writer:
+        tell(writer, *range(1, 301))
+        for iteration in range(301, 341):
+            tell(writer, iteration)
+            if iteration in range(310, 310 + survivors):
+                writer.event("pushed", iteration=200)
+                writer.event("pushed", iteration=iteration)
+    clock.now_s += 0.123
+    left = writes
+
+    def limited(real: Callable[..., int | None]) -> Callable[..., int | None]:
+        def write(*arguments: object) -> int | None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            return real(*arguments)
+
+        return write
+
+    writer = open_writer(path, clock).__enter__()
+    with monkeypatch.context() as dying:
+        for name in ("write", "pwrite", "ftruncate"):
+            dying.setattr(os, name, limited(getattr(os, name)))
+        try:
+            writer.resume(301)
+        except Killed:
+            assert writes < 3
+    os.close(writer._descriptor)
+    resumed = [Seam("resumed", 301, 1000.123)] if writes else []
+    read = read_metrics(path)
+    assert read.iteration.tolist() == list(range(1, 301 if writes else 341))
+    assert list(read.seams) == resumed
+    if writes:
+        assert [happening.iteration for happening in read.happenings] == [200] * survivors
+    clock.now_s += 1
+    with open_writer(path, clock) as after:
+        after.resume(301)
+        tell(after, 301, 302)
+    read = read_metrics(path)
+    assert read.iteration.tolist() == list(range(1, 303))
+    assert list(read.seams) == [*resumed, Seam("resumed", 301, 1001.123)]
+    assert [happening.iteration for happening in read.happenings] == [200] * survivors
+    iterations = [json.loads(text).get("i") for text in path.read_text().splitlines() if "loss" in text]
+    assert iterations == list(range(1, 303)), "superseded lines are gone, and none is torn"
+
+
+def test_a_resume_writes_only_what_it_must(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(path, clock, *range(1, 1001))
+    before, inode = path.read_bytes(), path.stat().st_ino
+    with open_writer(path, clock) as writer:
+        monkeypatch.setattr(metrics, "_write_durably", lambda *_: pytest.fail("all of it was written"))
+        writer.resume(991)
+        tell(writer, 991)
+    assert path.stat().st_ino == inode
+    after = path.read_bytes()
+    assert after.startswith(before[: before.index(line(991).encode())])
+    assert len(after) < len(before)
 
 
 def test_no_file_and_an_empty_file(path: Path, clock: FakeClock) -> None:
