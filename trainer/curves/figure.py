@@ -11,20 +11,16 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from drivesync.progress import printable
+from trainer.curves.lettering import LARGE, SMALL, STAR, fit, list_beside
 from trainer.curves.metrics import Metrics
 from trainer.curves.palette import DARK, LIGHT
 from trainer.curves.panels import (
-    LARGE,
-    SMALL,
-    STAR,
     draw_loss,
     draw_losses,
     draw_mean,
     draw_means,
     draw_rates,
     draw_seams,
-    list_beside,
     run_lines,
     seam_dashes,
     style,
@@ -36,7 +32,6 @@ if TYPE_CHECKING:
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.text import Text
 
     from trainer.curves.curve import SeamKind
     from trainer.curves.palette import Palette
@@ -159,7 +154,7 @@ def _draw_several(
     room_px = _RUN_WIDTH * figure.bbox.width
     for text, (name, track) in zip(legend.get_texts(), tracks.items(), strict=True):
         text.set_color(palette.ink)
-        _fit(text, printable(name), room_px, after=_describe(track))
+        fit(text, name, room_px, after=_describe(track))
 
 
 def _describe(track: Track) -> str:
@@ -174,18 +169,7 @@ def _set_title(figure: Figure, palette: Palette, title: str) -> None:
     text = figure.suptitle(
         "title", x=0.02, ha="left", fontsize=LARGE, fontweight="bold", color=palette.ink, parse_math=False
     )
-    _fit(text, printable(title), 0.96 * figure.bbox.width)
-
-
-def _fit(text: Text, words: str, room_px: float, after: str = "") -> None:
-    """Have ``text`` say ``words``, or as much of their end as has room, and ``after``.
-
-    The end, since names differ there: the date of an archive, a number.
-    """
-    text.set_text(words + after)
-    while text.get_window_extent().width > room_px and len(words) > 1:
-        words = words[1:]
-        text.set_text("\N{HORIZONTAL ELLIPSIS}" + words + after)
+    fit(text, title, 0.96 * figure.bbox.width)
 
 
 def _set_axis(axes: Axes, palette: Palette, name: str) -> None:

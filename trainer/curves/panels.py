@@ -6,39 +6,25 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation
 
-from drivesync.progress import printable
+from trainer.curves.lettering import SMALL, STAR, fit_row, head, list_beside
 from trainer.curves.scales import finite, scale_loss, scale_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.legend import Legend
 
     from trainer.curves.curve import SeamKind
     from trainer.curves.palette import Palette
     from trainer.curves.track import Curve, Mark, Track
 
 Dashes = Literal["-", "--", "-.", ":"]
-Corner = Literal["lower left", "lower right", "upper left", "upper right"]
-
-SMALL = 10.0
-"""Size of most letters, in points; on a picture as wide as a phone, 400 pixels, a point is about a pixel."""
-LARGE = 13.0
-_DESCENT = 0.236
-"""How far the font's letters reach below their line, of their size."""
 
 _FAINT = 0.38
 _FEW_POINTS, _MANY_POINTS = 40, 3000
 """Few are seen each for itself; of many the line is thin, lest it be a band."""
-
-STAR = "\N{BLACK STAR}"
 _FEW_CLASSES = 4
-_CLASS_LETTERS = 34
-"""For the names of all classes together, in one row."""
 _SEAM_DISTANCE = 0.004
 """Of the width; seams that are closer together are one line."""
 
@@ -53,26 +39,6 @@ def style(axes: Axes, palette: Palette) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(palette.seam)
-
-
-def head(axes: Axes, palette: Palette, name: str, value: str = "", colour: str = "", note: str = "") -> None:
-    """Write above a panel what it shows, the last number of that, and a note at the right end."""
-    title = axes.set_title(name, loc="left", fontsize=SMALL, color=palette.muted, pad=6)
-    if value:
-        axes.annotate(
-            value,
-            (1, 0),
-            xycoords=title,
-            xytext=(6, _DESCENT * SMALL),
-            textcoords="offset points",
-            va="baseline",
-            fontsize=LARGE,
-            fontweight="bold",
-            color=colour,
-            annotation_clip=False,
-        )
-    if note:
-        axes.set_title(note, loc="right", fontsize=SMALL, color=colour or palette.muted, pad=6)
 
 
 def draw_loss(axes: Axes, palette: Palette, track: Track) -> None:
@@ -120,10 +86,9 @@ def draw_mean(axes: Axes, palette: Palette, track: Track) -> None:
         )
     _mark_best(axes, palette, track, palette.mean)
     if few:
-        room = _CLASS_LETTERS // len(few)
         handles = [Line2D([], [], color=colour, linewidth=2) for colour in palette.classes[: len(few)]]
-        names = [_shorten(printable(name), room) for name in few]
-        list_beside(axes, palette, handles, names, corner="upper left", away_em=0.6)
+        legend = list_beside(axes, palette, handles, list(few), corner="upper left", away_em=0.6)
+        fit_row(legend.get_texts())
     scale_mean(axes, [curve, *few.values()])
 
 
@@ -178,58 +143,6 @@ def run_lines(palette: Palette, count: int) -> list[tuple[str, Dashes]]:
     return [
         (colours[index % len(colours)], dashes[index // len(colours) % len(dashes)]) for index in range(count)
     ]
-
-
-def list_beside(
-    axes: Axes,
-    palette: Palette,
-    handles: Sequence[Artist],
-    names: Sequence[str],
-    *,
-    corner: Corner,
-    away_em: float,
-    rows: int = 1,
-) -> Legend:
-    """Say outside of a panel which line is which, in so many ``rows``.
-
-    Args:
-        axes: the panel.
-        palette: colours.
-        handles: the lines, or what stands for them.
-        names: theirs.
-        corner: of the list, which lies at that of the panel: a lower one at its upper edge, an upper one at its lower.
-        away_em: how far it lies from there, up or down, in heights of a letter.
-        rows: how many there are.
-    """
-    above = corner.startswith("lower")
-    shift = ScaledTranslation(0, (1 if above else -1) * away_em * SMALL / 72, axes.figure.dpi_scale_trans)
-    legend: Legend = axes.legend(
-        handles,
-        ["name"] * len(names),
-        loc=corner,
-        bbox_to_anchor=(float(corner.endswith("right")), float(above)),
-        bbox_transform=axes.transAxes + shift,
-        ncols=-(-len(names) // rows),
-        borderaxespad=0,
-        borderpad=0,
-        handlelength=1.3,
-        handletextpad=0.5,
-        columnspacing=1.1,
-        labelspacing=0.35,
-        frameon=False,
-        fontsize=SMALL,
-        labelcolor=palette.muted,
-    )
-    # Names may not be ours: a dollar in one begins no formula, and an underscore hides none.
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set_parse_math(False)
-        text.set_text(name)
-    return legend
-
-
-def _shorten(text: str, letters: int) -> str:
-    """``text``, or its beginning, in so many letters."""
-    return text if len(text) <= letters else text[: letters - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _draw_curve(

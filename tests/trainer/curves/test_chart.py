@@ -126,7 +126,7 @@ SHAPES = {
         [*falling(8000), math.nan],
         seams={**restarts(*range(50, 8000, 250)), **sessions(*range(701, 8000, 700))},
         means=rising(*range(1000, 8000, 500)),
-        classes=("a traffic light", "$x^2$", "_wheelbarrow", "line\nfeed"),
+        classes=("W" * 300, "$x^2$ WWWWWWWW", "_WHEELBARROW", "line\nfeed of WOODWORK"),
     ),
     "many classes": Shape(falling(3000), means=rising(1000, 2000), classes=tuple("abcdefghij")),
     "huge": Shape([8.1e8, 3e-5] * 50),
