@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivesync.config import default_tree
-from trainer.config import STATE_FOLDER
 from trainer.place import find_training_place
+from trainer.status import status_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +33,9 @@ def find_tree(given: Path | None) -> Path:
 
 def supervisor_log(tree: Path) -> Path:
     """What the supervisor of ``tree`` says, where it runs in the background."""
-    return tree / STATE_FOLDER / "supervisor.log"
+    return status_path(tree).with_name("supervisor.log")
 
 
 def darknet_log(tree: Path) -> Path:
     """What darknet says; see ``trainer.running.pipes.RotatedLog``."""
-    return tree / STATE_FOLDER / "darknet.log"
+    return status_path(tree).with_name("darknet.log")

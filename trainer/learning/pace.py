@@ -2,20 +2,22 @@
 
 darknet's own estimate starts over at each resume and knows of no saves and mAP passes. Here the time is cut into short
 stretches. What a stretch took beyond a multiple of what is usual is a pause: a mAP pass, a save to a slow disk. Usual
-steps are averaged over the last few minutes, pauses over the last hour, so that one pass in a window of minutes makes
-no estimate of a night's training jump. What passes between an attempt's end and the first iteration of the next is
+steps are averaged over the last few minutes and pauses over hours, so that one pass in a window of minutes makes no
+estimate of a night's training jump. What passes between an attempt's end and the first iteration of the next is
 not counted: a restart is no sign of how fast it goes on.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from statistics import median
 
 _STRETCH_S = 2.0
 _STEPS_WINDOW_S = 300.0
-_PAUSES_WINDOW_S = 3600.0
+_PAUSES_FADE_S = 4 * 3600.0
+"""So long ago a pause, and the iterations beside it, count for a third."""
 _LEAST_STRETCHES = 5
 """So many tell what is usual; where an iteration takes minutes, the last ones of them do, however old they are."""
 _PAUSE_FACTOR = 5.0
@@ -36,6 +38,8 @@ class Pace:
     def __init__(self) -> None:
         self._stretches: deque[_Stretch] = deque()
         self._counted_s = 0.0
+        self._paused_s = 0.0
+        self._done = 0.0
         self._since: tuple[int, float] | None = None
         self._iteration_s: float | None = None
 
@@ -69,27 +73,22 @@ class Pace:
         self._since = iteration, now_s
         self._counted_s += took_s
         self._stretches.append(_Stretch(self._counted_s, iteration - begin, took_s))
-        while self._stretches[0].ended_s < self._counted_s - _PAUSES_WINDOW_S and (
-            len(self._stretches) > _LEAST_STRETCHES
+        while len(self._stretches) > _LEAST_STRETCHES and (
+            self._stretches[0].ended_s <= self._counted_s - _STEPS_WINDOW_S
         ):
             self._stretches.popleft()
         self._iteration_s = self._estimate()
 
     def _estimate(self) -> float:
-        usual_s = median(one.took_s / one.iterations for one in self._recent())
-        longest_s = _PAUSE_FACTOR * usual_s
-        took_s, done = 0.0, 0
-        for one in self._recent():
-            took_s += min(one.took_s, longest_s * one.iterations)
-            done += one.iterations
-        paused_s = sum(max(0.0, one.took_s - longest_s * one.iterations) for one in self._stretches)
-        return took_s / done + paused_s / sum(one.iterations for one in self._stretches)
+        usual_s = median(one.took_s / one.iterations for one in self._stretches)
 
-    def _recent(self) -> list[_Stretch]:
-        """Those of the last minutes, the latest first."""
-        begin_s = self._counted_s - _STEPS_WINDOW_S
-        return [
-            one
-            for place, one in enumerate(reversed(self._stretches))
-            if place < _LEAST_STRETCHES or one.ended_s > begin_s
-        ]
+        def pause_s(one: _Stretch) -> float:
+            beyond_s = one.took_s - usual_s * one.iterations
+            return beyond_s if one.took_s > _PAUSE_FACTOR * usual_s * one.iterations else 0.0
+
+        latest = self._stretches[-1]
+        kept = math.exp(-latest.took_s / _PAUSES_FADE_S)
+        self._paused_s = self._paused_s * kept + pause_s(latest)
+        self._done = self._done * kept + latest.iterations
+        steps_s = sum(one.took_s - pause_s(one) for one in self._stretches)
+        return steps_s / sum(one.iterations for one in self._stretches) + self._paused_s / self._done

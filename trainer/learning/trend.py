@@ -33,16 +33,17 @@ class Trend:
         back = _look_back(iteration)
         if not self._samples or iteration - self._samples[-1][0] >= max(1, back // _SAMPLES):
             self._samples.append((iteration, avg_loss))
-        # The one before the beginning stays, to be held against.
-        while len(self._samples) > 1 and self._samples[1][0] <= iteration - back:
+        # Twice as far as is looked back: an attempt may begin well before the end of the one before.
+        while self._samples[0][0] < iteration - 2 * back:
             self._samples.popleft()
 
     def earlier(self, iteration: int) -> tuple[int, float] | None:
         """An iteration well before this one, and its average loss; None while there is none."""
         if iteration < self._settled_at or not self._samples:
             return None
-        oldest = self._samples[0]
-        return oldest if iteration - oldest[0] >= _LEAST_BACK // 2 else None
+        back = iteration - _look_back(iteration)
+        chosen = next((sample for sample in reversed(self._samples) if sample[0] <= back), self._samples[0])
+        return chosen if iteration - chosen[0] >= _LEAST_BACK // 2 else None
 
 
 def _look_back(iteration: int) -> int:

@@ -10,11 +10,10 @@ import pytest
 
 from trainer.background import RunLock
 from trainer.status import (
+    GpuNote,
     RestartNote,
     Status,
     StatusWriter,
-    describe,
-    describe_age,
     read_status,
     status_path,
     to_json,
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOTE = RestartNote(at_s=50.0, iteration=120, reason="darknet was ended by signal 9", resumed_from=100)
+
+
+GPU = GpuNote("Tesla T4", 5, 16, 97.0)
 
 
 class Clock:
@@ -42,7 +44,9 @@ def written(tree: Path) -> dict[str, Any]:
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    status = Status("finished", 1, 2.0, iteration=7, restarts=(NOTE,), exit_code=0)
+    status = Status(
+        "finished", 1, 2.0, iteration=7, restarts=(NOTE,), exit_code=0, gpus=(GPU,), life=("a", "b")
+    )
     writer = StatusWriter(tmp_path, status, Clock())
     writer.flush()
     assert read_status(tmp_path) == writer.value
@@ -137,47 +141,3 @@ def test_one_that_has_ended_is_not_dead(tmp_path: Path, state: str) -> None:
     status = read_status(tmp_path)
     assert status is not None
     assert status.state == state
-
-
-@pytest.mark.parametrize(
-    ("status", "lines"),
-    [
-        pytest.param(Status("starting", 1, 2.0), ["nothing is safe on Drive yet", "starting"], id="at first"),
-        pytest.param(
-            Status(
-                "training", 1, 2.0, iteration=1234, max_batches=6000, avg_loss=1.23456,
-                safe_iteration=1200, safe_at_s=960.0,
-            ),
-            ["safe up to iteration 1,200 · pushed 40 s ago · verified",
-             "training at iteration 1,234 of 6,000, avg loss 1.235"],
-            id="under way",
-        ),
-        pytest.param(
-            Status("training", 1, 2.0, resumed_from=100, safe_iteration=100, restarted=2,
-                   restarts=(NOTE, NOTE), pending=2, waiting=("a (27.6 kB)",),
-                   trouble="waiting to push: 503", message="so it is"),
-            ["safe up to iteration 100 · verified", "training", "this session resumed at iteration 101",
-             "2 restart(s), the last at iteration 120: darknet was ended by signal 9",
-             "2 file(s) wait to be pushed: a (27.6 kB), ...", "waiting to push: 503", "so it is"],
-            id="with troubles",
-        ),
-    ],
-)  # fmt: skip
-def test_in_words_the_most_important_thing_first(status: Status, lines: list[str]) -> None:
-    assert describe(status, 1000.0).splitlines() == lines
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (-5, "0 s"),
-        (0.4, "0 s"),
-        (119, "119 s"),
-        (120, "2 min"),
-        (7199, "120 min"),
-        (7200, "2.0 h"),
-        (40000, "11.1 h"),
-    ],
-)
-def test_ages(seconds: float, said: str) -> None:
-    assert describe_age(seconds) == said
