@@ -3,9 +3,9 @@
 A process group is left by ``setsid``, a parent by forking twice; the environment goes with a process to all that it
 starts. Who clears it, or becomes another user, is beyond us.
 
-While the child runs a guard stands by, for the case that this process is killed: a shell that waits for the end of a
-pipe whose other end only this process holds. The kernel's parent-death signal reaches the child itself, and nothing
-that it has started.
+From before the child is started a guard stands by, for the case that this process is killed: a shell that waits for the
+end of a pipe whose other end only this process holds. The kernel's parent-death signal reaches the child itself, and
+nothing that it has started.
 """
 
 from __future__ import annotations
@@ -28,12 +28,18 @@ _MARK = "TRAINER_FAMILY"
 _ROUNDS = 10
 _ROUND_S = 0.005
 
-# A word says that all is over; without one the pipe's end says that this process is gone.
+_OVER = "over"
+
+# A line names the child's group, or says that all is over; the pipe's end says that this process is gone.
 _GUARD = """
-read -r word && exit
-kill -s KILL -- "-$1"
+group=
+while read -r word; do
+    [ "$word" = over ] && exit
+    group=$word
+done
+[ -n "$group" ] && kill -s KILL -- "-$group"
 for round in 1 2 3; do
-    for file in $(grep -lsF "$2" /proc/[0-9]*/environ); do
+    for file in $(grep -lsF "$1" /proc/[0-9]*/environ); do
         file="${file%/environ}"
         kill -s KILL "${file#/proc/}"
     done
@@ -84,9 +90,9 @@ class Family:
                     is_sure = False
         return found, is_sure
 
-    def guard(self, group: int) -> Guard:
-        """What ends the family, and the process ``group``, should this process be killed."""
-        return Guard(group, self._mark)
+    def guard(self) -> Guard:
+        """What ends the family should this process be killed; to be entered before the child is started."""
+        return Guard(self._mark)
 
 
 class Guard:
@@ -95,15 +101,14 @@ class Guard:
     Where it cannot be started the kernel's parent-death signal has to do.
     """
 
-    def __init__(self, group: int, mark: str) -> None:
-        self._group = group
+    def __init__(self, mark: str) -> None:
         self._mark = mark
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Guard:
         with suppress(OSError):
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "guard", str(self._group), self._mark],
+                ["/bin/sh", "-c", _GUARD, "guard", self._mark],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -114,6 +119,16 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._tell(_OVER)
         if self._process is not None:
+            self._process.communicate()
+
+    def watch(self, group: int) -> None:
+        """The child has been started, as the process ``group``: all of that goes too, what hides the mark as well."""
+        self._tell(str(group))
+
+    def _tell(self, word: str) -> None:
+        if self._process is not None and self._process.stdin is not None:
             with suppress(BrokenPipeError):  # somebody has ended it
-                self._process.communicate(b"over\n")
+                self._process.stdin.write(f"{word}\n".encode())
+                self._process.stdin.flush()

@@ -211,22 +211,31 @@ class Process:
                     os.killpg(self._child.pid, number)
 
     def _run(self) -> None:
+        child: Child | None = None
         try:
-            child = self._spawn()
+            with self._family.guard() as guard:
+                child = self._spawn()
+                guard.watch(child.pid)
+                self._spawned.set()
+                with RotatedLog(self._log) as log:
+                    Drain(
+                        child,
+                        log,
+                        on_bytes=self._note_bytes,
+                        on_lines=self._publish,
+                        on_exit=self._end_family,
+                    ).run()
         except OSError as error:
-            self._spawn_error = error
-            return
-        finally:
-            self._spawned.set()
-        try:
-            with self._family.guard(child.pid), RotatedLog(self._log) as log:
-                Drain(
-                    child, log, on_bytes=self._note_bytes, on_lines=self._publish, on_exit=self._end_family
-                ).run()
+            if child is None:
+                self._spawn_error = error
+            else:
+                self._failure = error
         except Exception as error:  # noqa: BLE001 - the predicate's, raised again where events are taken
             self._failure = error
         finally:
-            self._reap(child)
+            if child is not None:
+                self._reap(child)
+            self._spawned.set()
 
     def _spawn(self) -> Child:
         child = spawn(self._argv, self._cwd, self._family.environment)
