@@ -52,6 +52,12 @@ _SHORTEST_S = 0.5
 _WIDTH_PX = 680
 """Of the card, on a screen that is wider; the chart is as wide as the room in it, so that it is not blown up."""
 
+_STYLE = (
+    ".tc-cell .tc dt,.tc-cell .tc dd{float:none;width:auto}"
+    ".tc-cell .tc ul.life{padding-left:0;list-style:none}"
+)
+"""Takes back what Jupyter's own style does to lists in outputs: it floats their parts, and indents them."""
+
 _CHART_PX = (640, 800)
 _CHART_COLOURS = 32
 _CHART_LIMIT_BYTES = 96 << 10
@@ -159,7 +165,10 @@ class _View:
 
     def _put(self, card: Card) -> None:
         self._card = card
-        html = f'<div style="max-width:{_WIDTH_PX}px">{to_html(card, chart=self._chart.png)}</div>'
+        html = (
+            f'<div class="tc-cell" style="max-width:{_WIDTH_PX}px"><style>{_STYLE}</style>'
+            f"{to_html(card, chart=self._chart.png)}</div>"
+        )
         if html != self._shown:
             self._output.put(card, html)
             self._shown = html
