@@ -28,25 +28,28 @@ _DEFAULT_OUT = "chart.png"
 _ARCHIVES = f"archive-*/{METRICS_NAME}"
 
 
-def _to_paths(
-    _context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
-) -> tuple[Path, ...]:
+def _to_paths(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(path for name in given if (path := _to_path(context, parameter, name)) is not None)
+
+
+def _to_path(_context: click.Context, parameter: click.Parameter, given: str | None) -> Path | None:
     """A variable that is not set must not stand for the working directory."""
-    if "" in given:
+    if given == "":
         raise click.BadParameter("it is empty", param=parameter)
-    return tuple(map(Path, given))
+    return None if given is None else Path(given)
 
 
 @click.command("plot", short_help="The curves of a training as a picture.")
 @click.argument("places", metavar="[TREE]...", nargs=-1, callback=_to_paths)
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    metavar="FILE",
+    callback=_to_path,
     help="The picture: .png, .svg or .pdf.  [default: chart.png here, or chart-2.png if there is one, and so on]",
 )
 @click.option("--runs", "compare", is_flag=True, help="Compare all runs that are named, in one picture.")
 @click.option(
-    "--csv", "table", type=click.Path(path_type=Path), help="Write the numbers to this file, as CSV."
+    "--csv", "table", metavar="FILE", callback=_to_path, help="Write the numbers to this file, as CSV."
 )
 @click.option(
     "--by",

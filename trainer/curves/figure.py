@@ -51,7 +51,7 @@ _RUN_WIDTH = 0.78
 """Of the picture's, for the name of a run among others."""
 _ABOVE_HEAD_EM = 2.3
 """How far a panel's head reaches above it, in heights of a letter."""
-_BELOW_NUMBERS_EM = 2.0
+_BELOW_NUMBERS_EM = 1.8
 """How far a panel's numbers reach below it, in letters' heights."""
 
 

@@ -57,7 +57,7 @@ def draw_loss(axes: Axes, palette: Palette, track: Track) -> None:
         Line2D([], [], color=palette.loss, linewidth=2.5),
         Line2D([], [], color=palette.loss, linewidth=2.5, alpha=_FAINT),
     ]
-    list_beside(axes, palette, handles, ["average", "each iteration"], corner="lower right", away_em=0.6)
+    list_beside(axes, palette, handles, ["average", "each iteration"], corner="lower right", away_em=0.42)
     scale_loss(axes, [track])
 
 

@@ -1,4 +1,4 @@
-"""PURE: what of a run's metrics a chart shows, as curves over iterations or over the time trained."""
+"""What of a run's metrics a chart shows, as curves over iterations or over the time trained."""
 
 from __future__ import annotations
 

@@ -134,6 +134,7 @@ def test_a_table(here: Path, tree: Path, capsys: pytest.CaptureFixture[str]) -> 
         pytest.param(["--runs", "tree", "no"], 66, "nothing has been trained in no", id="one of two"),
         pytest.param(["tree", "tree"], 64, "--runs", id="two without --runs"),
         pytest.param([""], 64, "it is empty", id="an empty name"),
+        pytest.param(["tree", "--csv", ""], 64, "it is empty", id="an empty name for a file"),
         pytest.param(["tree", "--out", "a.gif"], 64, "a.gif is not called like a picture", id="format"),
         pytest.param(["tree", "--by", "moon"], 64, "moon", id="axis"),
         pytest.param(["tree", "--runs", "--csv", "a.csv"], 64, "--csv", id="a table of several"),
