@@ -5,27 +5,33 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from drivesync.errors import NotAllowedError, RemoteFullError, TransientError, UsedUpError
 from drivesync.files import Receipt
 from drivesync.progress import Silence
 from trainer.background import RunLock
 from trainer.config import Run, Wishes, resolve_run
 from trainer.curves.metrics import MetricsWriter, read_metrics
-from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
+from trainer.darknet.output import ClassPrecision, MapBegun, MeanAveragePrecision, NewBest, Progress
+from trainer.darknet.size import weights_size
 from trainer.deciding.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
 from trainer.deciding.policy import Restart
-from trainer.recorder import Recorder
-from trainer.status import RestartNote, Status, StatusWriter, read_status, to_json
+from trainer.gauges import NO_READING, Reading
+from trainer.learning.facts import read_facts
+from trainer.learning.history import AttemptRecord, append_attempt
+from trainer.recorder import Recorder, describe_trouble
+from trainer.status import GpuNote, RestartNote, Status, StatusWriter, read_status, to_json
 from trainer.surroundings import Surroundings
 from trainer.testing import make_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -50,6 +56,8 @@ class Bench:
     safe: queue.SimpleQueue[Receipt] = field(default_factory=queue.SimpleQueue)
     kept: list[tuple[float | None, float | None]] = field(default_factory=list)
     now_s: float = 1000.0
+    reading: Reading = NO_READING
+    hurry: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         around = Surroundings(
@@ -59,13 +67,27 @@ class Bench:
             self.metrics,
             self.notes,
             threading.Event(),
+            hurry=self.hurry,
             clock=lambda: self.now_s,
+            steady=lambda: self.now_s,
+            gauges=lambda: self.reading,
         )
         self.recorder = Recorder(self.run, around, lambda *times: self.kept.append(times))
 
     @property
     def backup(self) -> Path:
         return self.run.tree / self.run.backup
+
+    def is_drawing(self) -> bool:
+        return self.recorder._papers._drawing is not None
+
+    def tick_until(self, condition: Callable[[], bool]) -> None:
+        """Let the time of day stand still, and that which others take pass."""
+        give_up_s = time.monotonic() + 20.0
+        while not condition():
+            assert time.monotonic() < give_up_s
+            time.sleep(0.01)
+            self.recorder.tick()
 
 
 @pytest.fixture
@@ -120,6 +142,116 @@ def test_what_darknet_says_is_kept(bench: Bench) -> None:
     assert curve.loss.tolist() == [2.0, 1.5]
     (happening,) = curve.happenings
     assert (happening.name, happening.iteration, happening.fields["value"]) == ("map", 2, 0.25)
+    assert curve.images.tolist() == [4.0, 8.0]
+
+
+def test_a_map_is_kept_with_its_classes_and_told_with_the_best(bench: Bench) -> None:
+    bench.recorder.begin_attempt(1, 0, NO_CHANGES)
+    passes = [(1, 0.5, {"cat": 0.75, "dog": 0.25}), (2, 0.4, {"cat": 0.4}), (3, 0.3, {})]
+    for iteration, value, classes in passes:
+        bench.recorder.hear(progress(iteration))
+        if iteration == 2:
+            # Of a pass that was cut short nothing is left.
+            bench.recorder.hear(ClassPrecision(5, "bird", 0.9))
+        bench.recorder.hear(MapBegun())
+        for place, (name, precision) in enumerate(classes.items()):
+            bench.recorder.hear(ClassPrecision(place, name, precision))
+        bench.recorder.hear(MeanAveragePrecision(value))
+    bench.recorder.tick()
+    bench.metrics.flush()
+    maps = read_metrics(bench.backup / "metrics.jsonl").maps
+    assert [(one.iteration, one.value, dict(one.classes)) for one in maps] == passes
+    status = bench.status.value
+    assert (status.map_last, status.map_last_iteration) == (0.3, 3)
+    assert (status.map_best, status.map_best_iteration) == (0.5, 1)
+
+
+def test_what_the_metrics_of_the_sessions_before_tell_is_told_at_once(bench: Bench) -> None:
+    for iteration in range(1, 201):
+        bench.metrics.progress(iteration=iteration, loss=2.0, avg_loss=4.0, rate=0.1, seconds=1.0)
+        if iteration in {50, 100, 150}:
+            bench.metrics.event("map", iteration=iteration, value=iteration / 1000)
+    bench.metrics.flush()
+    bench.recorder.begin_attempt(1, 120, NO_CHANGES)
+    status = bench.status.value
+    # The pass at 150 is trained again.
+    assert (status.map_last, status.map_last_iteration, status.map_best_iteration) == (0.1, 100, 100)
+    for iteration in range(121, 160):
+        bench.recorder.hear(progress(iteration))
+    bench.recorder.tick()
+    assert (bench.status.value.earlier_loss, bench.status.value.earlier_iteration) == (4.0, 59)
+
+
+def test_how_far_it_is_and_when_it_will_be_done(bench: Bench) -> None:
+    bench.recorder.begin_attempt(1, 0, NO_CHANGES)
+    for iteration in range(1, 51):
+        bench.now_s += 3.0
+        bench.recorder.hear(progress(iteration))
+    bench.recorder.tick()
+    assert (bench.status.value.per_minute, bench.status.value.left_s) == (20.0, 750.0)
+    # A restart, and what it takes, is no sign of how fast it goes on.
+    bench.now_s += 600.0
+    bench.recorder.begin_attempt(2, 40, NO_CHANGES)
+    assert (bench.status.value.per_minute, bench.status.value.left_s) == (20.0, 780.0)
+
+
+def test_what_the_machine_has_to_do_and_to_spare(bench: Bench) -> None:
+    bench.recorder.begin_attempt(1, 0, NO_CHANGES)
+    bench.recorder.hear(progress(1))
+    bench.reading = Reading((GpuNote("T4", 5, 16, 90.0), GpuNote("T4", 7, 16, None)), 1000, 2000)
+    bench.recorder.tick()
+    status = bench.status.value
+    assert (status.gpus, status.disk_free_bytes, status.remote_free_bytes) == (bench.reading.gpus, 1000, 2000)
+    assert status.checkpoint_bytes == weights_size(bench.run.network, flavour=bench.run.flavour)
+    bench.metrics.flush()
+    (usage,) = read_metrics(bench.backup / "metrics.jsonl").usages
+    assert (usage.used_bytes, usage.total_bytes, usage.busy_percent) == (12, 32, 90.0)
+
+
+def test_a_machine_without_a_gpu_uses_none(bench: Bench) -> None:
+    bench.recorder.hear(progress(1))
+    bench.recorder.tick()
+    bench.metrics.flush()
+    assert read_metrics(bench.backup / "metrics.jsonl").usages == ()
+
+
+def test_without_a_remote_nothing_is_pushed_and_that_is_said(bench: Bench) -> None:
+    bench.recorder.tick()
+    assert not bench.status.value.pushing
+
+
+def test_the_life_of_the_run_is_told_and_of_no_other(bench: Bench) -> None:
+    facts = read_facts(bench.run.network)
+    end = AttemptEnd(1_790_000_000.0, 1_790_000_060.0, 0, 0, 100, 1, 130, -9)
+    for name in (bench.run.name, "backup/other"):
+        record = AttemptRecord(name, 1.0, "host", facts, end, "UNKNOWN", "killed", "restart")
+        append_attempt(bench.run.tree, record)
+    bench.recorder.begin_attempt(1, 100, NO_CHANGES)
+    attempts, restarts, _ = bench.status.value.life
+    assert attempts.startswith("1 attempt in 1 session since 2026-09-21")
+    assert restarts == "1 restart: 1 x darknet was killed from outside"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said", "remedy"),
+    [
+        pytest.param(TransientError("503", hint="Wait."), "503. Wait.", "", id="passes by itself"),
+        pytest.param(TransientError("503"), "503", "", id="likewise, without a word more"),
+        pytest.param(
+            UsedUpError("for today", hint="Wait."), "for today. Wait.", "", id="passes within a day"
+        ),
+        pytest.param(
+            RemoteFullError("no room", hint="Make some."), "no room", "Make some.", id="needs the user"
+        ),
+        pytest.param(
+            NotAllowedError("expired", hint="Log in."), "expired", "Log in.", id="likewise: a login"
+        ),
+        pytest.param(RuntimeError("oh"), "oh", "", id="an error in the program"),
+        pytest.param("no room on this disk", "no room on this disk", "", id="of the disk"),
+    ],
+)
+def test_what_the_user_can_do_is_told_apart(trouble: Exception | str, said: str, remedy: str) -> None:
+    assert describe_trouble(trouble) == (f"waiting to push: {said}", remedy)
 
 
 def test_of_many_restarts_the_last_are_told_in_the_status(bench: Bench) -> None:
@@ -216,15 +348,30 @@ def test_metrics_and_picture_once_a_minute_if_there_is_anything_new(bench: Bench
     bench.recorder.tick()
     assert not chart.exists()
     bench.now_s += 0.1
+    began_s = time.monotonic()
     bench.recorder.tick()
+    assert time.monotonic() - began_s < 0.5, "nobody waits for it"
+    bench.tick_until(chart.exists)
+    bench.tick_until(lambda: not bench.is_drawing())
     drawn_ns = chart.stat().st_mtime_ns
     bench.now_s += 60.0
     bench.recorder.tick()
-    assert chart.stat().st_mtime_ns == drawn_ns
+    assert not bench.is_drawing()
     bench.recorder.hear(progress(6))
     bench.now_s += 60.0
     bench.recorder.tick()
-    assert chart.stat().st_mtime_ns > drawn_ns
+    bench.tick_until(lambda: chart.stat().st_mtime_ns > drawn_ns)
+
+
+def test_one_in_a_hurry_ends_the_drawing_of_the_picture(bench: Bench) -> None:
+    bench.recorder.hear(progress(1))
+    bench.now_s += 60.0
+    bench.recorder.tick()
+    assert bench.is_drawing()
+    bench.hurry.set()
+    bench.recorder.take_receipts()
+    assert not bench.is_drawing()
+    assert bench.notes.lines == ["iteration 1 of 300, avg loss 3"]
 
 
 def test_no_picture_of_nothing_and_none_twice(bench: Bench) -> None:
