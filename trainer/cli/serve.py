@@ -60,10 +60,11 @@ def serve_command(tree: Path | None, *, port: int, names: tuple[str, ...], backg
         from trainer.serving.detached import detach  # noqa: PLC0415 - the extra may be missing
         from trainer.serving.server import Site, is_colab, listen, serve  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA:
             raise
         hint = "Install it: pip install 'darknet-drivesync[serve]'"
-        raise NotFoundError(f"the page needs the package {error.name}", hint=hint) from error
+        raise NotFoundError(f"the page needs the package {package}", hint=hint) from error
     with suppress(KeyboardInterrupt), interruptible(), listen(port) as listening:
         given = tree or default_tree()
         names = tuple(name.lower() for name in names)

@@ -141,7 +141,7 @@ def test_what_is_new_comes_as_it_happens(tree: Path, metrics: MetricsWriter, wri
         # A browser that lost its connection says itself what it heard last.
         train(metrics, 4)
         async with Request(page, "/events", {"last-event-id": mark}, mark="what it began with") as viewer:
-            sent = []
+            sent: list[int] = []
             while not sent:  # the last look may have been a moment ago
                 _, news = await viewer.event()
                 sent = news["curve"]["points"]["iteration"]

@@ -99,12 +99,14 @@ export class Chart {
     this.ink.restore();
   }
 
+  /** A thin upright or level line, on whole dots: between them it would be broad and pale. */
   stroke(x0, y0, x1, y1, colour, dash = []) {
     const { ink } = this;
+    const [left, top, right, bottom] = [x0, y0, x1, y1].map((value) => Math.floor(value) + 0.5);
     ink.beginPath();
     ink.setLineDash(dash);
-    ink.moveTo(x0, y0);
-    ink.lineTo(x1, y1);
+    ink.moveTo(left, top);
+    ink.lineTo(right, bottom);
     ink.strokeStyle = this.colour(colour);
     ink.lineWidth = 1;
     ink.stroke();
@@ -184,7 +186,7 @@ export class Chart {
       this.stroke(LEFT, y(value), this.right, y(value), "grid");
       this.write(formatNumber(value), LEFT - 6, y(value));
     }
-    this.within(panel, () => this.line(points, "rate", y, 1.5));
+    this.within(panel, () => this.line(points, "rate", y, 2));
   }
 
   /** A line that is broken where training was begun again, and where a value is no number. */
