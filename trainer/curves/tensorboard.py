@@ -325,7 +325,8 @@ class _Writer:
 
 def _load_writer() -> _Writer | None:
     for modules in _PACKAGES.values():
-        with suppress(ImportError):
+        # A TypeError is what an old tensorboard meets in a protobuf that is too new for it.
+        with suppress(ImportError, TypeError):
             return _Writer(*map(import_module, (*modules, "google.protobuf.message")))
     return None
 

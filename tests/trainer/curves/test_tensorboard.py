@@ -286,6 +286,17 @@ def test_without_a_writer_nothing_happens(run: Run, monkeypatch: pytest.MonkeyPa
     assert not run.events.exists()
 
 
+def test_a_writer_that_does_not_fit_its_protobuf_is_none(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "too_old.py").write_text("raise TypeError('Descriptors cannot be created directly.')")
+    monkeypatch.syspath_prepend(tmp_path)
+    whole = tensorboard._PACKAGES["tensorboard"]
+    monkeypatch.setattr(tensorboard, "_PACKAGES", {"too_old": ("too_old", "too_old"), "whole": whole})
+    run.train(1, 2)
+    run.check()
+
+
 def test_by_tensorboard_x(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorboardX")
     # Both tell protobuf of the same events, which it takes from one of them: so not in this process.
