@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
 
-from drivesync.errors import DrivesyncError, NotFoundError, TransientError, UsedUpError
+from drivesync.errors import DrivesyncError, TransientError, UsedUpError
 from drivesync.push import find_files
 from drivesync.spooling.spool import Refused
+from trainer.chronicle import Chronicle
 from trainer.config import recognise
-from trainer.curves.metrics import read_metrics
-from trainer.darknet.output import ClassPrecision, MapBegun, MeanAveragePrecision, Progress, Saving
+from trainer.darknet.output import Progress, Saving
 from trainer.darknet.program import refuse_weights
 from trainer.darknet.size import weights_size
 from trainer.deciding.endings import Ending
 from trainer.deciding.policy import Restart
 from trainer.learning.history import read_attempts
-from trainer.learning.outlook import Outlook
 from trainer.life import describe_life
 from trainer.papers import Papers
 from trainer.status import RestartNote
@@ -66,8 +64,7 @@ class Recorder:
         self._shown_s = around.clock()
         self._papers = Papers(run, around.reporter.note)
         self._saved_s: dict[int, float] = {}
-        self._outlook = Outlook(run.network.max_batches)
-        self._precisions: dict[str, float] = {}
+        self._chronicle = Chronicle(self._papers.metrics, around.metrics, run.network.max_batches)
         self.push_s: float | None = None
         """How long it took until the last checkpoint was safe; None while that is not known."""
         self.disk_trouble = ""
@@ -77,12 +74,8 @@ class Recorder:
         """Note that darknet is about to be started for the ``number``-th time in this session."""
         around, said = self._around, describe_run(changes, self._run.network.learning_rate)
         self._iteration_s = None
-        if number > 1:
-            reason = around.status.value.restarts[-1].reason if around.status.value.restarts else ""
-            around.metrics.resume(resumed_from + 1, kind="restarted", reason=reason)
-        else:
-            around.metrics.resume(resumed_from + 1)
-        self._recall(resumed_from + 1, is_first=number == 1)
+        reasons = [note.reason for note in around.status.value.restarts]
+        self._chronicle.begin(resumed_from, why_again="".join(reasons[-1:]) if number > 1 else None)
         if said:
             around.reporter.note(f"with {said}, other than {self._run.cfg} says")
         around.status.update(
@@ -91,18 +84,8 @@ class Recorder:
             changes=said,
             checkpoint_bytes=weights_size(self._run.network, flavour=self._run.flavour),
             life=self._describe_life(),
-            **self._outlook.tell(),
+            **self._chronicle.tell(),
         )
-
-    def _recall(self, first_iteration: int, *, is_first: bool) -> None:
-        """Call to mind what the metrics tell of the run so far."""
-        maps: list[tuple[int, float]] = []
-        with suppress(NotFoundError):
-            metrics = read_metrics(self._papers.metrics)
-            maps = [(one.iteration, one.value) for one in metrics.maps]
-            if is_first:
-                self._outlook.recall(zip(metrics.iteration.tolist(), metrics.avg_loss.tolist(), strict=True))
-        self._outlook.begin(first_iteration, maps)
 
     def _describe_life(self) -> tuple[str, ...]:
         records = read_attempts(self._run.tree)
@@ -125,36 +108,15 @@ class Recorder:
     def hear(self, event: Event) -> None:
         """Take in what darknet says."""
         around = self._around
+        self._chronicle.hear(event, around.steady())
         if isinstance(event, Progress):
-            self._hear_progress(event)
+            first = around.status.value.avg_loss is None
+            around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
+            if first:
+                around.status.flush()
         elif isinstance(event, Saving):
             # The line of an iteration comes before what is saved after it.
             self._saved_s[around.status.value.iteration or 0] = around.clock()
-        elif isinstance(event, MapBegun):
-            self._precisions = {}
-        elif isinstance(event, ClassPrecision):
-            self._precisions[event.name] = event.value
-        elif isinstance(event, MeanAveragePrecision):
-            iteration = around.status.value.iteration
-            around.metrics.event("map", iteration=iteration, value=event.value, classes=self._precisions)
-            self._precisions = {}
-            self._outlook.hear_map(event.value)
-
-    def _hear_progress(self, event: Progress) -> None:
-        around = self._around
-        around.metrics.progress(
-            iteration=event.iteration,
-            loss=event.loss,
-            avg_loss=event.avg_loss,
-            rate=event.rate,
-            seconds=event.seconds,
-            images=event.images,
-        )
-        self._outlook.hear(event.iteration, event.avg_loss, around.steady())
-        first = around.status.value.avg_loss is None
-        around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
-        if first:
-            around.status.flush()
 
     def measure(self, iteration_s: float) -> None:
         """Take note of how long an iteration takes."""
@@ -208,17 +170,9 @@ class Recorder:
             gpus=reading.gpus,
             disk_free_bytes=reading.disk_free_bytes,
             remote_free_bytes=reading.remote_free_bytes,
-            **self._outlook.tell(),
+            **self._chronicle.tell(),
         )
-        known = [(gpu.used_bytes, gpu.total_bytes, gpu.busy_percent) for gpu in reading.gpus]
-        if known:
-            used, total, busy = zip(*known, strict=True)
-            told = [percent for percent in busy if percent is not None]
-            around.metrics.usage(
-                used_bytes=sum(filter(None, used)),
-                total_bytes=sum(filter(None, total)),
-                busy_percent=sum(told) / len(told) if told else None,
-            )
+        self._chronicle.note_usage(reading.gpus)
 
     def take_receipts(self) -> None:
         """Make known what has become safe."""

@@ -18,7 +18,7 @@ from drivesync.progress import Silence
 from trainer.background import RunLock
 from trainer.config import Run, Wishes, resolve_run
 from trainer.curves.metrics import MetricsWriter, read_metrics
-from trainer.darknet.output import ClassPrecision, MapBegun, MeanAveragePrecision, NewBest, Progress
+from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress
 from trainer.darknet.size import weights_size
 from trainer.deciding.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending
 from trainer.deciding.policy import Restart
@@ -143,43 +143,6 @@ def test_what_darknet_says_is_kept(bench: Bench) -> None:
     (happening,) = curve.happenings
     assert (happening.name, happening.iteration, happening.fields["value"]) == ("map", 2, 0.25)
     assert curve.images.tolist() == [4.0, 8.0]
-
-
-def test_a_map_is_kept_with_its_classes_and_told_with_the_best(bench: Bench) -> None:
-    bench.recorder.begin_attempt(1, 0, NO_CHANGES)
-    passes = [(1, 0.5, {"cat": 0.75, "dog": 0.25}), (2, 0.4, {"cat": 0.4}), (3, 0.3, {})]
-    for iteration, value, classes in passes:
-        bench.recorder.hear(progress(iteration))
-        if iteration == 2:
-            # Of a pass that was cut short nothing is left.
-            bench.recorder.hear(ClassPrecision(5, "bird", 0.9))
-        bench.recorder.hear(MapBegun())
-        for place, (name, precision) in enumerate(classes.items()):
-            bench.recorder.hear(ClassPrecision(place, name, precision))
-        bench.recorder.hear(MeanAveragePrecision(value))
-    bench.recorder.tick()
-    bench.metrics.flush()
-    maps = read_metrics(bench.backup / "metrics.jsonl").maps
-    assert [(one.iteration, one.value, dict(one.classes)) for one in maps] == passes
-    status = bench.status.value
-    assert (status.map_last, status.map_last_iteration) == (0.3, 3)
-    assert (status.map_best, status.map_best_iteration) == (0.5, 1)
-
-
-def test_what_the_metrics_of_the_sessions_before_tell_is_told_at_once(bench: Bench) -> None:
-    for iteration in range(1, 201):
-        bench.metrics.progress(iteration=iteration, loss=2.0, avg_loss=4.0, rate=0.1, seconds=1.0)
-        if iteration in {50, 100, 150}:
-            bench.metrics.event("map", iteration=iteration, value=iteration / 1000)
-    bench.metrics.flush()
-    bench.recorder.begin_attempt(1, 120, NO_CHANGES)
-    status = bench.status.value
-    # The pass at 150 is trained again.
-    assert (status.map_last, status.map_last_iteration, status.map_best_iteration) == (0.1, 100, 100)
-    for iteration in range(121, 160):
-        bench.recorder.hear(progress(iteration))
-    bench.recorder.tick()
-    assert (bench.status.value.earlier_loss, bench.status.value.earlier_iteration) == (4.0, 59)
 
 
 def test_how_far_it_is_and_when_it_will_be_done(bench: Bench) -> None:
