@@ -97,6 +97,19 @@ def read_claim(path: Path, network: Network) -> int:
         return judge(head, os.fstat(file.fileno()).st_size, network, finite=True).seen or 0
 
 
+def read_recorded(tree: Path, key: str) -> str:
+    """What ``RUN_FILE`` says of the run that is trained in ``tree``, or was last: ``data``, ``cfg`` or ``backup``.
+
+    Empty where nobody can tell.
+    """
+    try:
+        said = json.loads((tree / RUN_FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    value = said.get(key) if isinstance(said, dict) else None
+    return value if isinstance(value, str) else ""
+
+
 def _read(path: Path, name: CheckpointName, file: BinaryIO, network: Network) -> Checkpoint:
     before = os.fstat(file.fileno())
     head = file.read(HEADER_BYTES)
@@ -212,23 +225,13 @@ def find_cfg(tree: Path, base: str) -> Path | None:
 
 
 def _running_cfg(tree: Path) -> Path | None:
-    cfg = _running(tree, "cfg")
+    cfg = read_recorded(tree, "cfg")
     return tree / cfg if cfg else None
 
 
 def _run_shown_by(tree: Path, path: PurePosixPath) -> str:
     """The run of which ``path`` tells, by metrics, chart or history; empty if it is none of these."""
-    cfg, backup = _running(tree, "cfg"), _running(tree, "backup")
+    cfg, backup = read_recorded(tree, "cfg"), read_recorded(tree, "backup")
     shown = path.name in {METRICS_NAME, CHART_NAME} and path.parent.as_posix() == backup
     shown = shown or path.as_posix() in {ATTEMPTS_FILE, LEARNED_FILE}
     return name_run(backup, PurePosixPath(cfg).stem) if cfg and shown else ""
-
-
-def _running(tree: Path, key: str) -> str:
-    """What is said of the run that is being trained; empty where nothing is."""
-    try:
-        said = json.loads((tree / RUN_FILE).read_bytes())
-    except (OSError, ValueError):
-        return ""
-    value = said.get(key) if isinstance(said, dict) else None
-    return value if isinstance(value, str) else ""

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, write_atomically
-from trainer.checkpoint import RUN_FILE, name_run, read_network
+from trainer.checkpoint import RUN_FILE, name_run, read_network, read_recorded
 from trainer.darknet.data import parse_data
 from trainer.darknet.program import Flavour, flavour_of, refuse_weights
 from trainer.errors import NoDarknetError, TreeError
@@ -187,6 +187,11 @@ def record_run(run: Run) -> None:
     write_atomically(
         path, json.dumps({"data": run.data, "cfg": run.cfg, "backup": run.backup}).encode() + b"\n"
     )
+
+
+def trained_backup(tree: Path) -> Path:
+    """The folder for the checkpoints of what is trained in ``tree``, or was last; metrics and chart lie there, too."""
+    return tree / (read_recorded(tree, "backup") or DEFAULT_BACKUP)
 
 
 def _inside(tree: Path, name: str, option: str, pattern: str) -> str:

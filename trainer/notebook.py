@@ -14,7 +14,6 @@ replacement travels to the browser whole, though, which is why the chart in it i
 from __future__ import annotations
 
 import io
-import json
 import math
 import time
 from contextlib import suppress
@@ -28,8 +27,7 @@ from PIL import Image
 
 from drivesync.config import default_tree
 from drivesync.errors import NotFoundError, UsageError
-from trainer.checkpoint import RUN_FILE
-from trainer.config import DEFAULT_BACKUP
+from trainer.config import trained_backup
 from trainer.curves.metrics import CHART_NAME
 from trainer.place import find_training_place
 from trainer.seeing.card import Card, Notice, make_card
@@ -147,7 +145,7 @@ class _View:
             self._put(_nothing_yet(self._tree))
             return False
         has_ended = status.state in {*ENDED, DEAD}
-        self._chart.look(_chart_path(place), now_s, at_once=has_ended)
+        self._chart.look(trained_backup(place) / CHART_NAME, now_s, at_once=has_ended)
         self._put(self._make_card(status, now_s))
         self._is_running = not has_ended
         return has_ended
@@ -243,15 +241,6 @@ def _nothing_yet(tree: Path) -> Card:
         notices=(notice,),
         life=(),
     )
-
-
-def _chart_path(tree: Path) -> Path:
-    """Where the run that is trained in ``tree``, or was last, has its chart."""
-    try:
-        backup = json.loads((tree / RUN_FILE).read_bytes())["backup"]
-    except (OSError, ValueError, TypeError, KeyError):
-        backup = None
-    return tree / (backup if isinstance(backup, str) else DEFAULT_BACKUP) / CHART_NAME
 
 
 def _find_zone(name: str | None) -> tzinfo | None:

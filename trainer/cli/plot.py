@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +11,8 @@ import click
 
 from drivesync.disk import local_errors
 from drivesync.errors import LocalWriteError, NotFoundError, UsageError
-from trainer.checkpoint import RUN_FILE
 from trainer.cli.arguments import find_tree
-from trainer.config import DEFAULT_BACKUP
+from trainer.config import DEFAULT_BACKUP, trained_backup
 from trainer.curves.csv_export import save_csv
 from trainer.curves.metrics import METRICS_NAME, read_metrics
 
@@ -112,22 +110,13 @@ def _find_metrics(place: Path | None) -> Path:
     if place is not None and (place / METRICS_NAME).is_file():
         return place / METRICS_NAME
     tree = find_tree(place)
-    path = tree / _read_backup(tree) / METRICS_NAME
+    path = trained_backup(tree) / METRICS_NAME
     if not path.is_file():
         raise NotFoundError(
             f"nothing has been trained in {tree}: there is no {path}",
             hint="Start it with `trainer supervise`.",
         )
     return path
-
-
-def _read_backup(tree: Path) -> str:
-    """The folder of the checkpoints of what is trained in ``tree``, or was last, relative to it."""
-    try:
-        backup = json.loads((tree / RUN_FILE).read_bytes())["backup"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return DEFAULT_BACKUP
-    return backup if isinstance(backup, str) else DEFAULT_BACKUP
 
 
 def _find_all(places: Sequence[Path]) -> list[Path]:
