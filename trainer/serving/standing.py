@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from trainer.checkpoint import RUN_FILE
-from trainer.config import DEFAULT_BACKUP
+from trainer.config import trained_backup
 from trainer.curves.metrics import METRICS_NAME
 from trainer.place import find_training_place
 from trainer.seeing.card import make_card
@@ -49,29 +47,40 @@ class Standing:
         self._clock = clock
         self._tree = find_training_place(tree)
         self._status: Status | None = None
+        self._trouble = ""
         self._is_there = False
         self._shown_s = 0.0
         self._views: dict[tzinfo, View] = {}
-        self._metrics = _metrics_path(self._tree)
+        self._metrics = trained_backup(self._tree) / METRICS_NAME
         self.curve = Following(self._metrics)
 
     def look(self) -> None:
         """Read what has changed."""
-        status = read_status(self._tree)
-        if status is None:
-            self._tree = find_training_place(self._named)
-            status = read_status(self._tree)
+        status, trouble = self._read()
         is_there = self._tree.is_dir()
         now_s = self._clock()
         # Either way: the clock of a new machine is set while we run.
         is_old = abs(now_s - self._shown_s) >= _AGE_EVERY_S
-        if is_old or (status, is_there) != (self._status, self._is_there):
-            self._status, self._is_there, self._shown_s = status, is_there, now_s
+        if is_old or (status, trouble, is_there) != (self._status, self._trouble, self._is_there):
+            self._status, self._trouble, self._is_there, self._shown_s = status, trouble, is_there, now_s
             self._views.clear()
-        metrics = _metrics_path(self._tree)
+        metrics = trained_backup(self._tree) / METRICS_NAME
         if metrics != self._metrics:
             self._metrics, self.curve = metrics, Following(metrics)
         self.curve.look()
+
+    def _read(self) -> tuple[Status | None, str]:
+        """The status, and why there is none if that is no matter of course."""
+        try:
+            status = read_status(self._tree)
+            if status is None:
+                self._tree = find_training_place(self._named)
+                status = read_status(self._tree)
+        except DrivesyncError as error:
+            return None, str(error)
+        except OSError as error:
+            return None, error.strerror or type(error).__name__
+        return status, ""
 
     def view(self, zone: tzinfo) -> View:
         """The card, with times of day for ``zone``; or why there is none."""
@@ -83,19 +92,13 @@ class Standing:
         if self._status is not None:
             card = make_card(self._status, self._shown_s, zone=zone)
             return View(card.headline, to_html(card))
-        if self._is_there:
+        if self._trouble:
+            said = f"How the training in {self._tree} stands cannot be read: {self._trouble}."
+            remedy = "When it can, this page will show it."
+        elif self._is_there:
             said = f"No training has begun in {self._tree} on this machine."
             remedy = "Start it with <code>trainer run</code>: this page will show it."
         else:
             said = f"There is no {self._tree}."
             remedy = "When it is there, this page will show how it stands."
         return View(said, f'<p class="nothing"><strong>{escape(said)}</strong><br>{remedy}</p>')
-
-
-def _metrics_path(tree: Path) -> Path:
-    """Where the run that is trained in ``tree``, or was last, keeps its metrics."""
-    try:
-        backup = json.loads((tree / RUN_FILE).read_bytes())["backup"]
-    except (OSError, ValueError, TypeError, KeyError):
-        backup = None
-    return tree / (backup if isinstance(backup, str) else DEFAULT_BACKUP) / METRICS_NAME
