@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from drivesync.errors import DrivesyncError
 from trainer.config import trained_backup
 from trainer.curves.metrics import METRICS_NAME
 from trainer.place import find_training_place

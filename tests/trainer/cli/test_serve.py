@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,9 +41,9 @@ class Served:
     path: str
     said: str
 
-    def ask(self, path: str, method: str = "GET") -> tuple[int, bytes]:
+    def ask(self, path: str, method: str = "GET", host: str = "localhost") -> tuple[int, bytes]:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)) as connection:
-            connection.request(method, path)
+            connection.request(method, path, headers={"Host": host})
             answer = connection.getresponse()
             return answer.status, answer.read()
 
@@ -80,8 +80,9 @@ def sockets_of(pid: int) -> list[str]:
     """The addresses on which a process listens, as the kernel writes them."""
     inodes = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        if match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
-            inodes.add(match[1])
+        with suppress(FileNotFoundError):  # closed by now
+            if match := re.fullmatch(r"socket:\[(\d+)\]", str(link.readlink())):
+                inodes.add(match[1])
     rows = [
         line.split()
         for table in ("tcp", "tcp6")
@@ -117,14 +118,14 @@ def test_only_loopback_is_listened_on_and_only_the_token_is_answered(tree: Path)
 
 def test_in_the_background_of_a_cell_in_colab(tree: Path) -> None:
     """There it says what shows the page, which Colab's proxy asks for by a name of its own."""
-    with serving(tree, "--background", COLAB_RELEASE_TAG="release-colab_20261101") as page:
+    options = "--background", "--proxy", "Hub.Example"
+    with serving(tree, *options, COLAB_RELEASE_TAG="release-colab_20261101") as page:
         assert page.process.wait(PATIENCE_S) == 0
         assert f'serve_kernel_port_as_iframe({page.port}, path="{page.path}"' in page.said
         assert f'proxyPort({page.port})").rstrip("/") + "{page.path}"' in page.said
-        with closing(http.client.HTTPConnection("127.0.0.1", page.port, timeout=PATIENCE_S)) as proxy:
-            name = f"{page.port}-gpu-t4-s-1abc2def3-a.us-east1-0.prod.colab.dev"
-            proxy.request("GET", page.path, headers={"Host": name})
-            assert proxy.getresponse().status == 200
+        for name in ("hub.example", f"{page.port}-gpu-t4-s-1abc2def3-a.us-east1-0.prod.colab.dev"):
+            assert page.ask(page.path, host=name)[0] == 200
+        assert page.ask(page.path, host="other.example") == (404, b"Not Found")
         token = page.path.strip("/").encode()
         for file in ("cmdline", "environ"):
             assert token not in Path(f"/proc/{page.pid}/{file}").read_bytes()

@@ -76,6 +76,19 @@ def test_before_during_and_after(tree: Path, clock: FakeClock, training: Status)
     assert "There is no" in see()
 
 
+def test_what_cannot_be_read_is_said_until_it_can(tree: Path, training: Status) -> None:
+    lock = tree / ".trainer/supervisor.lock"
+    write_status(tree, training)
+    lock.symlink_to(lock)
+    standing = Standing(tree)
+    standing.look()
+    assert "cannot be read: Too many levels of symbolic links" in standing.view(UTC).html
+    lock.unlink()
+    with RunLock(tree):
+        standing.look()
+        assert "600" in standing.view(UTC).html
+
+
 def test_a_card_is_made_anew_when_its_ages_are_old(tree: Path, clock: FakeClock, training: Status) -> None:
     with RunLock(tree):
         write_status(tree, training)

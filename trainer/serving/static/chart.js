@@ -12,6 +12,8 @@ const FONT = "12px system-ui, sans-serif";
 const SPIKES = 0.005; // so much of the losses may lie beyond the scale, or one of them would flatten all others
 const LOG_FROM = 10;
 const BEAD_PX = 2.5;
+const COUNT_PX = 60; // from one iteration that is written below the chart to the next
+const TIME_PX = 80;
 
 const isNumber = (value) => value !== null && value !== undefined;
 
@@ -122,19 +124,19 @@ export class Chart {
   }
 
   paintAxis(main, bottom) {
-    const count = Math.max(2, Math.floor((this.right - LEFT) / 75));
+    const width = this.right - LEFT;
     let ticks;
     let format;
     if (this.axis === "time") {
-      const times = timeTicks(this.low, this.high, count);
+      const times = timeTicks(this.low, this.high, width / TIME_PX);
       ticks = times.ticks;
       format = (tick) => formatTime(tick, times.step);
     } else {
-      ticks = linearTicks(this.low, this.high, count).filter(Number.isInteger);
+      ticks = linearTicks(this.low, this.high, width / COUNT_PX).filter(Number.isInteger);
       format = formatCount;
     }
     for (const tick of ticks) {
-      const x = LEFT + ((tick - this.low) / (this.high - this.low)) * (this.right - LEFT);
+      const x = LEFT + ((tick - this.low) / (this.high - this.low)) * width;
       this.stroke(x, main.top, x, bottom, "grid");
       this.write(format(tick), x, bottom + 13, "center");
     }

@@ -17,6 +17,7 @@ export class Feed {
     this.hear = hear;
     this.tell = tell;
     this.heardAt = 0;
+    this.isSent = false; // what is new reaches us as it is sent
     document.addEventListener("visibilitychange", () => {
       // A phone that was asleep: its connection may be long gone without a word.
       if (!document.hidden && performance.now() - this.heardAt > ASK_EVERY_MS) this.listen();
@@ -35,16 +36,16 @@ export class Feed {
     this.source = source;
     this.expect(FIRST_WORD_MS);
     source.onmessage = (event) => {
+      this.isSent = true;
       this.expect(SILENCE_MS);
       this.take(JSON.parse(event.data));
     };
     source.onerror = () => {
-      this.tell(false);
-      if (source.readyState === EventSource.CLOSED && source === this.source) this.ask();
+      if (source === this.source) this.ask();
     };
   }
 
-  /** Ask, and ask again; now and then try whether sending works by now. */
+  /** Ask until there is an answer, and listen again; where nothing is sent ask on, and try that again now and then. */
   async ask(since = performance.now()) {
     this.stop();
     const turn = (this.turn = {});
@@ -57,9 +58,15 @@ export class Feed {
     } catch {
       if (turn !== this.turn) return;
       this.tell(false);
+      this.timer = setTimeout(() => this.ask(since), ASK_EVERY_MS);
+      return;
     }
-    const next = performance.now() - since > TRY_AGAIN_MS ? () => this.listen() : () => this.ask(since);
-    this.timer = setTimeout(next, ASK_EVERY_MS);
+    if (this.isSent || performance.now() - since > TRY_AGAIN_MS) {
+      this.isSent = false;
+      this.listen();
+    } else {
+      this.timer = setTimeout(() => this.ask(since), ASK_EVERY_MS);
+    }
   }
 
   take(news) {

@@ -73,7 +73,8 @@ function describe() {
     seam ? `${seam.kind} at ${formatCount(seam.iteration)}${seam.reason ? `: ${seam.reason}` : ""}` : "",
     score ? `mAP ${formatScore(score.value)} at ${formatCount(score.iteration)}` : "",
   ];
-  find("readout").textContent = said.filter(Boolean).join(" · ");
+  const parts = said.filter(Boolean).map((text) => Object.assign(document.createElement("span"), { textContent: text }));
+  find("readout").replaceChildren(...parts.flatMap((part, place) => (place ? [" · ", part] : [part])));
   const stretch = `iterations ${formatCount(chart.from)} to ${formatCount(chart.to)}`;
   const seams = curve.seams.filter((seam) => seam.iteration >= chart.from && seam.iteration <= chart.to).length;
   const begun = seams ? `, begun again ${seams} time${seams === 1 ? "" : "s"}` : "";
