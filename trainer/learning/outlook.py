@@ -56,12 +56,13 @@ class Outlook:
     def tell(self) -> dict[str, Any]:
         """The fields of a ``Status`` that follow."""
         (last_at, last), (best_at, best) = (one or (None, None) for one in self._maps)
-        earlier_at, earlier = self._trend.earlier(self._iteration) or (None, None)
+        held = self._trend.tell()
         return {
             "per_minute": self._pace.per_minute,
             "left_s": self._pace.left_s(self._max_batches - self._iteration),
-            "earlier_loss": earlier,
-            "earlier_iteration": earlier_at,
+            "smooth_loss": held.now if held else None,
+            "earlier_loss": held.earlier if held else None,
+            "earlier_iteration": held.iteration if held else None,
             "map_last": last,
             "map_last_iteration": last_at,
             "map_best": best,

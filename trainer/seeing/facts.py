@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _TRAINS = frozenset({"training", "restarting"})
 _RESTARTS_SHOWN = 3
-_FLAT_SHARE = 0.02
-"""An avg loss that has changed by less than this share is neither falling nor rising."""
+_FLAT_SHARE = 0.05
+"""A smoothed loss that has changed by less than this share is neither falling nor rising."""
 _LAST_MOMENT_S = 253_402_300_799.0
 """The end of the year 9999, beyond which there is no date."""
 _DAY_S = 86_400.0
@@ -92,7 +92,7 @@ def _describe_map(value: float, iteration: int | None) -> str:
 
 
 def _describe_trend(status: Status) -> str:
-    earlier, now = status.earlier_loss, status.avg_loss
+    earlier, now = status.earlier_loss, status.smooth_loss
     if earlier is None or now is None or earlier <= 0.0:
         return ""
     share = now / earlier - 1.0

@@ -50,7 +50,8 @@ class Status:
         iteration: the last one that darknet has done.
         max_batches: the iterations that the cfg asks for.
         avg_loss: darknet's moving average; None also where it is not finite.
-        earlier_loss: the same at ``earlier_iteration``, some way back in the same run of darknet: for the trend.
+        smooth_loss: the same, smoothed over many iterations; None while there is no trend to tell.
+        earlier_loss: what that was at ``earlier_iteration``, some way back.
         map_last, map_last_iteration: the last mAP, from 0 to 1, and when darknet has computed it.
         map_best, map_best_iteration: the same of the highest one, over all sessions.
         per_minute: iterations a minute, saves and mAP passes included, over the last few minutes.
@@ -91,6 +92,7 @@ class Status:
     iteration: int | None = None
     max_batches: int | None = None
     avg_loss: float | None = None
+    smooth_loss: float | None = None
     earlier_loss: float | None = None
     earlier_iteration: int | None = None
     map_last: float | None = None

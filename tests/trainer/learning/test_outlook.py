@@ -37,6 +37,7 @@ def test_the_sessions_before_tell_of_the_trend() -> None:
         outlook.hear(iteration, 1.0, float(iteration))
     told = outlook.tell()
     assert (told["earlier_loss"], told["earlier_iteration"]) == (2.0, 229)
+    assert 1.0 < told["smooth_loss"] < 2.0
 
 
 def test_the_best_is_the_best_of_all_sessions_and_the_first_of_equals() -> None:

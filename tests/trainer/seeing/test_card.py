@@ -77,13 +77,13 @@ def test_progress(iteration: int | None, goal: int | None, progress: float | Non
     [
         (0.5, 1.0, "0.5, falling: 1 at 2,460"),
         (2.0, 1.0, "2, rising: 1 at 2,460"),
-        (0.99, 1.0, "0.99, steady: 1 at 2,460"),
+        (0.96, 1.0, "0.96, steady: 1 at 2,460"),
         (0.5, None, "0.5"),
         (0.5, 0.0, "0.5"),
     ],
 )
 def test_trend(now: float, earlier: float | None, said: str) -> None:
-    assert row("avg loss", avg_loss=now, earlier_loss=earlier) == said
+    assert row("avg loss", avg_loss=now, smooth_loss=now, earlier_loss=earlier) == said
 
 
 @pytest.mark.parametrize(
