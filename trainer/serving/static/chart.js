@@ -28,12 +28,20 @@ export class Chart {
     this.cursor = null;
     this.selection = null;
     this.isWaiting = false;
+    this.isStale = true;
+    this.curves = document.createElement("canvas"); // as they were drawn last, without what points at them
     new ResizeObserver(() => this.draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
-  /** Draw at the next frame. */
+  /** Draw all at the next frame. */
   draw() {
+    this.isStale = true;
+    this.drawPointer();
+  }
+
+  /** At the next frame draw what points at the curves, which are the same: it moves with each move of a hand. */
+  drawPointer() {
     if (this.isWaiting) return;
     this.isWaiting = true;
     requestAnimationFrame(() => {
@@ -60,19 +68,36 @@ export class Chart {
   }
 
   paint() {
-    const { canvas, curve } = this;
+    const { canvas, curves } = this;
     const width = canvas.clientWidth;
     const height = canvas.clientHeight;
-    if (!width || !curve.length) return;
+    if (!width || !this.curve.length) return;
     const dots = window.devicePixelRatio || 1;
-    canvas.width = Math.round(width * dots);
-    canvas.height = Math.round(height * dots);
-    const ink = (this.ink = canvas.getContext("2d"));
-    ink.scale(dots, dots);
-    ink.font = FONT;
-    const style = getComputedStyle(canvas);
-    this.colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    if (this.isStale) {
+      for (const one of [canvas, curves]) {
+        one.width = Math.round(width * dots);
+        one.height = Math.round(height * dots);
+      }
+      this.isStale = false;
+      const style = getComputedStyle(canvas);
+      this.colour = (name) => style.getPropertyValue(`--${name}`).trim();
+      this.begin(curves, dots);
+      this.paintCurves(height);
+    }
+    this.begin(canvas, dots);
+    this.ink.clearRect(0, 0, width, height);
+    this.ink.drawImage(curves, 0, 0, width, height);
+    this.paintPointer({ top: TOP, bottom: height - BOTTOM });
+  }
 
+  begin(canvas, dots) {
+    this.ink = canvas.getContext("2d");
+    this.ink.setTransform(dots, 0, 0, dots, 0, 0);
+    this.ink.font = FONT;
+  }
+
+  paintCurves(height) {
+    const { curve } = this;
     const isTime = this.axis === "time";
     this.low = isTime ? curve.timeOf(this.from) : this.from;
     this.high = isTime ? curve.timeOf(this.to) : this.to;
@@ -88,7 +113,6 @@ export class Chart {
     if (this.shown.rate) this.paintRate(points, rate);
     this.paintSeams(main, bottom);
     if (this.shown.score) this.paintScores(main);
-    this.paintPointer(main, bottom);
   }
 
   /** Draw only what lies in a panel. */
@@ -265,17 +289,17 @@ export class Chart {
     }
   }
 
-  paintPointer(main, bottom) {
+  paintPointer({ top, bottom }) {
     if (this.selection) {
       const [begin, end] = this.selection.map((x) => Math.min(this.right, Math.max(LEFT, x)));
       this.ink.fillStyle = this.colour("average");
       this.ink.globalAlpha = 0.18;
-      this.ink.fillRect(Math.min(begin, end), main.top, Math.abs(end - begin), bottom - main.top);
+      this.ink.fillRect(Math.min(begin, end), top, Math.abs(end - begin), bottom - top);
       this.ink.globalAlpha = 1;
     }
     if (this.cursor !== null) {
       const x = this.place(this.cursor);
-      if (x >= LEFT && x <= this.right) this.stroke(x, main.top, x, bottom, "ink");
+      if (x >= LEFT && x <= this.right) this.stroke(x, top, x, bottom, "ink");
     }
   }
 }

@@ -18,7 +18,7 @@ export function listenTo(chart, { point, step, choose, showAll }) {
 
   const select = (selection) => {
     chart.selection = selection;
-    chart.draw();
+    chart.drawPointer();
   };
 
   canvas.addEventListener("pointerdown", (event) => {

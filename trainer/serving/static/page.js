@@ -84,7 +84,7 @@ function describe() {
 function point(iteration) {
   chart.cursor = iteration;
   describe();
-  chart.draw();
+  chart.drawPointer();
 }
 
 function step(count) {
