@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
+    from trainer.seeing.rows import Tone
     from trainer.status.value import GpuNote, RestartNote, Status
 
 _TRAINS = frozenset({"training", "restarting"})
@@ -121,10 +122,14 @@ def _describe_restart(note: RestartNote, now_s: float, zone: tzinfo) -> str:
 def _stores(status: Status) -> Iterator[Row]:
     if status.pushing and (status.pending or status.pushed):
         yield _make_queue(status)
-    if status.remote_free_bytes is not None:
-        yield Row("Drive" if status.proven else "remote", f"{format_size(status.remote_free_bytes)} free")
-    if status.disk_free_bytes is not None:
-        yield Row("disk", f"{format_size(status.disk_free_bytes)} free")
+    rooms = (
+        ("Drive" if status.proven else "remote", status.remote_free_bytes),
+        ("disk", status.disk_free_bytes),
+    )
+    for label, free_bytes in rooms:
+        if free_bytes is not None:
+            tone: Tone = "trouble" if status.is_short(free_bytes) else "plain"
+            yield Row(label, f"{format_size(free_bytes)} free", tone)
 
 
 def _make_queue(status: Status) -> Row:

@@ -42,7 +42,7 @@ border-radius:4px;padding:1px 5px}
 border-top:1px solid var(--line)}
 .tc .row.wide{grid-column:1/-1}
 .tc dt{color:var(--faint);font-weight:400;margin:0;padding:0}
-.tc dd{margin:0;padding:0;font-variant-numeric:tabular-nums}
+.tc dd{margin:0;padding:0;color:var(--tone);font-variant-numeric:tabular-nums}
 .tc dd div+div,.tc .life li+li{margin-top:4px}
 .tc .life{margin:12px 0 0;padding:8px 0 0;border-top:1px solid var(--line);list-style:none;font-size:13px;
 color:var(--faint)}

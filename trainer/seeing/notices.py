@@ -8,7 +8,7 @@ from rich.filesize import decimal as format_size
 
 from drivesync.errors import LeaseError
 from trainer.seeing.rows import Notice
-from trainer.status.value import DEAD, describe_age
+from trainer.status.value import DEAD, WORKING, describe_age
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from trainer.status.value import Status
 
 _SILENT_S = 120.0
-"""A supervisor that trains writes every second."""
-_FEW_CHECKPOINTS = 5
-_WORKING = frozenset({"training", "restarting", "pushing"})
+"""A supervisor that works writes every second."""
 
 
 def list_notices(status: Status, now_s: float) -> tuple[Notice, ...]:
@@ -28,9 +26,9 @@ def list_notices(status: Status, now_s: float) -> tuple[Notice, ...]:
 
 def _notices(status: Status, now_s: float) -> Iterator[Notice]:
     yield from _endings(status)
-    if status.state in _WORKING:
+    if status.state in WORKING:
         yield from _silence(status, now_s)
-        yield from _shortages(status)
+    yield from _shortages(status)
     if status.trouble:
         since_s = status.trouble_since_s
         since = "" if since_s is None else f" · for {describe_age(now_s - since_s)}"
@@ -76,9 +74,6 @@ def _silence(status: Status, now_s: float) -> Iterator[Notice]:
 
 
 def _shortages(status: Status) -> Iterator[Notice]:
-    size_bytes = status.checkpoint_bytes
-    if not size_bytes:
-        return
     # What is full is told as the trouble that it is.
     remote_free_bytes = None if status.trouble else status.remote_free_bytes
     rooms = (
@@ -90,11 +85,11 @@ def _shortages(status: Status) -> Iterator[Notice]:
         ("this disk", status.disk_free_bytes, "Remove what is not needed"),
     )
     for name, free_bytes, remedy in rooms:
-        if free_bytes is not None and free_bytes < _FEW_CHECKPOINTS * size_bytes:
-            fitting = free_bytes // size_bytes
+        if status.is_short(free_bytes) and free_bytes is not None and status.checkpoint_bytes:
+            fitting = free_bytes // status.checkpoint_bytes
             yield Notice(
                 f"Room is short on {name}: {format_size(free_bytes)} are free, "
-                f"{fitting} more checkpoint{'' if fitting == 1 else 's'} of {format_size(size_bytes)}.",
+                f"{fitting} more checkpoint{'' if fitting == 1 else 's'} of {format_size(status.checkpoint_bytes)}.",
                 f"{remedy}: training goes on meanwhile.",
                 "trouble",
             )

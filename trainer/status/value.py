@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ENDED = frozenset({"finished", "stopped", "gave up", "failed"})
+WORKING = frozenset({"training", "restarting", "pushing"})
+"""A supervisor that is at this writes its status every second, and saves."""
+
 DEAD = "dead"
 """What only a reader can say: the supervisor is gone without having ended."""
+
+_FEW = 5
 
 _Value = TypeVar("_Value")
 
@@ -128,6 +133,11 @@ class Status:
     remote_free_bytes: int | None = None
     checkpoint_bytes: int | None = None
     life: tuple[str, ...] = ()
+
+    def is_short(self, free_bytes: int | None) -> bool:
+        """Whether so much room, None if nobody knows how much, is for few more checkpoints while it trains."""
+        few_bytes = _FEW * (self.checkpoint_bytes or 0)
+        return self.state in WORKING and free_bytes is not None and free_bytes < few_bytes
 
 
 def to_json(status: Status) -> dict[str, Any]:

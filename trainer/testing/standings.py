@@ -73,7 +73,7 @@ TRAINING = Status(
     life=_LIFE,
 )
 _AT_FIRST = Status("starting", 4711, NOW_S - 4.0, updated_s=NOW_S - 1.0)
-_OVER = replace(TRAINING, gpus=(), updated_s=NOW_S - 600.0)
+_OVER = replace(TRAINING, gpus=(), updated_s=NOW_S - 600.0, safe_at_s=NOW_S - 640.0)
 _BUSY = ("backup/remote_last.weights (iteration 2,730, 23.6 MB)", "backup/chart.png (184.2 kB)")
 _HOLDER = (
     "user@4f2a91c7 (process 318), since 2026-09-22 13:31 UTC (29 minutes ago), last heard from 12 seconds ago"
