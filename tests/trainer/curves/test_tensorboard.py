@@ -90,7 +90,9 @@ class Run:
         reader = readers.EventAccumulator(str(self.events.parent), size_guidance={readers.SCALARS: 0})
         reader.Reload()
         tags = reader.Tags()["scalars"]
-        return {tag: [(event.step, event.value) for event in reader.Scalars(tag)] for tag in tags}
+        curves = {tag: [(event.step, event.value) for event in reader.Scalars(tag)] for tag in tags}
+        # Of what was taken back, and has not come again, only the name is left.
+        return {tag: curve for tag, curve in curves.items() if curve}
 
     def check(self) -> None:
         self.compare(self.shown())
