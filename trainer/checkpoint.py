@@ -15,6 +15,7 @@ import numpy as np
 
 from drivesync import files
 from trainer.curves.metrics import CHART_NAME, METRICS_NAME
+from trainer.curves.tensorboard import EVENTS_PATH
 from trainer.darknet.cfg import Network, parse_cfg
 from trainer.darknet.size import FLOAT_BYTES, HEADER_BYTES
 from trainer.darknet.weights import Checkpoint, CheckpointName, Kind, Verdict, judge, name_of, parse_header
@@ -232,6 +233,6 @@ def _running_cfg(tree: Path) -> Path | None:
 def _run_shown_by(tree: Path, path: PurePosixPath) -> str:
     """The run of which ``path`` tells, by metrics, chart or history; empty if it is none of these."""
     cfg, backup = read_recorded(tree, "cfg"), read_recorded(tree, "backup")
-    shown = path.name in {METRICS_NAME, CHART_NAME} and path.parent.as_posix() == backup
+    shown = path.as_posix() in {f"{backup}/{name}" for name in (METRICS_NAME, CHART_NAME, EVENTS_PATH)}
     shown = shown or path.as_posix() in {ATTEMPTS_FILE, LEARNED_FILE}
     return name_run(backup, PurePosixPath(cfg).stem) if cfg and shown else ""

@@ -1,4 +1,4 @@
-"""What is kept of a run beside its weights: its metrics and their chart, its history, and what was learned of it.
+"""What is kept of a run beside its weights: its metrics and their pictures, its history, and what was learned of it.
 
 Threads: ``chart``, while one is drawn, waits for the process that draws it.
 """
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from drivesync.disk import look
 from trainer.curves.metrics import CHART_NAME, METRICS_NAME
+from trainer.curves.tensorboard import EVENTS_PATH, has_writer
 from trainer.learning.history import ATTEMPTS_FILE
 from trainer.learning.learned import LEARNED_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from drivesync.files import LocalFile
@@ -30,9 +31,6 @@ _LOOK_EVERY_S = 0.1
 class Papers:
     """The papers of one run; used by one thread.
 
-    Attributes:
-        paths: of all of them, POSIX and relative to the tree.
-
     Args:
         run: what is trained.
         tell: hears why there is no chart; called from any thread.
@@ -41,8 +39,9 @@ class Papers:
     def __init__(self, run: Run, tell: Callable[[str], None]) -> None:
         self._tree = run.tree
         self._tell = tell
-        self._metrics, self._chart = f"{run.backup}/{METRICS_NAME}", f"{run.backup}/{CHART_NAME}"
-        self.paths = self._metrics, self._chart, ATTEMPTS_FILE, LEARNED_FILE
+        self._chart, self._events = f"{run.backup}/{CHART_NAME}", f"{run.backup}/{EVENTS_PATH}"
+        self.metrics_path = f"{run.backup}/{METRICS_NAME}"
+        """POSIX and relative to the tree, as ``paths`` are."""
         self._known = self._look()
         self._drawing: _Drawing | None = None
         self._drawn_of: int | None = None
@@ -50,7 +49,12 @@ class Papers:
     @property
     def metrics(self) -> Path:
         """Where the metrics are."""
-        return self._tree / self._metrics
+        return self._tree / self.metrics_path
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of all papers that there may be."""
+        return self.metrics_path, self._chart, self._events, ATTEMPTS_FILE, LEARNED_FILE
 
     def have_changed(self) -> bool:
         """Whether they have since this was asked last, or since the beginning."""
@@ -61,7 +65,8 @@ class Papers:
         """Have the chart drawn, unless it is as new as the metrics, or being drawn; returns at once."""
         if self._drawing is None and (written_ns := self._find_undrawn()) is not None:
             self._drawn_of = written_ns
-            self._drawing = _Drawing(self.metrics, self._tree / self._chart, self._tell)
+            events = [f"--events={self._tree / self._events}"] if has_writer() else []
+            self._drawing = _Drawing([*events, str(self.metrics), str(self._tree / self._chart)], self._tell)
             self._drawing.begin()
 
     def has_drawn(self) -> bool:
@@ -104,15 +109,20 @@ class Papers:
         return None
 
     def _look(self) -> tuple[LocalFile | None, ...]:
-        """As they are, but for the chart, which follows from them."""
-        return tuple(look(self._tree, path) for path in self.paths if path != self._chart)
+        """As they are, but for the pictures, which follow from them."""
+        return tuple(look(self._tree, path) for path in (self.metrics_path, ATTEMPTS_FILE, LEARNED_FILE))
 
 
 class _Drawing:
-    """A chart that is being drawn, in a process of its own: matplotlib would stay in this one's memory."""
+    """Pictures that are being drawn, in a process of its own: matplotlib would stay in this one's memory.
 
-    def __init__(self, metrics: Path, chart: Path, tell: Callable[[str], None]) -> None:
-        self._argv = [sys.executable, "-m", "trainer.curves.chart", str(metrics), str(chart)]
+    Args:
+        argv: what the program is told.
+        tell: hears what went wrong.
+    """
+
+    def __init__(self, argv: Sequence[str], tell: Callable[[str], None]) -> None:
+        self._argv = [sys.executable, "-m", "trainer.curves.chart", *argv]
         self._tell = tell
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _NOTE_EVERY_S = 10.0
 _PICTURES_EVERY_S = 60.0
+_METRICS_EVERY_S = 10.0
 _NAMED_WAITING = 3
 _RESTARTS_KEPT = 50
 """In the status, which is written every second; all of them are in the history."""
@@ -62,6 +63,7 @@ class Recorder:
         self._iteration_s: float | None = None
         self._noted_s = 0.0
         self._shown_s = around.clock()
+        self._offered_s = around.steady()
         self._papers = Papers(run, around.reporter.note)
         self._saved_s: dict[int, float] = {}
         self._chronicle = Chronicle(self._papers.metrics, around.metrics, run.network.max_batches)
@@ -117,6 +119,7 @@ class Recorder:
         elif isinstance(event, Saving):
             # The line of an iteration comes before what is saved after it.
             self._saved_s[around.status.value.iteration or 0] = around.clock()
+            self._offer_metrics()
 
     def measure(self, iteration_s: float) -> None:
         """Take note of how long an iteration takes."""
@@ -231,6 +234,14 @@ class Recorder:
         self._around.metrics.flush()
         self._papers.draw(self._around.hurry.is_set)
         self.offer(*self._papers.paths)
+
+    def _offer_metrics(self) -> None:
+        """Have the metrics pushed with a checkpoint: who resumes from it is to know the way there."""
+        now_s = self._around.steady()
+        if now_s >= self._offered_s + _METRICS_EVERY_S:
+            self._offered_s = now_s
+            self._around.metrics.flush()
+            self.offer(self._papers.metrics_path)
 
     def _show(self) -> None:
         """Have metrics, chart, history and what was learned pushed, if there is anything new in them."""

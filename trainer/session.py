@@ -23,6 +23,7 @@ from trainer.config import record_run, resolve_run
 from trainer.curves.metrics import METRICS_NAME, MetricsWriter
 from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
+from trainer.gauges import Gauges
 from trainer.hooks import NO_HOOKS, Bell, Hooks, give_back
 from trainer.place import remember_place, resolve_place, warn_of_backup
 from trainer.settings import read_settings
@@ -93,7 +94,8 @@ def supervise(
     with RunLock(wishes.tree):
         remember_place(place)
         status = StatusWriter(
-            wishes.tree, Status("starting", os.getpid(), time.time(), warning=place.warning)
+            wishes.tree,
+            Status("starting", os.getpid(), time.time(), warning=place.warning, pushing=pushing),
         )
         status.flush()
         with Bell(hooks.notify, wishes.tree, status, reporter.note, time.time) as bell, _told(status, bell):
@@ -218,6 +220,8 @@ class _Session:
                 )
             )
             around = replace(around, pusher=pusher, lease=lambda: leases.held.get(run.name))
+        gauges = stack.enter_context(Gauges(run.tree / run.backup, ground.remote if ground else None))
+        around = replace(around, gauges=lambda: gauges.reading)
         Supervisor(run, around, candidates).train()
 
 

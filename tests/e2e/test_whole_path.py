@@ -27,7 +27,12 @@ def test_one_command_from_drive_to_drive(new_session: Callable[..., Session]) ->
     assert session.iterations_on_drive() == ALL_OF_150
     for name, content in session.weights_on_drive().items():
         assert (session.tree / "backup" / name).read_bytes() == content
-    assert session.names_on_drive() == dict.fromkeys([*ALL_OF_150, "metrics.jsonl", "chart.png"], 1)
+    shown = ["metrics.jsonl", "chart.png", "tensorboard"]
+    assert session.names_on_drive() == dict.fromkeys([*ALL_OF_150, *shown], 1)
+    events = session.drive.read_tree("darknet/backup/tensorboard")
+    assert events == {
+        path.name: path.read_bytes() for path in (session.tree / "backup/tensorboard").iterdir()
+    }
     receipts = [
         json.loads(line) for line in (session.tree / ".drivesync/receipts.jsonl").read_text().splitlines()
     ]

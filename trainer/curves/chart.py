@@ -21,6 +21,7 @@ from drivesync.disk import write_atomically
 from drivesync.errors import DrivesyncError, UsageError
 from trainer.curves.figure import WIDTH_PX, draw_chart
 from trainer.curves.metrics import read_metrics
+from trainer.curves.tensorboard import update_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,10 +92,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path, help="picture to write or replace: .png, .svg or .pdf")
     parser.add_argument("--title", default="", help="what stands above the curves")
     parser.add_argument("--dark", action="store_true", help="light curves on a dark ground")
+    parser.add_argument("--events", type=Path, help="TensorBoard's file, to be continued as well")
     arguments = parser.parse_args(argv)
     try:
         metrics = read_metrics(arguments.metrics)
         draw(metrics, out=arguments.out, title=arguments.title, dark=arguments.dark)
+        if arguments.events is not None:
+            update_events(arguments.metrics, arguments.events)
     except DrivesyncError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -67,12 +67,6 @@ def has_writer() -> bool:
     return any(find_spec(package) for package in _PACKAGES)
 
 
-def find_event_files(tree: Path, backup: str) -> tuple[str, ...]:
-    """The files that are to be pushed, POSIX and relative to the tree."""
-    path = f"{backup}/{EVENTS_PATH}"
-    return (path,) if (tree / path).is_file() else ()
-
-
 def update_events(metrics_path: Path, events_path: Path) -> None:
     """Have an event file tell what a metrics file tells; nothing is done where there is no writer.
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from drivesync.errors import LocalWriteError, NotFoundError
 from trainer.curves import tensorboard
 from trainer.curves.metrics import METRICS_NAME, MetricsWriter, read_metrics
-from trainer.curves.tensorboard import EVENTS_PATH, find_event_files, has_writer, main, update_events
+from trainer.curves.tensorboard import EVENTS_PATH, has_writer, main, update_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -269,13 +269,6 @@ def test_an_open_tensorboard_follows(run: Run) -> None:
         run.train(21, 42, usages=True)
         wait_for(lambda: show()["loss"][-1][0] == 42)
         run.compare(show())
-
-
-def test_what_is_to_be_pushed(run: Run) -> None:
-    tree = run.metrics.parent.parent
-    assert find_event_files(tree, "backup") == ()
-    run.train(1, 2)
-    assert find_event_files(tree, "backup") == (f"backup/{EVENTS_PATH}",)
 
 
 def test_without_a_writer_nothing_happens(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
