@@ -149,6 +149,7 @@ def fit_status(metrics: Metrics, now_s: float) -> Status:
         safe_at_s=(TRAINING.safe_at_s or NOW_S) + by_s,
         restarts=tuple(replace(note, at_s=note.at_s + by_s) for note in TRAINING.restarts),
         avg_loss=float(metrics.avg_loss[-1]),
+        smooth_loss=float(metrics.avg_loss[-1]),
         earlier_loss=avg_loss[TRAINING.earlier_iteration],
         map_last=last.value,
         map_last_iteration=last.iteration,

@@ -2,7 +2,7 @@
 
 import { formatCount, formatNumber, formatScore, formatTime, linearTicks, logTicks, timeTicks } from "./ticks.js";
 
-const LEFT = 48;
+const LEFT = 60;
 const RIGHT = 44;
 const TOP = 10;
 const BOTTOM = 24;
