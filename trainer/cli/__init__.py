@@ -15,7 +15,19 @@ from trainer.cli.arguments import Call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = ("run", "init", "doctor", "check", "build", "supervise", "status", "plot", "serve", "logs", "stop")
+_COMMANDS = (
+    "run",
+    "init",
+    "doctor",
+    "check",
+    "build",
+    "supervise",
+    "status",
+    "plot",
+    "serve",
+    "logs",
+    "stop",
+)
 """The one that does all first, the others in the order of their use; each is a module of that name."""
 
 
