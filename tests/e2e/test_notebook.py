@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from jupyter_client.manager import KernelManager
 
 from drivesync.daemon import is_alive
+from trainer.darknet.output import strip_escapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,7 +88,7 @@ def test_a_training_outlives_stop_and_kernel(new_session: Callable[..., Session]
         assert (now["state"], now["pid"], now["attempts"]) == ("training", supervisor, 1)
         assert session.processes("darknet") == [darknet]
         said = notebook.run("!trainer stop darknet")
-        assert re.search(r"^stopped at iteration \d+ of 50,000", said, re.MULTILINE)
+        assert re.search(r"^stopped at iteration \d+ of 50,000", strip_escapes(said), re.MULTILINE)
         assert not is_alive(supervisor)
         assert not session.processes("darknet")
     session.wait_until_gone()
