@@ -120,7 +120,9 @@ def test_killed_at_random_moments_it_goes_on_where_it_was(
     takes_s = time.monotonic() - began_s
     shutil.rmtree(tree)
     kills = begun = 0
-    while kills < KILLS:
+    # On a machine that is busy otherwise most are killed before they ask for anything.
+    while kills < KILLS or begun < KILLS / 4:
+        assert kills < 10 * KILLS, "some of them are to have begun to fetch"
         before = noted(tree)
         asked.clear()
         status, taken_bytes = pull(RANDOM.uniform(0, takes_s))
@@ -138,7 +140,6 @@ def test_killed_at_random_moments_it_goes_on_where_it_was(
             assert_whole(tree, files)
             # All over again.
             shutil.rmtree(tree)
-    assert begun >= KILLS / 4, "many of them had begun to fetch"
     assert pull()[0] == 0
     assert_whole(tree, files)
 
