@@ -156,7 +156,7 @@ def _describe(pack: Pack) -> dict[str, Any]:
     return {"name": pack.name, "size": pack.size, "md5": pack.md5, "id": pack.file_id, "members": columns}
 
 
-def _read_pack(said: Any) -> Pack:  # noqa: ANN401 - it may be anything
+def _read_pack(said: Any) -> Pack:
     said = _dict(said)
     size = _whole(said.get("size"), MOST_PACK_BYTES)
     members = _read_members(_dict(said.get("members")), size)
@@ -190,32 +190,32 @@ def _read_members(said: dict[str, Any], pack_bytes: int) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _dict(said: Any) -> dict[str, Any]:  # noqa: ANN401 - it may be anything
+def _dict(said: Any) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise ManifestError("the manifest of packs lacks a part")
     return said
 
 
-def _list(said: Any) -> list[Any]:  # noqa: ANN401 - it may be anything
+def _list(said: Any) -> list[Any]:
     if not isinstance(said, list):
         raise ManifestError("the manifest of packs lacks a list")
     return said
 
 
-def _whole(said: Any, most: int) -> int:  # noqa: ANN401 - it may be anything
+def _whole(said: Any, most: int) -> int:
     # True is an int to Python.
     if type(said) is not int or not 0 <= said <= most:
         raise ManifestError(f"the manifest of packs has a number that cannot be: {said!r:.40}")
     return said
 
 
-def _text(said: Any, form: re.Pattern[str]) -> str:  # noqa: ANN401 - it may be anything
+def _text(said: Any, form: re.Pattern[str]) -> str:
     if not isinstance(said, str) or not form.fullmatch(said):
         raise ManifestError(f"the manifest of packs has a name that cannot be: {said!r:.80}")
     return said
 
 
-def _path(said: Any) -> str:  # noqa: ANN401 - it may be anything
+def _path(said: Any) -> str:
     if not isinstance(said, str) or any(refuse_name(name) for name in said.split("/")):
         raise ManifestError(f"the manifest of packs has a path that cannot be: {said!r:.80}")
     return said
