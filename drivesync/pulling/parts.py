@@ -62,7 +62,7 @@ class Part:
         self._is_synced = False
         self._sync_error: OSError | None = None
 
-    def write_at(self, offset: int, block: bytes) -> None:
+    def write_at(self, offset: int, block: bytes | bytearray | memoryview) -> None:
         """Put ``block`` at ``offset``.
 
         Raises:
