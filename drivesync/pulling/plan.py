@@ -32,12 +32,16 @@ class PullOptions:
         all_checkpoints: bring checkpoints that a resume does not need, too.
         only: paths that begin with one of these; all where there are none.
         dry_run: say what would be done, and do nothing.
+        unpack: paths of archives that are unpacked into the tree, and do not come as files.
+        unpack_as_set: also those that the tree's own settings name.
     """
 
     theirs: bool = False
     all_checkpoints: bool = False
     only: tuple[str, ...] = ()
     dry_run: bool = False
+    unpack: tuple[str, ...] = ()
+    unpack_as_set: bool = True
 
 
 DEFAULT_OPTIONS = PullOptions()
