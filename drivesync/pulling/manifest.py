@@ -34,6 +34,7 @@ MOST_MEMBERS = 250_000
 
 MOST_PACK_BYTES = 1 << 30
 
+_TAR_BLOCK_BYTES = 512
 _FORMAT = 1
 _MOST_TEXT_BYTES = 128 << 20
 _GZIP_WBITS = 31
@@ -96,6 +97,11 @@ class Manifest:
     """All packs; no two have one name."""
 
     packs: tuple[Pack, ...] = ()
+
+
+def tar_bytes(size_bytes: int) -> int:
+    """What a file of this size takes of a tar: a header, and its content in whole blocks; a long name takes more."""
+    return _TAR_BLOCK_BYTES + -(-size_bytes // _TAR_BLOCK_BYTES) * _TAR_BLOCK_BYTES
 
 
 def read_manifest(raw: bytes) -> Manifest:

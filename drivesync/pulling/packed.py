@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivesync.pulling.manifest import Manifest, Member, Pack
+from drivesync.pulling.manifest import Manifest, Member, Pack, tar_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 NEAR_BYTES = 2 << 20
 """What lies between two members is read along up to here: another request costs more. Drive gives about 27 downloads
 a second to a user (https://developers.google.com/workspace/drive/api/guides/limits), and 60 MB of one in that time."""
-
-_TAR_BLOCK_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,8 @@ def plan_ranges(
     spans = sorted({(member.offset, member.offset + member.size - 1) for member in wanted if member.size})
     if not spans:
         return ()
-    if 2 * sum(map(_tar_bytes, spans)) >= pack.size:
+    all_bytes = sum(tar_bytes(member.size) for member in pack.members)
+    if 2 * sum(tar_bytes(last - first + 1) for first, last in spans) >= all_bytes:
         return ((spans[0][0], spans[-1][1]),)
     ranges = [spans[0]]
     for first, last in spans[1:]:
@@ -80,9 +79,3 @@ def plan_ranges(
         else:
             ranges.append((first, last))
     return tuple(ranges)
-
-
-def _tar_bytes(span: tuple[int, int]) -> int:
-    """What a member takes of a tar file: a header block, and its content in whole blocks."""
-    first, last = span
-    return _TAR_BLOCK_BYTES + -(-(last - first + 1) // _TAR_BLOCK_BYTES) * _TAR_BLOCK_BYTES
