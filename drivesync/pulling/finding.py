@@ -35,13 +35,19 @@ def find_packs(remote: Remote, note: Callable[[str], None]) -> Packed:
         return NO_PACKS
     try:
         file = remote.find(MANIFEST)
-        return NO_PACKS if file is None else Packed(_read_manifest(remote, file))
+        return NO_PACKS if file is None else Packed(fetch_manifest(remote, file))
     except DrivesyncError as error:
         note(f"packs are of no use now, files come one by one: {error}")
         return NO_PACKS
 
 
-def _read_manifest(remote: Remote, file: RemoteFile) -> Manifest:
+def fetch_manifest(remote: Remote, file: RemoteFile) -> Manifest:
+    """What the manifest that lies there as ``file`` says.
+
+    Raises:
+        ManifestError: it is none, or says what cannot be.
+        RemoteError: it is not to be had.
+    """
     manifest = read_manifest(_read(remote, file))
     if any(member.size > MOST_MEMBER_BYTES for pack in manifest.packs for member in pack.members):
         raise ManifestError("the manifest of packs names a file that is too large for a pack")

@@ -74,6 +74,7 @@ class TestJson:
             "dry_run": False,
             "planned": {"files": 3, "bytes": 9},
             "downloaded": {"files": 3, "bytes": 9},
+            "packed_files": 0,
             "kept": 0,
             "conflicts": ["cfg/run.cfg"],
             "left": ["backup/run_100.weights"],
