@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drivesync.errors import DamagedError
-from drivesync.files import STATE_FOLDER, refuse_name
+from drivesync.files import STATE_FOLDER, RemoteFile, refuse_name
 
 PACKS_FOLDER = f"{STATE_FOLDER}/packs"
 """Where packs lie on the remote, below the tree's own folder."""
@@ -34,12 +34,13 @@ MOST_MEMBERS = 250_000
 
 MOST_PACK_BYTES = 1 << 30
 
+PACK_NAME = re.compile(r"[0-9a-f]{32}\.tar")
+
 _TAR_BLOCK_BYTES = 512
 _FORMAT = 1
 _MOST_TEXT_BYTES = 128 << 20
 _GZIP_WBITS = 31
 """zlib's name for a gzip header and trailer: https://docs.python.org/3/library/zlib.html#zlib.decompressobj."""
-_NAME = re.compile(r"[0-9a-f]{32}\.tar")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _COLUMNS = ("path", "size", "md5", "id", "offset")
@@ -91,12 +92,21 @@ class Pack:
         """Where it lies, below the tree's own folder."""
         return f"{PACKS_FOLDER}/{self.name}"
 
+    def as_file(self) -> RemoteFile:
+        """As a remote reads it; when it was written is not known."""
+        return RemoteFile(self.path, self.file_id, self.size, self.md5, modified_s=0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """All packs; no two have one name."""
 
     packs: tuple[Pack, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """So many are in all packs together; a content that is in two counts twice."""
+        return sum(len(pack.members) for pack in self.packs)
 
 
 def tar_bytes(size_bytes: int) -> int:
@@ -119,9 +129,10 @@ def read_manifest(raw: bytes) -> Manifest:
     packs = tuple(_read_pack(pack) for pack in _list(said.get("packs")))
     if len({pack.name for pack in packs}) != len(packs):
         raise ManifestError("the manifest of packs names a pack twice")
-    if sum(len(pack.members) for pack in packs) > MOST_MEMBERS:
+    manifest = Manifest(packs)
+    if manifest.files > MOST_MEMBERS:
         raise ManifestError(f"the manifest of packs names more than {MOST_MEMBERS:,} files")
-    return Manifest(packs)
+    return manifest
 
 
 def write_manifest(manifest: Manifest) -> bytes:
@@ -130,6 +141,8 @@ def write_manifest(manifest: Manifest) -> bytes:
     Raises:
         ManifestError: it is larger than a manifest may be.
     """
+    if manifest.files > MOST_MEMBERS:
+        raise ManifestError(f"the manifest of packs would name more than {MOST_MEMBERS:,} files")
     said = {"format": _FORMAT, "packs": [_describe(pack) for pack in manifest.packs]}
     text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
     # Unlike gzip's own it leaves the time out.
@@ -167,7 +180,7 @@ def _read_pack(said: Any) -> Pack:
     size = _whole(said.get("size"), MOST_PACK_BYTES)
     members = _read_members(_dict(said.get("members")), size)
     return Pack(
-        _text(said.get("name"), _NAME),
+        _text(said.get("name"), PACK_NAME),
         size,
         _text(said.get("md5"), _MD5),
         _text(said.get("id"), _ID),
