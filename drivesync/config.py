@@ -27,7 +27,10 @@ TREE_SETTINGS = "drivesync.toml"
 ARCHIVE_ENDS = (".zip", ".tar", ".tar.gz", ".tgz")
 """How the name of an archive ends that can be unpacked."""
 
-_TREE_SETTINGS = ("keep_numbered", "unpack")
+PACKS = ("off", "manual", "auto")
+"""What ``packs`` may be."""
+
+_TREE_SETTINGS = ("keep_numbered", "packs", "unpack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,17 @@ class TreeSettings:
     Attributes:
         keep_numbered: so many numbered checkpoints of a run stay on the remote, the newest; None for all.
         unpack: paths of archives that a pull unpacks into the tree.
+        packs: whether packs are made: ``auto`` after a pull of many small files, ``manual`` by a command only, or
+            ``off``.
     """
 
     keep_numbered: int | None = None
     unpack: tuple[str, ...] = ()
+    packs: str = "auto"
 
 
 def read_tree_settings(tree: Path, environment: Mapping[str, str]) -> TreeSettings:
-    """Read the tree's settings; DRIVESYNC_KEEP_NUMBERED and DRIVESYNC_UNPACK go before them.
+    """Read the tree's settings; DRIVESYNC_KEEP_NUMBERED, DRIVESYNC_PACKS and DRIVESYNC_UNPACK go before them.
 
     Raises:
         SettingsError: they cannot be what they say.
@@ -104,20 +110,35 @@ def parse_tree_settings(content: bytes, name: str, environment: Mapping[str, str
     except ValueError as error:
         raise SettingsError(f"{name} cannot be read: {error}") from error
     if unknown := sorted(said.keys() - set(_TREE_SETTINGS)):
-        known = " and ".join(_TREE_SETTINGS)
+        known = f"{', '.join(_TREE_SETTINGS[:-1])} and {_TREE_SETTINGS[-1]}"
         raise SettingsError(f"{name} has a setting {unknown[0]!r}; there are only {known}")
-    keep = said.get("keep_numbered")
+    unpack = read_unpack(environment)
+    return TreeSettings(
+        _keep_numbered(said, name, environment),
+        _archives(said.get("unpack", []), f"{name}: unpack") if unpack is None else unpack,
+        _packs(said, name, environment),
+    )
+
+
+def _keep_numbered(said: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> int | None:
+    keep: int | None = said.get("keep_numbered")
     if keep is not None and (type(keep) is not int or keep < 1):
         raise SettingsError(f"{name}: keep_numbered is {keep!r}; it must be a whole number from 1")
     given = environment.get("DRIVESYNC_KEEP_NUMBERED", "").strip()
     if given == "all":
-        keep = None
-    elif given:
-        keep = _number(environment, "DRIVESYNC_KEEP_NUMBERED", default=1, low=1, high=1_000_000)
-    unpack = read_unpack(environment)
-    return TreeSettings(
-        keep, _archives(said.get("unpack", []), f"{name}: unpack") if unpack is None else unpack
-    )
+        return None
+    if not given:
+        return keep
+    return _number(environment, "DRIVESYNC_KEEP_NUMBERED", default=1, low=1, high=1_000_000)
+
+
+def _packs(said: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> str:
+    given: object = environment.get("DRIVESYNC_PACKS", "").strip()
+    where = "DRIVESYNC_PACKS" if given else f"{name}: packs"
+    given = given or said.get("packs", TreeSettings().packs)
+    if not isinstance(given, str) or given not in PACKS:
+        raise SettingsError(f"{where} is {given!r}; it must be one of {', '.join(PACKS)}")
+    return given
 
 
 def read_unpack(environment: Mapping[str, str]) -> tuple[str, ...] | None:
