@@ -25,6 +25,7 @@ from drivesync.pulling.transfers import Transfers
 from drivesync.pulling.unpacking import Unpacking
 from drivesync.result import TransferResult
 from drivesync.tree import remember_source
+from drivesync.unarchive.unpack import Archives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from drivesync.progress import Reporter
     from drivesync.pulling.packed import Packed
     from drivesync.remotes.base import Remote
+    from drivesync.unarchive.placing import Unpacked
 
 _RECORD_EVERY = 200
 _BLOCK_ON_DISK_BYTES = 4096
@@ -52,12 +54,14 @@ class PullResult(TransferResult):
         downloaded_bytes: their size.
         packed_files: files whose content came out of packs, and not in a request of its own.
         left: paths of old numbered checkpoints that stay on the remote.
+        unpacked: what became of each archive that is unpacked, and does not come as a file.
     """
 
     downloaded_files: int = 0
     downloaded_bytes: int = 0
     packed_files: int = 0
     left: list[str] = field(default_factory=list)
+    unpacked: list[Unpacked] = field(default_factory=list)
 
     def _paths(self) -> tuple[list[str], ...]:
         return self.conflicts, self.left
@@ -161,11 +165,13 @@ class _Work:
         self._lock = threading.Lock()
         self._unrecorded: list[LocalFile] = []
         self._packed: Packed | None = None
+        self._archives = Archives(remote, tree, index, reporter, options)
 
     def plan(self, pages: Iterator[Page]) -> None:
         """Say what would be done."""
         for planned, _local in self._plan(pages):
             self._account(planned)
+        self._archives.plan(self._result, self._result.unpacked)
 
     def run(self, source: Source, pages: Iterator[Page]) -> None:
         """Do it all; see ``pull``."""
@@ -173,6 +179,7 @@ class _Work:
         pages = self._pages_that_fit(source, pages, parts)
         try:
             self._fetch(pages, parts)
+            self._archives.run(parts, self._result, self._result.unpacked)
         except BaseException:
             # What ended it is what matters, also where it keeps this from being recorded: a full disk, say.
             with suppress(LocalWriteError):
@@ -237,7 +244,7 @@ class _Work:
         case_blind = not self._options.dry_run and is_case_blind(self._tree)
         chooser = Chooser(only=self._options.only, case_blind=case_blind)
         to_come = 0
-        for page in pages:
+        for page in self._archives.withhold(pages):
             chosen = chooser.take(page)
             synced = self._index.among([file.path for file in chosen.files])
             files, local = self._look(chosen.files, synced)
