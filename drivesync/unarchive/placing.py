@@ -156,40 +156,41 @@ class Placing:
 
     def _place(self, path: str, member: Member) -> None:
         here = look(self._tree, path)
-        ours, is_current = (None, False) if here is None else self._record.find(here)
-        if ours is not None and is_current:
+        is_ours, is_current = (False, False) if here is None else self._record.find(here)
+        if is_current:
             self._told.kept_files += 1
-        elif here is None or ours is not None:
-            self._write(path, member, here, ours)
+        elif here is None or is_ours or self._theirs:
+            self._write(path, member, here)
         else:
-            # It may be the same, brought by somebody else, or by us before a kill.
-            here = hash_file(self._tree, here)
-            if self._theirs:
-                self._write(path, member, here, here)
-            else:
-                self._compare(path, member, here)
+            self._compare(path, member, here)
 
     def _compare(self, path: str, member: Member, here: LocalFile) -> None:
         told = _read(member, None)
-        if told.md5 == here.md5:
-            self._keep(here)
+        # It may be the same, brought by somebody else, or by us before a kill.
+        if self._is_equal(here, told):
+            self._keep(here, told)
         else:
             self._record.add([LocalFile(path, told.size, NOT_OURS_NS, told.md5)])
             self._told.conflicts.append(path)
 
-    def _keep(self, here: LocalFile) -> None:
-        self._record.add([here])
+    def _keep(self, here: LocalFile, told: Told) -> None:
+        self._record.add([replace(here, md5=told.md5)])
         self._told.kept_files += 1
 
-    def _write(self, path: str, member: Member, here: LocalFile | None, known: LocalFile | None) -> None:
-        """Write it, unless it turns out to be what is ``known`` to lie ``here``."""
+    def _is_equal(self, here: LocalFile, told: Told) -> bool:
+        # Read, whatever the record says: after a kill it is ahead of the disk, and an archive may give what it holds
+        # one time for all.
+        return here.size == told.size and hash_file(self._tree, here).md5 == told.md5
+
+    def _write(self, path: str, member: Member, here: LocalFile | None) -> None:
+        """Write it, unless it turns out to lie ``here`` already."""
         refuse_full(self._tree, member.size + BLOCK_ON_DISK_BYTES, path)
         file = RemoteFile(path, self._archive.id, member.size, self._archive.md5, member.modified_s)
         with ExitStack() as stack:
             part = stack.enter_context(self._parts.open(file, resumable=False))
             told = _read(member, part)
-            if known is not None and known.md5 == told.md5:
-                self._keep(known)
+            if here is not None and self._is_equal(here, told):
+                self._keep(here, told)
                 return
             part.settle(member.modified_s, executable=member.executable or looks_executable(told.head))
             self._stack.push(stack.pop_all())

@@ -73,14 +73,14 @@ class Record:
             yield from (LocalFile(*row) for row in rows)
             after = rows[-1][:3]
 
-    def find(self, here: LocalFile) -> tuple[LocalFile | None, bool]:
-        """``here`` with its checksum if we left it so, else None; and whether it is known to be this content's."""
-        query = "SELECT md5, content FROM unpacked_members WHERE archive = ? AND path = ? AND size = ? AND mtime_ns = ?"
+    def find(self, here: LocalFile) -> tuple[bool, bool]:
+        """Whether we left ``here`` so, and whether it is known to be what this content has there."""
         with self._database.use() as connection:
-            row = connection.execute(query, (self._archive, here.path, here.size, here.mtime_ns)).fetchone()
-        if row is None:
-            return None, False
-        return LocalFile(here.path, here.size, here.mtime_ns, row[0]), row[1] == self._content
+            row = connection.execute(
+                "SELECT content FROM unpacked_members WHERE archive = ? AND path = ? AND size = ? AND mtime_ns = ?",
+                (self._archive, here.path, here.size, here.mtime_ns),
+            ).fetchone()
+        return row is not None, row is not None and row[0] == self._content
 
     def begin(self) -> None:
         """An attempt begins; what earlier ones left counts as ours, and for nothing more."""

@@ -5,7 +5,9 @@ Format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT (6.3.10)
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import stat
 import struct
 import time
@@ -65,7 +67,10 @@ class ZipArchive:
 
     def __init__(self, path: str, source: Source, size: int, forward: Forward) -> None:
         self._view = _View(source, size, forward)
-        self._archive = zipfile.ZipFile(self._view)
+        try:
+            self._archive = zipfile.ZipFile(self._view)
+        except OSError as error:
+            raise MalformedError("its directory lies before its beginning") from error
         # Of several of one name the last is meant, as where an archive was added to.
         last = {_name_of(info): info for info in self._archive.infolist()}
         self._infos = sorted(last.items(), key=lambda named: named[1].header_offset)
@@ -116,7 +121,8 @@ class _View(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if at < 0:
-            raise MalformedError("its directory lies before its beginning")
+            # The parser looks in several places for what need not be there, and knows this as a file's answer.
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._at = at
         return at
 

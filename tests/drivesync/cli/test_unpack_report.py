@@ -32,8 +32,11 @@ def size_bytes(drive_emulator: DriveEmulator) -> int:
     return len(made.getvalue())
 
 
-def test_in_words(drivesync: Run, tmp_path: Path) -> None:
-    assert f"{OBJ} (696 bytes) would be unpacked\n" in drivesync("pull", "--unpack", OBJ, "--dry-run").out
+def test_in_words(drivesync: Run, tmp_path: Path, size_bytes: int) -> None:
+    assert (
+        f"{OBJ} ({size_bytes} bytes) would be unpacked\n"
+        in drivesync("pull", "--unpack", OBJ, "--dry-run").out
+    )
     lines = drivesync("pull", "--unpack", OBJ).out.splitlines()
     assert lines[1:] == [
         "data/obj.zip: 2 files (14 bytes) unpacked, 0 were there already",
