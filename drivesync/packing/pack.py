@@ -21,8 +21,8 @@ from drivesync.disk import lock_state
 from drivesync.errors import DamagedError, RemoteFullError, UsageError
 from drivesync.index import Index
 from drivesync.mirroring.write_rate import WriteRate
-from drivesync.packing.begun import Begun
 from drivesync.packing.local import Copies
+from drivesync.packing.marked import Marked
 from drivesync.packing.pace import FullSpeed
 from drivesync.packing.plan import DEFAULT_LIMITS, PackingLimits, PackingPlan, plan_packing
 from drivesync.packing.storing import PackStore
@@ -197,10 +197,10 @@ class _Work:
     def run(self, plan: PackingPlan) -> None:
         """Do it all; see ``pack``."""
         self._refuse_if_full(plan)
-        begun = Begun(self._tree)
+        marked = Marked(self._tree)
         made: list[Pack] = []
         for files in plan.new:
-            new = self._make(files, begun)
+            new = self._make(files, marked)
             if new is None:
                 continue
             made.append(new)
@@ -209,10 +209,12 @@ class _Work:
             if so_far.files <= MOST_MEMBERS:
                 self._name(so_far)
             self._account(new)
+        kept = {old.name for old in plan.keep}
+        # A kill after the manifest must not leave them to the hour that is waited for what others began.
+        marked.add(*(old.name for old in self._told.packs if old.name not in kept))
         self._name(Manifest((*plan.keep, *made)))
-        ours = begun.names() | {old.name for old in self._told.packs}
-        self._result.deleted_packs = self._store.delete_unnamed(ours.__contains__)
-        begun.clear()
+        self._result.deleted_packs = self._store.delete_unnamed(marked.names().__contains__)
+        marked.clear()
 
     def _refuse_if_full(self, plan: PackingPlan) -> None:
         """See that there is twice the room that the new packs take: old ones go only when these are there.
@@ -229,7 +231,7 @@ class _Work:
                 hint="Free some space there; pulls work without packs, too.",
             )
 
-    def _make(self, files: Sequence[RemoteFile], begun: Begun) -> Pack | None:
+    def _make(self, files: Sequence[RemoteFile], marked: Marked) -> Pack | None:
         """A new pack of those of ``files`` that stay as they are; None where none do.
 
         Raises:
@@ -241,7 +243,7 @@ class _Work:
             if not files:
                 return None
             try:
-                return self._send(files, begun)
+                return self._send(files, marked)
             except MemberChangedError as error:
                 problem = None
                 self._result.changed.append(error.file.path)
@@ -259,7 +261,7 @@ class _Work:
             self._result.changed.append(file.path)
         return stays
 
-    def _send(self, files: Sequence[RemoteFile], begun: Begun) -> Pack:
+    def _send(self, files: Sequence[RemoteFile], marked: Marked) -> Pack:
         sent_bytes = 0
 
         def advance(size_bytes: int) -> None:
@@ -268,7 +270,7 @@ class _Work:
             self._reporter.advance(size_bytes=size_bytes)
 
         name = f"{secrets.token_hex(16)}.tar"
-        begun.add(name)
+        marked.add(name)
         try:
             with TarStream(self._tree, files, self._pace, advance) as stream:
                 return self._store.write_pack(name, stream)

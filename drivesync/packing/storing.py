@@ -10,7 +10,7 @@ import hashlib
 import io
 from typing import TYPE_CHECKING
 
-from drivesync.errors import DamagedError
+from drivesync.errors import DamagedError, MovedError
 from drivesync.pulling.finding import fetch_manifest
 from drivesync.pulling.manifest import (
     MANIFEST,
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 ABANDONED_AFTER_S = 3600.0
 """What no manifest names for so long belongs to no session that is at work: that names each pack when it is there."""
 
+_LOOKS = 5
+"""At a manifest that other sessions write meanwhile."""
+
 
 class PackStore:
     """What lies in PACKS_FOLDER; used by one thread.
@@ -54,7 +57,7 @@ class PackStore:
         """What the manifest says; nothing where it is of no use, which is told."""
         try:
             return self._fetch(self._look())
-        except ManifestError as error:
+        except (ManifestError, MovedError) as error:
             self._note(f"all packs are made anew: {error}")
             return Manifest()
 
@@ -105,10 +108,10 @@ class PackStore:
             if there is None or now is None or now.md5 != there.md5:
                 try:
                     named = frozenset(pack.file_id for pack in self._fetch(now).packs)
-                except ManifestError:
+                except (ManifestError, MovedError):
                     return deleted
-                there = now
-            if file.id not in named and (now is None or file.id != now.id):
+                there = self._known
+            if file.id not in named and (there is None or file.id != there.id):
                 self._rate.take()
                 self._remote.delete(file)
                 deleted += file.path != MANIFEST
@@ -129,7 +132,23 @@ class PackStore:
         return self._known
 
     def _fetch(self, there: RemoteFile | None) -> Manifest:
-        return Manifest() if there is None else fetch_manifest(self._remote, there)
+        """What the manifest says that lies ``there``, or the one that came in its place meanwhile.
+
+        Raises:
+            ManifestError: it is of no use.
+            MovedError: another one comes all the time.
+        """
+        for tries_left in reversed(range(_LOOKS)):
+            if there is None:
+                break
+            try:
+                return fetch_manifest(self._remote, there)
+            except (ManifestError, MovedError):
+                now = self._look()
+                if not tries_left or (now is not None and now.md5 == there.md5):
+                    raise
+                there = now
+        return Manifest()
 
     def _is_there(self, pack: Pack, listed: RemoteFile | None) -> bool:
         there = listed or self._remote.renew(pack.as_file())

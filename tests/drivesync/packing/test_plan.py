@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivesync.files import RemoteFile
@@ -153,6 +153,7 @@ def _is_among(ids: set[str], one: RemoteFile) -> bool:
     return one.id in ids
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_whatever_happens_to_a_tree_packing_it_again_settles_it(data: st.DataObject) -> None:
     sizes = st.integers(0, 12_000)

@@ -1,6 +1,6 @@
-"""Which packs were begun from a tree, so that those that a kill left on the remote are known as this tree's.
+"""Which packs no session but this tree's can be about to name, so that what a kill leaves of them can be deleted soon.
 
-TREE/.drivesync/packing     their names, a line each, until no pack is left that no manifest names
+TREE/.drivesync/packing     their names, a line each: packs that were begun from this tree, or dropped by it
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _NAME = "packing"
 
 
-class Begun:
-    """The packs that were begun from ``tree``; used by one process at a time.
+class Marked:
+    """The packs that ``tree`` answers for; used by one process at a time.
 
     Raises:
         LocalWriteError: the state folder cannot be made.
@@ -28,20 +28,21 @@ class Begun:
     def names(self) -> frozenset[str]:
         """All of them."""
         with local_errors(self._path, "read"):
-            # A last line that a crash has torn is the name of no pack.
+            # A line that a crash has torn is the name of no pack.
             return (
                 frozenset(self._path.read_text("utf-8").splitlines()) if self._path.exists() else frozenset()
             )
 
-    def add(self, name: str) -> None:
-        """The pack of this name is begun now.
+    def add(self, *names: str) -> None:
+        """These, too, from now on, whatever happens.
 
         Raises:
             LocalWriteError: the disk cannot take it.
         """
-        append_line(self._path, name.encode())
+        if names:
+            append_line(self._path, "\n".join(names).encode())
 
     def clear(self) -> None:
-        """None is left that nobody names."""
+        """None any more: what there was of them that no manifest names is deleted."""
         with local_errors(self._path):
             self._path.unlink(missing_ok=True)
