@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drivesync.unarchive.record import Record
 
 BLOCK_ON_DISK_BYTES = 4096
-_GROUP = 64
+_GROUP = 200
 """Files that are flushed together, each with its descriptor open."""
 _GROUP_BYTES = 64 << 20
 _NAMED = 100
@@ -94,6 +94,7 @@ class Placing:
         self._taken: dict[str, str] | None = {} if is_case_blind(tree) else None
         self._stack = ExitStack()
         self._waiting: dict[str, _Ready] = {}
+        self._waiting_bytes = 0
 
     def __enter__(self) -> Placing:
         return self
@@ -144,6 +145,7 @@ class Placing:
         for ready in placed:
             self._commit(ready)
         self._waiting.clear()
+        self._waiting_bytes = 0
         self._stack.close()
 
     def finish(self) -> None:
@@ -195,8 +197,8 @@ class Placing:
             part.settle(member.modified_s, executable=member.executable or looks_executable(told.head))
             self._stack.push(stack.pop_all())
         self._waiting[path] = _Ready(replace(file, md5=told.md5), part, here)
-        waiting_bytes = sum(ready.file.size for ready in self._waiting.values())
-        if len(self._waiting) >= _GROUP or waiting_bytes >= _GROUP_BYTES:
+        self._waiting_bytes += told.size
+        if len(self._waiting) >= _GROUP or self._waiting_bytes >= _GROUP_BYTES:
             self.flush()
 
     def _is_sound(self, ready: _Ready) -> bool:

@@ -98,10 +98,11 @@ class Archives:
         if self._stands(record, unpacked):
             unpacked.is_done = True
             return
-        self._reporter.expect(size_bytes=file.size)
+        self._reporter.expect(files=1, size_bytes=file.size)
         unpacked.conflicts.clear()
         unpacked.kept_files = 0
         extraction.run(file, record, unpacked)
+        self._reporter.advance(files=1)
 
     def _record_of(self, file: RemoteFile) -> Record:
         # A remote that tells a checksum only by reading the file names its content, nevertheless.

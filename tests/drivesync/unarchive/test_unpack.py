@@ -194,6 +194,11 @@ class TestNamed:
         with pytest.raises(SettingsError, match=r"drivesync\.toml of darknet: unpack"):
             bring()
 
+    def test_settings_that_are_none(self, bring: Bring, drive: DriveEmulator) -> None:
+        drive.put("darknet/drivesync.toml", b"#" * (1 << 20) + b"\n")
+        with pytest.raises(SettingsError, match="no settings"):
+            bring()
+
     @pytest.mark.usefixtures("drive")
     def test_not_there(self, bring: Bring) -> None:
         (skipped,) = bring("data/obj.tar").skipped
