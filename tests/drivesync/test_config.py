@@ -140,3 +140,36 @@ def test_tree_settings_that_make_no_sense(tmp_path: Path, file: str, environment
 def test_unpack(tmp_path: Path, file: str, environment: str, unpack: tuple[str, ...]) -> None:
     (tmp_path / "drivesync.toml").write_text(file)
     assert read_tree_settings(tmp_path, {"DRIVESYNC_UNPACK": environment}).unpack == unpack
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "packs"),
+    [
+        pytest.param("", "", "auto", id="nothing is said"),
+        pytest.param('packs = "manual"', "", "manual", id="the file says"),
+        pytest.param('packs = "manual"', "off", "off", id="the environment goes before it"),
+    ],
+)
+def test_packs(tmp_path: Path, file: str, environment: str, packs: str) -> None:
+    (tmp_path / "drivesync.toml").write_text(file)
+    assert read_tree_settings(tmp_path, {"DRIVESYNC_PACKS": environment}).packs == packs
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "said"),
+    [
+        pytest.param(
+            'packs = "on"',
+            "",
+            "drivesync.toml: packs is 'on'; it must be one of off, manual, auto",
+            id="a word",
+        ),
+        pytest.param("packs = true", "", "packs is True", id="no word"),
+        pytest.param('packs = ["auto"]', "", "packs is", id="a list"),
+        pytest.param('packs = "auto"', "Auto", "DRIVESYNC_PACKS is 'Auto'", id="in the environment"),
+    ],
+)
+def test_packs_that_cannot_be(tmp_path: Path, file: str, environment: str, said: str) -> None:
+    (tmp_path / "drivesync.toml").write_text(file)
+    with pytest.raises(SettingsError, match=said):
+        read_tree_settings(tmp_path, {"DRIVESYNC_PACKS": environment})

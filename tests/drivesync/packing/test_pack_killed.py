@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
-
-from tests.drivesync.packing.conftest import make_files
 
 if TYPE_CHECKING:
     from drivesync.remotes.drive.remote import DriveRemote
@@ -40,32 +39,31 @@ class DyingRemote:
         return call
 
 
+def dies(site: Site, nth: int, *, after: bool) -> bool:
+    """Pack, but die at the nth request, if there are so many; whether there were."""
+    try:
+        site.pack(remote=DyingRemote(site.remote, nth, after=after))
+    except Interrupted:
+        return True
+    return False
+
+
 def test_killed_before_or_after_any_request_it_harms_nothing(site: Site) -> None:
     site.pack()
-    expected = dict(make_files())
-    kills = done = 0
-    number = 0
-    while kills < 30 or not done:
-        number += 1
-        if number == 1 or done:
-            # A third of all is new each time, so that packs are added and written anew.
-            done = 0
-            expected |= {
-                f"data/obj/{one:03}.jpg": bytes([kills % 251]) * 1400 for one in range(kills % 3, 60, 3)
-            }
-            site.put(**expected)
-            site.pull()
-            number = 1
-        died = False
-        try:
-            site.pack(remote=DyingRemote(site.remote, number // 2 + 1, after=bool(number % 2)))
-        except Interrupted:
-            died = True
-        kills += died
-        done = not died
-        assert site.contents() == expected
-        if number % 6 == 0 or not died:
-            site.pull_anew()
-        if not died:
-            site.assert_tidy()
-    assert kills >= 30
+    expected = site.contents()
+    kills = 0
+    while kills < 30:
+        # A third of all is another each time, so that packs are added, and written anew.
+        changed = {f"data/obj/{one:03}.jpg": bytes([kills]) * 1400 for one in range(kills % 3, 60, 3)}
+        expected |= changed
+        site.put(**changed)
+        site.pull()
+        for number in count(2):
+            if not dies(site, number // 2, after=number % 2 == 1):
+                break
+            kills += 1
+            assert site.contents() == expected
+            if number % 6 == 0:
+                site.pull_anew()
+        site.assert_tidy()
+        site.pull_anew()
