@@ -36,8 +36,14 @@ if TYPE_CHECKING:
 
     Content: TypeAlias = bytes | bytearray | memoryview
 
-CONNECTIONS = 4
-"""Pieces that are read at once. Hashing and writing so many small files is work for two cores by then."""
+CONNECTIONS = 2
+"""Pieces that are read at once of packs of the smallest files."""
+MOST_CONNECTIONS = 6
+
+_FILES_PER_S = 5_000
+"""More than that are not hashed, written and flushed on two cores, however fast they come."""
+_BYTES_PER_S = 60_000_000
+"""About what one connection to Drive brings."""
 
 _PIECE_BYTES = 16 << 20
 """The least that is worth a request of its own where it could be part of another, and about the most of one."""
@@ -74,6 +80,12 @@ def plan_pieces(pack: Pack, members: Iterable[Member]) -> tuple[Piece, ...]:
             whole = wanted[begun:at]
             pieces.append(Piece(pack, whole[0].offset, whole[-1].offset + whole[-1].size - 1, tuple(whole)))
     return tuple(pieces)
+
+
+def count_connections(pack: Pack) -> int:
+    """So many pieces of ``pack`` are worth reading at once: as many as bring files as fast as they can be written."""
+    bytes_per_s = _FILES_PER_S * pack.size // max(len(pack.members), 1)
+    return min(max(-(-bytes_per_s // _BYTES_PER_S), CONNECTIONS), MOST_CONNECTIONS)
 
 
 class Cutter:
@@ -125,7 +137,7 @@ class Unpacking:
     Attributes:
         files: so many were what their pack's manifest says.
 
-    Threads: up to CONNECTIONS, each of which reads a piece at a time; joined in ``__exit__``.
+    Threads: up to MOST_CONNECTIONS, each of which reads a piece at a time; joined in ``__exit__``.
 
     Args:
         remote: entered.
@@ -190,12 +202,16 @@ class Unpacking:
         pieces = [*plan_pieces(pack, members), *_plan_empty(pack, members)]
         with self._lock:
             self._pieces += [(piece, members) for piece in pieces]
-            while len(self._threads) < CONNECTIONS and self._idle < len(self._pieces):
-                thread = threading.Thread(target=self._work, name=f"unpack-{len(self._threads)}", daemon=True)
-                thread.start()
-                self._threads.append(thread)
-                self._idle += 1
+            self._grow(count_connections(pack))
             self._work_there.notify_all()
+
+    def _grow(self, most: int) -> None:
+        """Have up to ``most`` threads, as far as there is work for them; the lock is held."""
+        while len(self._threads) < most and self._idle < len(self._pieces):
+            thread = threading.Thread(target=self._work, name=f"unpack-{len(self._threads)}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+            self._idle += 1
 
     def _work(self) -> None:
         try:

@@ -24,7 +24,15 @@ from drivesync.pulling.manifest import Manifest, Member, Pack
 from drivesync.pulling.packed import Packed
 from drivesync.pulling.parts import Parts
 from drivesync.pulling.transfers import Transfers
-from drivesync.pulling.unpacking import CONNECTIONS, Cutter, Piece, Unpacking, plan_pieces
+from drivesync.pulling.unpacking import (
+    CONNECTIONS,
+    MOST_CONNECTIONS,
+    Cutter,
+    Piece,
+    Unpacking,
+    count_connections,
+    plan_pieces,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,6 +90,20 @@ class TestPieces:
         for piece in pieces:
             assert piece.first == piece.members[0].offset
             assert piece.last == piece.members[-1].offset + piece.members[-1].size - 1
+
+
+@pytest.mark.parametrize(
+    ("member_bytes", "connections"),
+    [
+        pytest.param(100, CONNECTIONS, id="labels"),
+        pytest.param(20_000, CONNECTIONS, id="small images"),
+        pytest.param(40_000, 4, id="larger ones"),
+        pytest.param(500_000, MOST_CONNECTIONS, id="large ones"),
+    ],
+)
+def test_the_larger_the_files_the_more_connections_feed_the_disk(member_bytes: int, connections: int) -> None:
+    assert count_connections(pack_of([member_bytes] * 10, gap_bytes=0)) == connections
+    assert count_connections(pack_of([])) == CONNECTIONS
 
 
 @given(
