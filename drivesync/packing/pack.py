@@ -256,6 +256,7 @@ class _Work:
         return None
 
     def _stays(self, file: RemoteFile) -> bool:
+        self._pace.breathe()
         stays = self._copies.is_unchanged(file)
         if not stays:
             self._result.changed.append(file.path)

@@ -124,9 +124,13 @@ class PackStore:
         return is_ours(name) or self._remote.now_s() - file.modified_s > ABANDONED_AFTER_S
 
     def _look(self) -> RemoteFile | None:
-        """The manifest as it is now; of several the newest, as all who look for it do."""
+        """The manifest as it is now; of several the newest, as all who look for it do.
+
+        Never what a shortcut in its place leads to: that may be anything, and the manifest is written over.
+        """
+        listed = [file for file in self._remote.files_in(PACKS_FOLDER) if file.path == MANIFEST]
         # A listing may lag behind what was just made; what is asked for by its id does not.
-        found = {file.id: file for file in (self._remote.find(MANIFEST), self._known) if file is not None}
+        found = {file.id: file for file in [*listed, self._known] if file is not None}
         fresh = [now for file in found.values() if (now := self._remote.renew(file)) is not None]
         self._known = max(fresh, key=lambda file: (file.modified_s, file.id), default=None)
         return self._known

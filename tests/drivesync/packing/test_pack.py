@@ -23,7 +23,7 @@ from drivesync.mirroring.upload_plan import MirrorOptions
 from drivesync.pulling.manifest import MANIFEST, PACKS_FOLDER, Manifest, write_manifest
 from drivesync.remotes.folder.remote import FolderRemote
 from drivesync.testing import CorruptUpload, Fault, LostAnswer, trees
-from drivesync.testing.entries import Content
+from drivesync.testing.entries import SHORTCUT_TYPE, Content
 from drivesync.testing.metadata import Metadata
 from tests.drivesync.packing.conftest import make_files
 
@@ -299,6 +299,21 @@ def test_older_twins_of_the_manifest_go_the_same_way(site: Site) -> None:
     site.pack()
     assert site.names().count(name) == 1
     site.assert_tidy()
+
+
+def test_what_a_shortcut_in_its_place_leads_to_is_not_written_over(site: Site) -> None:
+    with site.drive.locked() as store:
+        target = trees.find(store, "darknet/data/obj/000.jpg")
+        assert target
+        shortcut = Metadata(
+            name=MANIFEST.rpartition("/")[2],
+            mime_type=SHORTCUT_TYPE,
+            parents=(trees.make_folders(store, f"darknet/{PACKS_FOLDER}").id,),
+            shortcut_target_id=target.id,
+        )
+        store.create(shortcut)
+    site.pack()
+    assert site.contents() == FILES
 
 
 def test_where_the_manifest_cannot_be_read_nothing_is_deleted(site: Site) -> None:
