@@ -9,6 +9,10 @@ import hashlib
 import io
 import json
 import random
+import shutil
+import signal
+import subprocess
+import sys
 import tarfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +30,7 @@ from drivesync.pulling import finding, unpacking
 from drivesync.pulling.manifest import MANIFEST, PACKS_FOLDER, Manifest, Member, Pack, write_manifest
 from drivesync.pulling.plan import PullOptions
 from drivesync.remotes.drive.remote import DriveRemote
-from drivesync.testing import TOKEN, CutDownload, DriveEmulator, ErrorAnswer, Fault, file_calls
+from drivesync.testing import TOKEN, Costs, CutDownload, DriveEmulator, ErrorAnswer, Fault, file_calls
 from drivesync.testing.entries import Content
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.trees import find, make_folders, put_file
@@ -540,3 +544,41 @@ def test_members_that_no_pack_should_hold(
     assert bring().packed_files == 0
     assert contents(tree) == FILES
     assert len(notes.lines) == 1
+
+
+KILLS = 12
+
+
+def test_killed_at_random_it_goes_on(
+    packing: Packing, drive_emulator: DriveEmulator, environment: dict[str, str], tree: Path
+) -> None:
+    packing.put()
+    drive_emulator.set_costs(Costs(bandwidth_bytes_per_s=2e6))
+    killed = 0
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("pulls.py"), "darknet", tree],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as pulls:
+        assert pulls.stdin is not None
+        assert pulls.stdout is not None
+        while killed < KILLS:
+            before = contents(tree)
+            times = {path: (tree / path).stat().st_ctime_ns for path in before}
+            pulls.stdin.write(f"{RANDOM.uniform(0.1, 0.8)}\n")
+            pulls.stdin.flush()
+            status = int(pulls.stdout.readline().split()[0])
+            killed += status == -signal.SIGKILL
+            # What is there is whole, and what was there is not fetched again.
+            assert contents(tree).items() <= FILES.items()
+            assert times == {path: (tree / path).stat().st_ctime_ns for path in times}
+            if status == 0:
+                assert contents(tree) == FILES
+                shutil.rmtree(tree)
+        pulls.stdin.write("inf\n")
+        pulls.stdin.flush()
+        assert pulls.stdout.readline().split()[0] == "0"
+        pulls.stdin.close()
+    assert contents(tree) == FILES
