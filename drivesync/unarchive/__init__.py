@@ -5,6 +5,7 @@
     placing     one member after the other gets its place in the tree, or keeps it
     zips, tars  what is in an archive, in the order in which it lies there
     ranges      the archive's bytes, by several connections, in order
+    witness     what was read from the middle, seen again in order
     forward     these as a file that is read from the front to the end
     record      what was unpacked, so that it is not fetched again, and what was changed here is noticed
     withheld    the listing without the archives

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from drivesync.disk import look
-from drivesync.errors import DamagedError, MovedError, UnfinishedError
+from drivesync.errors import DamagedError, DiskFullError, MovedError, SettingsError, UnfinishedError
 from drivesync.pulling.assembly import Count, Digest
 from drivesync.unarchive.forward import Forward, MalformedError
 from drivesync.unarchive.naming import RefusedNameError, find_place, is_junk
 from drivesync.unarchive.placing import BLOCK_ON_DISK_BYTES, Placing, Unpacked
 from drivesync.unarchive.ranges import open_source, refuse_full
 from drivesync.unarchive.tars import TarArchive
+from drivesync.unarchive.witness import Witness
 from drivesync.unarchive.zips import ZipArchive
 
 if TYPE_CHECKING:
@@ -100,18 +101,28 @@ class Extraction:
     def _unpack(self, file: RemoteFile, record: Record, told: Unpacked, count: Count) -> None:
         digest = Digest()
         with open_source(self._remote, file, self._tree) as source:
-            blocks = _digested(source.blocks(), digest, count)
+            witness = Witness(source)
+            blocks = _digested(witness.blocks(), digest, count)
             malformed: MalformedError | None = None
             try:
-                self._place_all(file, source, Forward(blocks), record, told)
+                self._place_all(file, witness, Forward(blocks), record, told)
             except MalformedError as error:
                 malformed = error
+            except (SettingsError, DiskFullError) as error:
+                # Said by the directory, and all of the archive need not come to prove that.
+                if witness.confirm():
+                    raise
+                raise DamagedError(
+                    f"{file.path} came damaged: its directory differs when read again"
+                ) from error
             # Whatever is in them: only all bytes tell whether they are the remote's.
             for _block in blocks:
                 pass
-        if file.md5 and digest.content().md5 != file.md5:
+        md5 = digest.content().md5
+        if not witness.agrees or md5 != (file.md5 or md5):
             raise DamagedError(
-                f"{file.path} came damaged: expected md5 {file.md5}, got {digest.content().md5}",
+                f"{file.path} came damaged: expected md5 {file.md5 or md5}, got {md5}"
+                f"{'' if witness.agrees else ', and other bytes before'}",
                 hint="Upload the file again if this goes on.",
             )
         if malformed is not None:

@@ -91,12 +91,14 @@ class Placing:
         self._theirs = theirs
         self._told = told
         self._left_out = 0
-        self._taken: dict[str, str] | None = {} if is_case_blind(tree) else None
+        self._is_case_blind = False
+        self._taken: dict[str, str] = {}
         self._stack = ExitStack()
         self._waiting: dict[str, _Ready] = {}
         self._waiting_bytes = 0
 
     def __enter__(self) -> Placing:
+        self._is_case_blind = is_case_blind(self._tree)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -138,14 +140,15 @@ class Placing:
             DiskFullError: there is no room.
         """
         waiting = list(self._waiting.values())
+        # Each is seen to once, whatever becomes of it.
+        self._waiting.clear()
+        self._waiting_bytes = 0
         self._parts.sync([ready.part for ready in waiting])
         placed = [ready for ready in waiting if self._is_sound(ready)]
         # Before they have their names: what a kill leaves is known to be ours.
         self._record.add([_local_of(ready) for ready in placed])
         for ready in placed:
             self._commit(ready)
-        self._waiting.clear()
-        self._waiting_bytes = 0
         self._stack.close()
 
     def finish(self) -> None:
@@ -232,7 +235,7 @@ class Placing:
 
     def _refuse_twin(self, path: str) -> str:
         """Why this disk has no room for ``path`` beside what it was given; empty if it has."""
-        if self._taken is None:
+        if not self._is_case_blind:
             return ""
         taken = self._taken.setdefault(fold(path), path)
         return "" if taken == path else f"this disk cannot tell its name from {taken!r}"

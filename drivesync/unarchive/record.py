@@ -33,7 +33,7 @@ NOT_OURS_NS = -1
 
 
 class Record:
-    """The record of one archive; used by one thread.
+    """The record of one archive; used by one thread. See ``open_record``.
 
     A member may have several rows: each is a state in which nobody but us has left it, so that it may be written over.
 
@@ -47,9 +47,6 @@ class Record:
         self._database = database
         self._archive = archive
         self._content = content
-        with database.use() as connection:
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
 
     def is_complete(self) -> bool:
         """Whether this content was unpacked to its end."""
@@ -115,9 +112,9 @@ class Record:
         """All of this content is in its place, and was what the remote says; all other states are forgotten."""
         with self._database.use() as connection:
             connection.execute(
-                "DELETE FROM unpacked_members WHERE archive = ?1 AND content <> ?2 AND (content <> ?3 "
-                "OR path IN (SELECT path FROM unpacked_members WHERE archive = ?1 AND content = ?2))",
-                (self._archive, _NOW, self._content),
+                "DELETE FROM unpacked_members WHERE archive = ? AND content <> ? AND (content <> ? "
+                "OR path IN (SELECT path FROM unpacked_members WHERE archive = ? AND content = ?))",
+                (self._archive, _NOW, self._content, self._archive, _NOW),
             )
             connection.execute(
                 "UPDATE unpacked_members SET content = ? WHERE archive = ? AND content = ?",
@@ -126,3 +123,15 @@ class Record:
             connection.execute(
                 "INSERT OR REPLACE INTO unpacked_archives VALUES (?, ?)", (self._archive, self._content)
             )
+
+
+def open_record(database: Database, archive: str, content: str) -> Record:
+    """The record of one archive, empty if there is none yet; see ``Record``.
+
+    Raises:
+        LocalWriteError: the disk cannot take it.
+    """
+    with database.use() as connection:
+        for statement in _TABLES.split(";"):
+            connection.execute(statement)
+    return Record(database, archive, content)

@@ -16,7 +16,7 @@ from drivesync.errors import (
 from drivesync.files import Skipped
 from drivesync.unarchive.extract import Extraction
 from drivesync.unarchive.placing import Unpacked
-from drivesync.unarchive.record import Record
+from drivesync.unarchive.record import open_record
 from drivesync.unarchive.withheld import Withheld
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from drivesync.pulling.plan import PullOptions
     from drivesync.remotes.base import Remote
     from drivesync.result import TransferResult
+    from drivesync.unarchive.record import Record
 
 _OF_ALL = (DiskFullError, UsedUpError, NotAllowedError, TransientError)
 """Where one of these ends an archive, it would end the next one, too."""
@@ -106,7 +107,7 @@ class Archives:
 
     def _record_of(self, file: RemoteFile) -> Record:
         # A remote that tells a checksum only by reading the file names its content, nevertheless.
-        return Record(self._index.database, file.path, file.md5 or f"{file.size} {file.revision_id}")
+        return open_record(self._index.database, file.path, file.md5 or f"{file.size} {file.revision_id}")
 
     def _stands(self, record: Record, unpacked: Unpacked) -> bool:
         """Whether all is here as far as it may be written, and so nothing has to be fetched."""

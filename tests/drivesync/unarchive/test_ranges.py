@@ -19,7 +19,7 @@ from drivesync.unarchive import ranges
 from drivesync.unarchive.extract import Extraction
 from drivesync.unarchive.placing import Unpacked
 from drivesync.unarchive.ranges import open_source
-from drivesync.unarchive.record import Record
+from drivesync.unarchive.record import open_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +140,7 @@ def test_memory_stays_bounded(scripted: Scripted, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(scripted, "read", read)
     told = Unpacked(file.path, file.size)
     with Database(tmp_path) as database:
-        record = Record(database, file.path, "1")
+        record = open_record(database, file.path, "1")
         extraction = Extraction(scripted, tmp_path, Parts(tmp_path), Silence(), theirs=False)
         tracemalloc.start()
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from drivesync.database import Database
 from drivesync.files import LocalFile
-from drivesync.unarchive.record import Record
+from drivesync.unarchive.record import open_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_begun_and_completed(database: Database) -> None:
-    record = Record(database, "a.zip", "v1")
+    record = open_record(database, "a.zip", "v1")
     record.begin()
     record.add([ONE])
     assert (record.is_complete(), record.find(ONE), record.find(TWO)) == (
@@ -35,15 +35,15 @@ def test_begun_and_completed(database: Database) -> None:
     )
     record.complete()
     assert (record.is_complete(), record.find(ONE)) == (True, (True, True))
-    assert not Record(database, "b.zip", "v1").is_complete()
-    assert Record(database, "b.zip", "v1").find(ONE) == (False, False)
+    assert not open_record(database, "b.zip", "v1").is_complete()
+    assert open_record(database, "b.zip", "v1").find(ONE) == (False, False)
 
 
 def test_another_content(database: Database) -> None:
-    before = Record(database, "a.zip", "v1")
+    before = open_record(database, "a.zip", "v1")
     before.add([ONE, TWO])
     before.complete()
-    record = Record(database, "a.zip", "v2")
+    record = open_record(database, "a.zip", "v2")
     assert (record.is_complete(), record.find(ONE)) == (False, (True, False))
     record.begin()
     changed = LocalFile("1.jpg", 5, 50, "md5 of another")
@@ -55,7 +55,7 @@ def test_another_content(database: Database) -> None:
 
 
 def test_what_an_attempt_that_ended_left_is_no_proof(database: Database) -> None:
-    record = Record(database, "a.zip", "v1")
+    record = open_record(database, "a.zip", "v1")
     record.begin()
     record.add([ONE])
     record.begin()
@@ -65,7 +65,7 @@ def test_what_an_attempt_that_ended_left_is_no_proof(database: Database) -> None
 
 
 def test_of_several_of_one_path_the_last_counts(database: Database) -> None:
-    record = Record(database, "a.tar", "v1")
+    record = open_record(database, "a.tar", "v1")
     record.add([ONE])
     record.add([later := LocalFile("1.jpg", 3, 30, "md5 of a later one")])
     record.complete()
@@ -73,7 +73,7 @@ def test_of_several_of_one_path_the_last_counts(database: Database) -> None:
 
 
 def test_a_member_that_is_written_again_has_one_row(database: Database) -> None:
-    record = Record(database, "a.tar", "v1")
+    record = open_record(database, "a.tar", "v1")
     record.add([ONE, TWO])
     record.complete()
     record.begin()
@@ -85,7 +85,7 @@ def test_a_member_that_is_written_again_has_one_row(database: Database) -> None:
 
 
 def test_many_may_be_changed_while_they_are_read(database: Database) -> None:
-    record = Record(database, "a.tar", "v1")
+    record = open_record(database, "a.tar", "v1")
     many = [LocalFile(f"{number:04}.jpg", 1, 10, "md5") for number in range(2500)]
     record.add(many)
     record.complete()

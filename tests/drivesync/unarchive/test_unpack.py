@@ -221,13 +221,28 @@ class TestNamed:
 
 
 class TestTrouble:
+    @pytest.mark.parametrize(
+        ("name", "requests", "skip"),
+        [
+            pytest.param("obj.tar", 2, 0, id="tar"),
+            pytest.param("obj.zip", 4, 0, id="zip, its directory"),
+            pytest.param("obj.zip", 4, 1, id="zip, its members"),
+        ],
+    )
     def test_damaged_on_its_way(
-        self, bring: Bring, drive_emulator: DriveEmulator, here: Path, remote: DriveRemote
+        self,
+        bring: Bring,
+        drive_emulator: DriveEmulator,
+        here: Path,
+        remote: DriveRemote,
+        name: str,
+        requests: int,
+        skip: int,
     ) -> None:
-        drive_emulator.put("darknet/data/obj.tar", make_tar())
-        drive_emulator.inject(Fault(CorruptDownload(flips=200), "files.get.media"))
-        assert bring("data/obj.tar").failed == []
-        assert remote.usage.by_kind["download"].requests == 2
+        drive_emulator.put(f"darknet/data/{name}", MAKERS[name]())
+        drive_emulator.inject(Fault(CorruptDownload(flips=200), "files.get.media", skip=skip))
+        assert bring(f"data/{name}").failed == []
+        assert remote.usage.by_kind["download"].requests == requests
         assert contents(here) == UNPACKED
 
     def test_cut_and_refused_on_its_way(
