@@ -76,6 +76,7 @@ class TestJson:
             "downloaded": {"files": 3, "bytes": 9},
             "packed_files": 0,
             "kept": 0,
+            "unpacked": [],
             "conflicts": ["cfg/run.cfg"],
             "left": ["backup/run_100.weights"],
             "skipped": [{"path": "cfg", "reason": "a folder of the same name is beside it"}],
