@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from drivesync.errors import SettingsError
+from drivesync.files import STATE_FOLDER, TRAINERS_FOLDER, refuse_name
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,6 +24,13 @@ CHECKPOINT_PATTERNS = ("backup/*.weights", "backup/*.backup")
 """What push and watch send, as globs below the tree."""
 TREE_SETTINGS = "drivesync.toml"
 """In a tree, and so in Drive: settings that are still there when the machine is not."""
+ARCHIVE_ENDS = (".zip", ".tar", ".tar.gz", ".tgz")
+"""How the name of an archive ends that can be unpacked."""
+
+PACKS = ("off", "manual", "auto")
+"""What ``packs`` may be."""
+
+_TREE_SETTINGS = ("keep_numbered", "packs", "unpack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +77,95 @@ class TreeSettings:
 
     Attributes:
         keep_numbered: so many numbered checkpoints of a run stay on the remote, the newest; None for all.
+        unpack: paths of archives that a pull unpacks into the tree.
+        packs: whether packs are made: ``auto`` after a pull of many small files, ``manual`` by a command only, or
+            ``off``.
     """
 
     keep_numbered: int | None = None
+    unpack: tuple[str, ...] = ()
+    packs: str = "auto"
 
 
 def read_tree_settings(tree: Path, environment: Mapping[str, str]) -> TreeSettings:
-    """Read the tree's settings; DRIVESYNC_KEEP_NUMBERED goes before them.
+    """Read the tree's settings; DRIVESYNC_KEEP_NUMBERED, DRIVESYNC_PACKS and DRIVESYNC_UNPACK go before them.
 
     Raises:
         SettingsError: they cannot be what they say.
     """
     path = tree / TREE_SETTINGS
     try:
-        said: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
-        said = {}
-    except (OSError, ValueError) as error:
+        content = b""
+    except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
-    if unknown := sorted(said.keys() - {"keep_numbered"}):
-        raise SettingsError(f"{path} has a setting {unknown[0]!r}; there is only keep_numbered")
-    keep = said.get("keep_numbered")
+    return parse_tree_settings(content, str(path), environment)
+
+
+def parse_tree_settings(content: bytes, name: str, environment: Mapping[str, str]) -> TreeSettings:
+    """The same of a file that has this ``content``, and is called ``name`` in messages."""
+    try:
+        said: dict[str, Any] = tomllib.loads(content.decode())
+    except ValueError as error:
+        raise SettingsError(f"{name} cannot be read: {error}") from error
+    if unknown := sorted(said.keys() - set(_TREE_SETTINGS)):
+        known = f"{', '.join(_TREE_SETTINGS[:-1])} and {_TREE_SETTINGS[-1]}"
+        raise SettingsError(f"{name} has a setting {unknown[0]!r}; there are only {known}")
+    unpack = read_unpack(environment)
+    return TreeSettings(
+        _keep_numbered(said, name, environment),
+        _archives(said.get("unpack", []), f"{name}: unpack") if unpack is None else unpack,
+        _packs(said, name, environment),
+    )
+
+
+def _keep_numbered(said: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> int | None:
+    keep: int | None = said.get("keep_numbered")
     if keep is not None and (type(keep) is not int or keep < 1):
-        raise SettingsError(f"{path}: keep_numbered is {keep!r}; it must be a whole number from 1")
+        raise SettingsError(f"{name}: keep_numbered is {keep!r}; it must be a whole number from 1")
     given = environment.get("DRIVESYNC_KEEP_NUMBERED", "").strip()
     if given == "all":
-        keep = None
-    elif given:
-        keep = _number(environment, "DRIVESYNC_KEEP_NUMBERED", default=1, low=1, high=1_000_000)
-    return TreeSettings(keep)
+        return None
+    if not given:
+        return keep
+    return _number(environment, "DRIVESYNC_KEEP_NUMBERED", default=1, low=1, high=1_000_000)
+
+
+def _packs(said: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> str:
+    given: object = environment.get("DRIVESYNC_PACKS", "").strip()
+    where = "DRIVESYNC_PACKS" if given else f"{name}: packs"
+    given = given or said.get("packs", TreeSettings().packs)
+    if not isinstance(given, str) or given not in PACKS:
+        raise SettingsError(f"{where} is {given!r}; it must be one of {', '.join(PACKS)}")
+    return given
+
+
+def read_unpack(environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """What DRIVESYNC_UNPACK names, paths with colons between them; None where it says nothing, ``:`` for none.
+
+    Raises:
+        SettingsError: one of them cannot be unpacked.
+    """
+    given = environment.get("DRIVESYNC_UNPACK", "").strip()
+    return _archives([path for path in given.split(":") if path], "DRIVESYNC_UNPACK") if given else None
+
+
+def refuse_archive(path: str) -> str:
+    """Say why ``path`` cannot be that of an archive to unpack, as a clause; empty if it can."""
+    names = path.split("/")
+    if any(map(refuse_name, names)) or names[0] in {STATE_FOLDER, TRAINERS_FOLDER}:
+        return "is no path of a file in the tree"
+    return "" if path.endswith(ARCHIVE_ENDS) else f"does not end in {', '.join(ARCHIVE_ENDS)}"
+
+
+def _archives(paths: object, name: str) -> tuple[str, ...]:
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise SettingsError(f'{name} is {paths!r}; it must be a list, such as ["data/obj.zip"]')
+    for path in paths:
+        if reason := refuse_archive(path):
+            raise SettingsError(f"{name} has {path!r}, which {reason}")
+    return tuple(dict.fromkeys(paths))
 
 
 def default_tree() -> Path:

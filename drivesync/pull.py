@@ -17,19 +17,24 @@ from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile
 from drivesync.index import Index
 from drivesync.listings import Listings
 from drivesync.pulling.fetch import Wanted
+from drivesync.pulling.finding import WORTH_IT, find_packs
 from drivesync.pulling.parts import Parts
 from drivesync.pulling.plan import DEFAULT_OPTIONS, Chooser, PullOptions, PullPlan, plan_pull
 from drivesync.pulling.source import Source
 from drivesync.pulling.transfers import Transfers
+from drivesync.pulling.unpacking import Unpacking
 from drivesync.result import TransferResult
 from drivesync.tree import remember_source
+from drivesync.unarchive.unpack import Archives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from drivesync.progress import Reporter
+    from drivesync.pulling.packed import Packed
     from drivesync.remotes.base import Remote
+    from drivesync.unarchive.placing import Unpacked
 
 _RECORD_EVERY = 200
 _BLOCK_ON_DISK_BYTES = 4096
@@ -47,12 +52,16 @@ class PullResult(TransferResult):
     Attributes:
         downloaded_files: files that arrived and are in place.
         downloaded_bytes: their size.
+        packed_files: files whose content came out of packs, and not in a request of its own.
         left: paths of old numbered checkpoints that stay on the remote.
+        unpacked: what became of each archive that is unpacked, and does not come as a file.
     """
 
     downloaded_files: int = 0
     downloaded_bytes: int = 0
+    packed_files: int = 0
     left: list[str] = field(default_factory=list)
+    unpacked: list[Unpacked] = field(default_factory=list)
 
     def _paths(self) -> tuple[list[str], ...]:
         return self.conflicts, self.left
@@ -155,25 +164,22 @@ class _Work:
         self._result = result
         self._lock = threading.Lock()
         self._unrecorded: list[LocalFile] = []
+        self._packed: Packed | None = None
+        self._archives = Archives(remote, tree, index, reporter, options)
 
     def plan(self, pages: Iterator[Page]) -> None:
         """Say what would be done."""
         for planned, _local in self._plan(pages):
             self._account(planned)
+        self._archives.plan(self._result, self._result.unpacked)
 
     def run(self, source: Source, pages: Iterator[Page]) -> None:
         """Do it all; see ``pull``."""
         parts = Parts(self._tree)
         pages = self._pages_that_fit(source, pages, parts)
         try:
-            with Transfers(
-                self._remote, self._tree, parts, self._reporter, self._done, self._failed
-            ) as transfers:
-                for planned, local in self._plan(pages):
-                    self._account(planned)
-                    for file in planned.download:
-                        transfers.add(Wanted(file, local.get(file.path)))
-                transfers.finish()
+            self._fetch(pages, parts)
+            self._archives.run(parts, self._result, self._result.unpacked)
         except BaseException:
             # What ended it is what matters, also where it keeps this from being recorded: a full disk, say.
             with suppress(LocalWriteError):
@@ -182,6 +188,26 @@ class _Work:
         self._record()
         if not (self._options.only or self._result.failed):
             parts.clear()
+
+    def _fetch(self, pages: Iterator[Page], parts: Parts) -> None:
+        with (
+            Transfers(self._remote, self._tree, parts, self._reporter, self._done, self._failed) as transfers,
+            Unpacking(self._remote, transfers, self._reporter.note) as unpacking,
+        ):
+            try:
+                for planned, local in self._plan(pages):
+                    self._account(planned)
+                    packed = {one.file.path: one for one in planned.packed}
+                    for file in planned.download:
+                        wanted = Wanted(file, local.get(file.path))
+                        if (from_pack := packed.get(file.path)) is not None:
+                            unpacking.add(from_pack, wanted)
+                        else:
+                            transfers.add(wanted)
+                unpacking.add_no_more()
+                transfers.finish()
+            finally:
+                self._result.packed_files += unpacking.files
 
     def _pages_that_fit(self, source: Source, pages: Iterator[Page], parts: Parts) -> Iterator[Page]:
         """``pages``; where they might not fit on the disk, only once it is known that they do.
@@ -217,16 +243,26 @@ class _Work:
         """The plan for each page, and what is here of its files."""
         case_blind = not self._options.dry_run and is_case_blind(self._tree)
         chooser = Chooser(only=self._options.only, case_blind=case_blind)
-        for page in pages:
+        to_come = 0
+        for page in self._archives.withhold(pages):
             chosen = chooser.take(page)
             synced = self._index.among([file.path for file in chosen.files])
             files, local = self._look(chosen.files, synced)
             old = frozenset() if self._options.all_checkpoints else chosen.old
             planned = plan_pull(files, local, synced, old=old, theirs=self._options.theirs)
+            to_come += len(planned.download)
+            if to_come > WORTH_IT:
+                planned = replace(planned, packed=self._find_packs().take(planned.download))
             # Remember what turned out to be the remote's though no pull of ours brought it.
             found = [replace(local[file.path], revision_id=file.revision_id) for file in planned.keep]
             self._index.record(*(here for here in found if here != synced.get(here.path)))
             yield replace(planned, skipped=chosen.skipped), local
+
+    def _find_packs(self) -> Packed:
+        """What packs there are; asked for once, while the listing goes on."""
+        if self._packed is None:
+            self._packed = find_packs(self._remote, self._reporter.note)
+        return self._packed
 
     def _look(
         self, files: tuple[RemoteFile, ...], synced: dict[str, LocalFile]

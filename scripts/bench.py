@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench_check import check
+from scripts.bench_packs import packs
 from scripts.bench_pull import pull
 from scripts.bench_push import push
 from scripts.bench_supervise import cpu_s, supervise
@@ -41,6 +42,7 @@ def main() -> None:
 
 
 main.add_command(check)
+main.add_command(packs)
 main.add_command(pull)
 main.add_command(push)
 main.add_command(supervise)

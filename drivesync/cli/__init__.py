@@ -18,6 +18,7 @@ _COMMANDS = {
     "pull": "pull",
     "push": "push",
     "watch": "watch",
+    "pack": "pack",
     "status": "status",
     "ls": "ls",
     "verify": "verify",
@@ -54,6 +55,7 @@ def cli() -> None:
     python -m drivesync pull                 Drive's darknet/ -> /content/darknet (or ./darknet)
     python -m drivesync push                 backup/*.weights and *.backup -> Drive
     python -m drivesync watch                the same, as darknet writes them
+    python -m drivesync pack                 many small files into a few large ones, for fast pulls
     python -m drivesync status               what a pull and a push would do
 
     Exit status: 0 done, 64 usage, 65 damaged data, 66 not found, 69 Drive unreachable after retries, 73 cannot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -10,9 +11,9 @@ import click
 from drivesync.cli.arguments import AS_JSON, REMOTE, REMOTE_NAMES, TREE, open_source
 from drivesync.cli.pull_report import Pulled, describe_pulled, print_pulled
 from drivesync.cli.running import interruptible
-from drivesync.config import default_tree
+from drivesync.config import default_tree, read_unpack, refuse_archive
 from drivesync.empty_files import create_empty, find_missing
-from drivesync.errors import DrivesyncError
+from drivesync.errors import DrivesyncError, UsageError
 from drivesync.progress import TerminalReporter
 from drivesync.pull import pull
 from drivesync.pulling.plan import PullOptions
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 @click.option("--theirs", is_flag=True, help="Overwrite files that were changed here.")
 @click.option("--all-checkpoints", is_flag=True, help="Bring old numbered checkpoints, too.")
 @click.option("--empty-labels", is_flag=True, help="Make an empty label file for each image that has none.")
+@click.option(
+    "--unpack", metavar="PATH", multiple=True, help="Unpack this archive of REMOTE; may be repeated."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would come, and do nothing.")
 @AS_JSON
 def pull_command(
@@ -38,6 +42,7 @@ def pull_command(
     theirs: bool,
     all_checkpoints: bool,
     empty_labels: bool,
+    unpack: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -51,12 +56,24 @@ def pull_command(
     python -m drivesync pull work/darknet          another folder
     python -m drivesync pull darknet /tmp/darknet  another place
     python -m drivesync pull github:USER/REPO      a repository; a later push goes to darknet on Drive
+    python -m drivesync pull --unpack data/obj.zip  a zip or tar of images, as files
     python -m drivesync pull --dry-run             what would come, and how long that takes
+
+    An archive that is unpacked lies where `unzip` in its own folder would put what is in it, and does not come
+    itself; it is fetched again when it has changed, or something of it is missing here. TREE/drivesync.toml names
+    those that always are: unpack = ["data/obj.zip"]; and so does DRIVESYNC_UNPACK, with colons between them.
 
     REMOTE may be left out where TREE remembers it from an earlier pull or push.
     """
     tree = tree or default_tree()
-    options = PullOptions(theirs=theirs, all_checkpoints=all_checkpoints, dry_run=dry_run)
+    as_set = read_unpack(os.environ)
+    options = PullOptions(
+        theirs=theirs,
+        all_checkpoints=all_checkpoints,
+        dry_run=dry_run,
+        unpack=(as_set or ()) + _archives(unpack),
+        unpack_as_set=as_set is None,
+    )
     with TerminalReporter() as reporter, interruptible():
         source = open_source(tree, remote, reporter.note)
         pulled = Pulled(tree, source.name, options)
@@ -71,6 +88,15 @@ def pull_command(
     finally:
         # Also where nobody reads what is printed.
         pulled.raise_failure()
+
+
+def _archives(paths: tuple[str, ...]) -> tuple[str, ...]:
+    for path in paths:
+        if reason := refuse_archive(path):
+            raise UsageError(
+                f"--unpack {path!r} {reason}", hint="Name it by its path in REMOTE, such as data/obj.zip."
+            )
+    return paths
 
 
 def try_pull(source: Remote, pulled: Pulled, reporter: TerminalReporter) -> None:

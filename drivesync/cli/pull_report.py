@@ -10,9 +10,11 @@ from rich.filesize import decimal as format_size
 
 from drivesync.cli.arguments import is_drive
 from drivesync.cli.running import INTERRUPTED, STOPPED
+from drivesync.cli.unpack_report import describe_unpacked, print_unpacked
 from drivesync.cli.words import count, describe_skipped, describe_usage, print_skipped, print_some
 from drivesync.errors import DrivesyncError
 from drivesync.pull import NAMED_FAILURES, PullResult
+from drivesync.pulling.unpacking import plan_pieces
 from drivesync.remotes.usage import units_of
 from drivesync.tally import format_duration
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.files import RemoteFile
+    from drivesync.pulling.manifest import Member, Pack
     from drivesync.pulling.plan import PullOptions, PullPlan
 
 _UNITS_A_MINUTE: Final = 325_000
@@ -35,6 +38,7 @@ class Pulled:
         tree, remote, options: of the pull.
         result: of the pull, up to the error if one ended it.
         files: what a dry run would fetch.
+        packed: of these, what comes out of packs: by the pack's name, it and what is wanted of it.
         unlabelled: label files that images lack, if that was asked.
         labels_made: how many of them were made; None where none was to be.
         error: what ended it.
@@ -45,6 +49,7 @@ class Pulled:
     options: PullOptions
     result: PullResult = field(default_factory=PullResult)
     files: list[RemoteFile] = field(default_factory=list)
+    packed: dict[str, tuple[Pack, list[Member]]] = field(default_factory=dict)
     unlabelled: tuple[str, ...] = ()
     labels_made: int | None = None
     error: DrivesyncError | KeyboardInterrupt | None = None
@@ -53,13 +58,22 @@ class Pulled:
         """Another part of what is to be done; a real pull may be of more files than should be kept in mind."""
         if self.options.dry_run:
             self.files += plan.download
+            for one in plan.packed:
+                self.packed.setdefault(one.pack.name, (one.pack, []))[1].append(one.member)
+
+    @property
+    def packed_files(self) -> int:
+        """How many files a dry run would bring out of packs."""
+        return sum(len(members) for _pack, members in self.packed.values())
 
     @property
     def expected_s(self) -> float | None:
         """How long Drive's quota makes the downloads take; None where there is none."""
         if not is_drive(self.remote):
             return None
-        return self.result.planned_files * units_of("download") * 60.0 / _UNITS_A_MINUTE
+        singly = self.result.planned_files - self.packed_files
+        pieces = sum(len(plan_pieces(pack, members)) for pack, members in self.packed.values())
+        return (singly + pieces) * units_of("download") * 60.0 / _UNITS_A_MINUTE
 
     def raise_failure(self) -> None:
         """Raise what ended it, or else the worst of what did not arrive."""
@@ -77,7 +91,9 @@ def describe_pulled(pulled: Pulled) -> dict[str, Any]:
         "dry_run": pulled.options.dry_run,
         "planned": {"files": result.planned_files, "bytes": result.planned_bytes},
         "downloaded": {"files": result.downloaded_files, "bytes": result.downloaded_bytes},
+        "packed_files": result.packed_files,
         "kept": result.kept_files,
+        "unpacked": describe_unpacked(result.unpacked),
         "conflicts": result.conflicts,
         "left": result.left,
         "skipped": describe_skipped(result.skipped),
@@ -90,6 +106,7 @@ def describe_pulled(pulled: Pulled) -> dict[str, Any]:
     }
     if pulled.options.dry_run:
         said["files"] = [{"path": file.path, "bytes": file.size} for file in _in_order(pulled.files)]
+        said["expected_packed"] = {"files": pulled.packed_files, "packs": len(pulled.packed)}
         said["expected_seconds"] = pulled.expected_s
     return said
 
@@ -114,6 +131,9 @@ def print_pulled(pulled: Pulled) -> None:
             f"pull: {count(result.downloaded_files, 'file')} ({format_size(result.downloaded_bytes)}) came to "
             f"{pulled.tree} in {result.seconds:.1f} s, {result.kept_files:,} were there already"
         )
+        if result.packed_files:
+            click.echo(f"{count(result.packed_files, 'file')} of these came out of packs")
+    print_unpacked(result.unpacked, dry_run=pulled.options.dry_run)
     print_conflicts(result)
     print_left(result, pulled.remote)
     print_skipped(result.skipped)
@@ -146,6 +166,11 @@ def print_expected(pulled: Pulled) -> None:
         f"pull would bring {count(result.planned_files, 'file')} ({format_size(result.planned_bytes)}) to "
         f"{pulled.tree}, {result.kept_files:,} are there already"
     )
+    if pulled.packed:
+        singly = result.planned_files - pulled.packed_files
+        click.echo(
+            f"{count(pulled.packed_files, 'file')} out of {count(len(pulled.packed), 'pack')}, {singly:,} one by one"
+        )
     if pulled.expected_s is not None and pulled.expected_s >= 1.0:
         click.echo(
             f"by the quota of a new Drive project that takes {format_duration(pulled.expected_s)} at least"

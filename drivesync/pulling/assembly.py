@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 NOTE_EVERY_BYTES = 4 << 20
 """What at most is fetched again, of each range that was under way, after a kill."""
 
-_HEAD_BYTES = 4
+HEAD_BYTES = 4
+"""So many tell whether a file is a program."""
 _LEAST_RANGE_BYTES = 8 << 20
 _MOST_RANGE_BYTES = 64 << 20
 _RANGES_A_FILE = 24
@@ -54,8 +55,8 @@ class Digest:
     def update(self, block: bytes) -> None:
         """Go on with ``block``."""
         self._md5.update(block)
-        if len(self._head) < _HEAD_BYTES:
-            self._head = (self._head + block)[:_HEAD_BYTES]
+        if len(self._head) < HEAD_BYTES:
+            self._head = (self._head + block)[:HEAD_BYTES]
         self.size += len(block)
 
     def read(self, part: Part, first: int, last: int) -> None:

@@ -43,6 +43,9 @@ class Commits:
                 if self._thread.ident is None:
                     self._thread.start()
         self._waiting.put(ready)
+        if self._waiting.full():
+            # No more company can come.
+            self._hurry.set()
 
     def hurry(self) -> None:
         """Nothing more is about to come: what is here need not wait for company."""

@@ -6,6 +6,7 @@ Small files come in one read and are hashed on their way; for large ones see ``a
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +23,15 @@ from drivesync.errors import (
     UnfinishedError,
 )
 from drivesync.files import LocalFile
-from drivesync.pulling.assembly import NOTE_EVERY_BYTES, Assembly, Count, Digest, PartSink
+from drivesync.pulling.assembly import (
+    HEAD_BYTES,
+    NOTE_EVERY_BYTES,
+    Assembly,
+    Content,
+    Count,
+    Digest,
+    PartSink,
+)
 from drivesync.pulling.mending import mend
 
 if TYPE_CHECKING:
@@ -31,7 +40,6 @@ if TYPE_CHECKING:
 
     from drivesync.files import RemoteFile
     from drivesync.progress import Reporter
-    from drivesync.pulling.assembly import Content
     from drivesync.pulling.parts import Part, Parts
     from drivesync.remotes.base import Remote
 
@@ -116,6 +124,25 @@ class Fetch:
 
         return self._bring_again(wanted, bring_once)
 
+    def take(self, wanted: Wanted, content: bytes | bytearray | memoryview) -> Ready:
+        """Write a file whose content has come already, in a pack with others; it is to be given to ``commit``.
+
+        Raises:
+            DamagedError: that is not its content; nothing is written.
+            LocalWriteError: the disk cannot take it.
+        """
+        file = wanted.file
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        brought = Content(len(content), md5, bytes(content[:HEAD_BYTES]))
+        _refuse_damage(file, brought)
+        count = Count(self._reporter)
+        with ExitStack() as stack:
+            stack.push(count.take_back_after)
+            part = stack.enter_context(self._parts.open(file, resumable=False))
+            part.write_at(0, content)
+            count.add(len(content))
+            return _settle(wanted, brought, part, stack)
+
     def _bring_again(self, wanted: Wanted, bring_once: Callable[[Wanted], Ready]) -> Ready:
         file = wanted.file
         moving = Retrying(
@@ -175,9 +202,7 @@ class Fetch:
             else:
                 content = self._read_whole(file, part, count)
             _refuse_damage(file, content)
-            run_bit = looks_executable(content.head) if file.executable is None else file.executable
-            part.settle(file.modified_s, executable=run_bit)
-            return Ready(wanted, content.md5, part, stack.pop_all())
+            return _settle(wanted, content, part, stack)
 
     def sync(self, group: Sequence[Ready]) -> None:
         """Flush files that were brought, together; ``commit`` tells how that went."""
@@ -226,6 +251,14 @@ class Fetch:
                 f"{path} was changed here while it was being pulled, and kept as it is here",
                 hint="Run the same command again.",
             )
+
+
+def _settle(wanted: Wanted, content: Content, part: Part, stack: ExitStack) -> Ready:
+    """All of ``content`` is in ``part``; what ``stack`` holds is handed on."""
+    file = wanted.file
+    run_bit = looks_executable(content.head) if file.executable is None else file.executable
+    part.settle(file.modified_s, executable=run_bit)
+    return Ready(wanted, content.md5, part, stack.pop_all())
 
 
 def _refuse_damage(file: RemoteFile, content: Content) -> None:

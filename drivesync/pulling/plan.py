@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivesync.files import STATE_FOLDER, TRAINERS_FOLDER, TRAVELLING, LocalFile, Page, RemoteFile, Skipped
+from drivesync.pulling.packed import NO_PACKS, FromPack, Packed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,12 +32,16 @@ class PullOptions:
         all_checkpoints: bring checkpoints that a resume does not need, too.
         only: paths that begin with one of these; all where there are none.
         dry_run: say what would be done, and do nothing.
+        unpack: paths of archives that are unpacked into the tree, and do not come as files.
+        unpack_as_set: also those that the tree's own settings name.
     """
 
     theirs: bool = False
     all_checkpoints: bool = False
     only: tuple[str, ...] = ()
     dry_run: bool = False
+    unpack: tuple[str, ...] = ()
+    unpack_as_set: bool = True
 
 
 DEFAULT_OPTIONS = PullOptions()
@@ -44,10 +49,11 @@ DEFAULT_OPTIONS = PullOptions()
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
-    """What a pull will do; every tuple is sorted by path.
+    """What a pull will do; every tuple but ``packed`` is sorted by path.
 
     Attributes:
         download: fetched, and put in place of what is there.
+        packed: of ``download``, those that come from packs, by pack and offset; all others come singly.
         keep: here already, byte for byte.
         conflicts: changed here since the last pull, or never pulled and different: kept as they are.
         left: old checkpoints, and archives of runs that were started over: they stay on the remote.
@@ -59,6 +65,7 @@ class PullPlan:
     conflicts: tuple[RemoteFile, ...] = ()
     left: tuple[RemoteFile, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    packed: tuple[FromPack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,7 @@ def plan_pull(
     *,
     old: Collection[str] = (),
     theirs: bool = False,
+    packed: Packed = NO_PACKS,
 ) -> PullPlan:
     """Fetch every remote file whose content is not already here; delete nothing, overwrite no local change.
 
@@ -180,6 +188,7 @@ def plan_pull(
             size and mtime has not been changed here.
         old: paths that are left on the remote unless they are here.
         theirs: overwrite local changes.
+        packed: what comes from packs where it is to be fetched.
     """
     download: list[RemoteFile] = []
     keep: list[RemoteFile] = []
@@ -195,7 +204,7 @@ def plan_pull(
             download.append(file)
         else:
             conflicts.append(file)
-    return PullPlan(tuple(download), tuple(keep), tuple(conflicts), tuple(left))
+    return PullPlan(tuple(download), tuple(keep), tuple(conflicts), tuple(left), packed=packed.take(download))
 
 
 def _is_equal(file: RemoteFile, here: LocalFile, then: LocalFile | None) -> bool:

@@ -134,9 +134,49 @@ class Transfers:
                 self._wait_for(lambda: self._fatal is not None or not self._is_full())
                 self._wants_room = False
             self._raise_fatal()
-            queue = self._large if self._fetch.is_large(wanted.file) else self._small
-            heapq.heappush(queue, (start_order(wanted.file), next(self._order), wanted))
-            self._wake()
+            self._enqueue(wanted)
+
+    def announce(self, files: int) -> None:
+        """So many files come by another way, in packs: each will be given to ``take``, or to ``divert``."""
+        with self._lock:
+            self._files_busy += files
+
+    def take(self, wanted: Wanted, content: bytes | bytearray | memoryview) -> None:
+        """Have a file put in its place that was announced and has come; from any thread.
+
+        Raises:
+            DamagedError: that is not its content; it is still to come.
+            DrivesyncError: nothing more can be fetched; ``finish`` raises it, too.
+        """
+        ready: Ready | None = None
+        try:
+            ready = self._fetch.take(wanted, content)
+        except DamagedError:
+            raise
+        except BaseException as error:
+            if _concerns_all(error) or not isinstance(error, DrivesyncError):
+                self.fail(error)
+                raise
+            self._on_failed(wanted.file.path, error)
+        with self._lock:
+            self._files_busy -= ready is None
+            self._committing += ready is not None
+            self._end(None)
+        if ready is not None:
+            self._commits.add(ready)
+
+    def divert(self, wanted: Wanted) -> None:
+        """Fetch a file that was announced, and will not come by another way; from any thread, which does not wait."""
+        with self._lock:
+            self._files_busy -= 1
+            if self._fatal is None:
+                self._enqueue(wanted)
+            self._end(None)
+
+    def fail(self, fatal: BaseException) -> None:
+        """Nothing more can be fetched; from any thread."""
+        with self._lock:
+            self._end(fatal)
 
     def finish(self) -> None:
         """Return when all that was added has been fetched, or has failed.
@@ -149,6 +189,12 @@ class Transfers:
         with self._lock:
             self._wait_for(self._is_done)
             self._raise_fatal()
+
+    def _enqueue(self, wanted: Wanted) -> None:
+        """Have ``wanted`` fetched in its turn; the lock is held."""
+        queue = self._large if self._fetch.is_large(wanted.file) else self._small
+        heapq.heappush(queue, (start_order(wanted.file), next(self._order), wanted))
+        self._wake()
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until ``condition`` holds, and let signals through; the lock is held."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -183,4 +183,15 @@ class Remote(Protocol):
 
         Raises:
             NotFoundError: ``record`` itself is gone.
+        """
+
+
+@runtime_checkable
+class PackingRemote(Remote, Protocol):
+    """A remote beside whose trees packs are kept: where each file that is read costs, whatever its size."""
+
+    def files_in(self, path: str) -> tuple[RemoteFile, ...]:
+        """The files that lie in the folder at ``path`` itself, in any order; none where there is no such folder.
+
+        Unlike ``list`` it looks into drivesync's own folder, too, and tells all files of one name.
         """

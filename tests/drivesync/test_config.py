@@ -107,9 +107,69 @@ def test_keep_numbered(tmp_path: Path, file: str | None, environment: str, keep_
         pytest.param("keep_numberd = 3", "", "keep_numberd", id="misspelt: nothing would be deleted"),
         pytest.param("keep_numbered =", "", "cannot be read", id="torn"),
         pytest.param("", "many", "DRIVESYNC_KEEP_NUMBERED", id="a word"),
+        pytest.param('unpack = "a.zip"', "", "must be a list", id="one path, and no list"),
+        pytest.param('unpack = ["a.zip", 1]', "", "must be a list", id="a number among the paths"),
+        pytest.param('unpack = ["a.rar"]', "", "does not end in", id="an archive that nobody here can read"),
+        pytest.param('unpack = ["../a.zip"]', "", "no path of a file", id="outside the tree"),
+        pytest.param('unpack = ["/a.zip"]', "", "no path of a file", id="absolute"),
+        pytest.param(
+            'unpack = [".drivesync/a.zip"]', "", "no path of a file", id="what drivesync keeps for itself"
+        ),
     ],
 )
 def test_tree_settings_that_make_no_sense(tmp_path: Path, file: str, environment: str, said: str) -> None:
     (tmp_path / "drivesync.toml").write_text(file)
     with pytest.raises(SettingsError, match=said):
         read_tree_settings(tmp_path, {"DRIVESYNC_KEEP_NUMBERED": environment})
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "unpack"),
+    [
+        pytest.param("", "", (), id="nothing is said"),
+        pytest.param(
+            'unpack = ["data/obj.zip", "b.tar.gz"]', "", ("data/obj.zip", "b.tar.gz"), id="the file says"
+        ),
+        pytest.param('unpack = ["a.zip", "a.zip"]', "", ("a.zip",), id="twice"),
+        pytest.param(
+            'unpack = ["a.zip"]', "b.tar:c d.tgz", ("b.tar", "c d.tgz"), id="the environment goes before it"
+        ),
+        pytest.param('unpack = ["a.zip"]', ":", (), id="none after all"),
+    ],
+)
+def test_unpack(tmp_path: Path, file: str, environment: str, unpack: tuple[str, ...]) -> None:
+    (tmp_path / "drivesync.toml").write_text(file)
+    assert read_tree_settings(tmp_path, {"DRIVESYNC_UNPACK": environment}).unpack == unpack
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "packs"),
+    [
+        pytest.param("", "", "auto", id="nothing is said"),
+        pytest.param('packs = "manual"', "", "manual", id="the file says"),
+        pytest.param('packs = "manual"', "off", "off", id="the environment goes before it"),
+    ],
+)
+def test_packs(tmp_path: Path, file: str, environment: str, packs: str) -> None:
+    (tmp_path / "drivesync.toml").write_text(file)
+    assert read_tree_settings(tmp_path, {"DRIVESYNC_PACKS": environment}).packs == packs
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "said"),
+    [
+        pytest.param(
+            'packs = "on"',
+            "",
+            "drivesync.toml: packs is 'on'; it must be one of off, manual, auto",
+            id="a word",
+        ),
+        pytest.param("packs = true", "", "packs is True", id="no word"),
+        pytest.param('packs = ["auto"]', "", "packs is", id="a list"),
+        pytest.param('packs = "auto"', "Auto", "DRIVESYNC_PACKS is 'Auto'", id="in the environment"),
+    ],
+)
+def test_packs_that_cannot_be(tmp_path: Path, file: str, environment: str, said: str) -> None:
+    (tmp_path / "drivesync.toml").write_text(file)
+    with pytest.raises(SettingsError, match=said):
+        read_tree_settings(tmp_path, {"DRIVESYNC_PACKS": environment})

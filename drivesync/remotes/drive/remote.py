@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from drivesync.errors import NotFoundError
 from drivesync.files import RemoteFile
@@ -28,11 +29,11 @@ from drivesync.remotes.drive.account import ask_room
 from drivesync.remotes.drive.changes import ask_token, ask_whose, parse_mark, read_changes, take_mark
 from drivesync.remotes.drive.client import DriveClient
 from drivesync.remotes.drive.edits import delete_file, move_file
-from drivesync.remotes.drive.entries import FIELDS, is_folder, is_shortcut, order_of, to_value
+from drivesync.remotes.drive.entries import FIELDS, is_folder, is_shortcut, join, order_of, to_value
 from drivesync.remotes.drive.folders import Folders
 from drivesync.remotes.drive.leases import DriveLeases
 from drivesync.remotes.drive.listing import list_tree
-from drivesync.remotes.drive.search import ask_by_name, look_up
+from drivesync.remotes.drive.search import Search, ask_all, ask_by_name, for_queries, look_up
 from drivesync.remotes.drive.shortcuts import follow
 from drivesync.remotes.drive.writing import write_file
 from drivesync.remotes.places import parse_drive_place
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from drivesync.remotes.base import Note, Sink
     from drivesync.remotes.drive.entries import Json
     from drivesync.remotes.usage import Usage
+
+_Answer = TypeVar("_Answer")
 
 
 class DriveRemote:
@@ -135,15 +138,11 @@ class DriveRemote:
 
     def find(self, path: str) -> RemoteFile | None:
         """See ``Remote.find``."""
-        try:
-            return self._find(path)
-        except NotFoundError:
-            # A folder that was remembered is gone; another may have its place by now.
-            self._folders.forget()
-        try:
-            return self._find(path)
-        except NotFoundError:
-            return None
+        return self._ask_below(partial(self._find, path), None)
+
+    def files_in(self, path: str) -> tuple[RemoteFile, ...]:
+        """See ``PackingRemote.files_in``."""
+        return self._ask_below(partial(self._files_in, path), ())
 
     def renew(self, file: RemoteFile) -> RemoteFile | None:
         """See ``Remote.renew``."""
@@ -236,6 +235,24 @@ class DriveRemote:
     def next_lease(self, record: LeaseRecord) -> LeaseRecord | None:
         """See ``Remote.next_lease``."""
         return self._leases.next(record)
+
+    def _ask_below(self, ask: Callable[[], _Answer], nothing: _Answer) -> _Answer:
+        """What ``ask`` finds in a folder; ``nothing`` where that is gone."""
+        try:
+            return ask()
+        except NotFoundError:
+            # A folder that was remembered is gone; another may have its place by now.
+            self._folders.forget()
+        try:
+            return ask()
+        except NotFoundError:
+            return nothing
+
+    def _files_in(self, path: str) -> tuple[RemoteFile, ...]:
+        searches = (Search(some, f"looking into {path}") for some in for_queries(self._folders.find(path)))
+        entries = (entry for search in searches for entry in ask_all(self._client, search))
+        values = (to_value(entry, join(path, entry["name"])) for entry in entries)
+        return tuple(value for value in values if isinstance(value, RemoteFile))
 
     def _find(self, path: str) -> RemoteFile | None:
         folder, _, name = path.rpartition("/")

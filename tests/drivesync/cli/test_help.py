@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., Ended]
 
-COMMANDS = ("pull", "push", "watch", "status", "ls", "verify", "login", "logout", "whoami")
+COMMANDS = ("pull", "push", "watch", "pack", "status", "ls", "verify", "login", "logout", "whoami")
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

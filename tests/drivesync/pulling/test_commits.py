@@ -46,6 +46,17 @@ def test_with_nothing_there_is_no_thread(done: list[Ready]) -> None:
     assert not any(thread.name == "commit" for thread in threading.enumerate())
 
 
+def test_when_there_is_no_room_for_more_company_it_is_not_waited_for(
+    done: list[Ready], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "_GATHER_S", 60)
+    running = Commits(_flush, done.append)
+    for number in range(1000):
+        running.add(ready(number))
+    running.close()
+    assert len(done) == 1000
+
+
 def test_company_is_waited_for_unless_there_will_be_none(
     done: list[Ready], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from drivesync.disk import look
 from drivesync.errors import (
+    DamagedError,
     DiskFullError,
     DrivesyncError,
     LocalWriteError,
@@ -363,3 +364,45 @@ class TestFailures:
         with pytest.raises(KeyboardInterrupt):
             bench.bring(scripted.put("a", b"a"))
         assert time.monotonic() - began_s < 5
+
+
+class TestByAnotherWay:
+    def test_what_was_announced_is_waited_for(
+        self, bench: Bench, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = scripted.put("a", b"content")
+        with bench.transfers() as running:
+            running.announce(1)
+            wait_for = running._wait_for
+
+            def take_then_wait(condition: Callable[[], bool]) -> None:
+                assert not condition()
+                taking = threading.Thread(target=running.take, args=(Wanted(file, None), b"content"))
+                taking.start()
+                wait_for(condition)
+                taking.join()
+
+            monkeypatch.setattr(running, "_wait_for", take_then_wait)
+            running.finish()
+            assert bench.done == ["a"]
+        assert (bench.tree / "a").read_bytes() == b"content"
+        assert scripted.reads == []
+
+    def test_what_is_not_its_content_is_still_to_come(self, bench: Bench, scripted: Scripted) -> None:
+        wanted = Wanted(scripted.put("a", b"content"), None)
+        with bench.transfers() as running:
+            running.announce(1)
+            with pytest.raises(DamagedError):
+                running.take(wanted, b"cOntent")
+            assert not running._is_done()
+            running.divert(wanted)
+            running.finish()
+        assert (bench.tree / "a").read_bytes() == b"content"
+        assert [path for path, _, _ in scripted.reads] == ["a"]
+
+    def test_what_fails_there_ends_all(self, bench: Bench) -> None:
+        with bench.transfers() as running:
+            running.announce(1)
+            running.fail(NotAllowedError("expired"))
+            with pytest.raises(NotAllowedError):
+                running.finish()

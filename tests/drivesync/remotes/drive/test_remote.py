@@ -95,6 +95,30 @@ class TestFind:
         assert drive.requests("files.list") == 2 + 3
 
 
+class TestFilesIn:
+    def test_all_that_lies_in_a_folder_itself(self, remote: DriveRemote, drive: Drive) -> None:
+        folder = "darknet/.drivesync/packs"
+        ids = {drive.add(folder, "a", b"older", at_s=10), drive.add(folder, "a", b"newer", at_s=20)}
+        drive.add(f"{folder}/below", "b")
+        drive.add_other(folder, "c", "application/vnd.google-apps.document")
+        found = remote.files_in(".drivesync/packs")
+        assert [file.path for file in found] == [".drivesync/packs/a"] * 2
+        assert {file.id for file in found} == ids
+
+    def test_of_a_folder_that_is_not_there(self, remote: DriveRemote, drive: Drive) -> None:
+        drive.add("darknet", "a")
+        assert remote.files_in("b") == ()
+        assert remote.files_in("a") == ()
+
+    def test_of_one_that_was_remembered_and_is_deleted(self, remote: DriveRemote, drive: Drive) -> None:
+        drive.add("darknet/b", "a")
+        assert len(remote.files_in("b")) == 1
+        drive.delete("darknet/b")
+        assert remote.files_in("b") == ()
+        drive.add("darknet/b", "c")
+        assert [file.path for file in remote.files_in("b")] == ["b/c"]
+
+
 class TestRenew:
     def test_as_it_is_now(self, remote: DriveRemote, drive: Drive, list_all: ListAll, read: Read) -> None:
         file_id = drive.add("darknet", "a", b"before")
