@@ -1,10 +1,11 @@
 """Packs: a tree's small files, together in a few large ones beside it, so that a pull brings them in seconds.
 
-plan         PURE: what goes into which pack, what stays, what goes
-local        which of Drive's files are here, byte for byte
-tarstream    a pack's bytes, made as they are read
-storing      packs and manifest on the remote
+background   packs beside a training
 pack         the use case
-background   the same beside a training
-pace         how much of the machine that may take
+storing      packs and their manifest on the remote
+marked       which packs a kill may have left there
+local        which of the remote's files are here, byte for byte
+tarstream    a pack's bytes, made as they are read
+pace         how much of a core that may take
+plan         PURE: what goes into which pack, what stays, what goes
 """

@@ -10,6 +10,8 @@ import hashlib
 import io
 from typing import TYPE_CHECKING
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
 from drivesync.errors import DamagedError, MovedError
 from drivesync.pulling.finding import fetch_manifest
 from drivesync.pulling.manifest import (
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 ABANDONED_AFTER_S = 3600.0
 """What no manifest names for so long belongs to no session that is at work: that names each pack when it is there."""
 
+_TRIES = 2
+"""To write a manifest: one that came damaged would make all packs useless."""
 _LOOKS = 5
 """At a manifest that other sessions write meanwhile."""
 
@@ -84,9 +88,10 @@ class PackStore:
         Raises:
             DamagedError: what the remote holds is not what was sent.
         """
-        raw = write_manifest(manifest)
-        self._known = there = self._write(MANIFEST, io.BytesIO(raw), len(raw), self._look())
-        _refuse_other(there, len(raw), hashlib.md5(raw, usedforsecurity=False).hexdigest())
+        again = Retrying(
+            retry=retry_if_exception_type(DamagedError), stop=stop_after_attempt(_TRIES), reraise=True
+        )
+        again(self._write_manifest, write_manifest(manifest))
 
     def delete_unnamed(self, is_ours: Callable[[str], bool]) -> int:
         """Delete packs that the manifest does not name, and older twins of it; returned is how many packs.
@@ -122,6 +127,10 @@ class PackStore:
         if not PACK_NAME.fullmatch(name) and file.path != MANIFEST:
             return False
         return is_ours(name) or self._remote.now_s() - file.modified_s > ABANDONED_AFTER_S
+
+    def _write_manifest(self, raw: bytes) -> None:
+        self._known = there = self._write(MANIFEST, io.BytesIO(raw), len(raw), self._look())
+        _refuse_other(there, len(raw), hashlib.md5(raw, usedforsecurity=False).hexdigest())
 
     def _look(self) -> RemoteFile | None:
         """The manifest as it is now; of several the newest, as all who look for it do.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from drivesync.errors import DrivesyncError
 from drivesync.pulling.manifest import MANIFEST, MOST_MANIFEST_BYTES, Manifest, ManifestError, read_manifest
 from drivesync.pulling.packed import NO_PACKS, Packed
+from drivesync.remotes.base import PackingRemote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ def find_packs(remote: Remote, note: Callable[[str], None]) -> Packed:
 
     Takes about four requests, one after the other; one where there are no packs.
     """
-    if not remote.reads_ranges:
+    if not isinstance(remote, PackingRemote):
         return NO_PACKS
     try:
         file = remote.find(MANIFEST)

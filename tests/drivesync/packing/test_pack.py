@@ -191,8 +191,9 @@ def test_a_file_that_changes_meanwhile_is_in_no_pack(site: Site) -> None:
     site.pull_anew()
 
 
-def test_what_came_damaged_is_sent_again(site: Site) -> None:
-    site.drive.inject(Fault(CorruptUpload(), call="upload.final"))
+@pytest.mark.parametrize("upload", range(4), ids=["pack", "manifest", "second pack", "second manifest"])
+def test_what_came_damaged_is_sent_again(site: Site, upload: int) -> None:
+    site.drive.inject(Fault(CorruptUpload(), call="upload.final", skip=upload))
     result = site.pack()
     assert result.packed_files == len(PACKED)
     site.assert_tidy()

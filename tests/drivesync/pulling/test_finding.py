@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 MD5 = "0" * 32
 
 
+@pytest.fixture(autouse=True)
+def _packing(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remote in memory is one beside whose trees packs are kept."""
+    monkeypatch.setattr(type(scripted), "files_in", lambda _self, _path: (), raising=False)
+
+
 def manifest(member_bytes: int = 10) -> bytes:
     member = Member("data/1.txt", member_bytes, MD5, "id", 512)
     return write_manifest(Manifest((Pack(f"{MD5}.tar", member_bytes + 1024, MD5, "pack", (member,)),)))
@@ -37,11 +43,11 @@ def test_there_are_none(scripted: Scripted, notes: Notes) -> None:
     assert notes.lines == []
 
 
-def test_a_remote_that_reads_all_of_a_file_for_any_of_it_is_not_asked(
-    scripted: Scripted, notes: Notes
+def test_a_remote_that_keeps_no_packs_is_not_asked(
+    scripted: Scripted, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted.put(MANIFEST, manifest())
-    scripted.reads_ranges = False
+    monkeypatch.delattr(type(scripted), "files_in")
     assert find_packs(scripted, notes.note) is NO_PACKS
     assert scripted.reads == []
 
