@@ -197,8 +197,8 @@ def test_a_limit_is_met_and_kept_to(client: DriveClient, drive: Drive, file_id: 
         assert set(pool.map(lambda _: read(client, file_id), range(350))) == {CONTENT}
         assert client.slowed_by == ""
     # How near to 1.5 it comes is for test_pace.py to say, on a clock that nothing else delays.
-    assert 1.5 <= time.monotonic() - begun_s <= 6.0
-    assert client.usage.retries <= 175
+    assert time.monotonic() - begun_s >= 1.5
+    assert client.usage.retries < 350
 
 
 def test_while_a_limit_holds_it_says_so(client: DriveClient, drive: Drive, file_id: str) -> None:
