@@ -116,6 +116,7 @@ class Recorder:
             around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
             if first:
                 around.status.flush()
+                around.on_training()
         elif isinstance(event, Saving):
             # The line of an iteration comes before what is saved after it.
             self._saved_s[around.status.value.iteration or 0] = around.clock()

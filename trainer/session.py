@@ -25,6 +25,7 @@ from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
 from trainer.gauges import Gauges
 from trainer.hooks import NO_HOOKS, Bell, Hooks, give_back
+from trainer.packing import prepare_packing
 from trainer.place import remember_place, resolve_place, warn_of_backup
 from trainer.settings import read_settings
 from trainer.status import Status, StatusWriter
@@ -177,10 +178,10 @@ class _Session:
             if warning := warn_of_backup(run.tree, run.backup):
                 self.reporter.note(warning)
                 self.status.update(warning=warning)
-            self._train(run, ground, stack)
+            self._train(run, ground, settings, stack)
         return ground is not None and ground.remote.proves
 
-    def _train(self, run: Run, ground: Ground | None, stack: ExitStack) -> None:
+    def _train(self, run: Run, ground: Ground | None, settings: Settings, stack: ExitStack) -> None:
         safe: queue.SimpleQueue[Receipt] = queue.SimpleQueue()
         metrics = stack.enter_context(MetricsWriter(run.tree / run.backup / METRICS_NAME))
         around = Surroundings(
@@ -220,6 +221,8 @@ class _Session:
                 )
             )
             around = replace(around, pusher=pusher, lease=lambda: leases.held.get(run.name))
+            pack = prepare_packing(run.tree, ground.remote, settings, self.reporter, stack)
+            around = replace(around, on_training=pack)
         gauges = stack.enter_context(Gauges(run.tree / run.backup, ground.remote if ground else None))
         around = replace(around, gauges=lambda: gauges.reading)
         Supervisor(run, around, candidates).train()

@@ -46,6 +46,7 @@ class Surroundings:
         clock: Unix time in seconds.
         steady: seconds by a clock that is never set.
         gauges: what the machine has to do and to spare; answers at once.
+        on_training: called when darknet has trained its first iteration, and after each restart again.
     """
 
     pusher: BackgroundPusher | None
@@ -63,6 +64,7 @@ class Surroundings:
     clock: Callable[[], float] = time.time
     steady: Callable[[], float] = time.monotonic
     gauges: Callable[[], Reading] = lambda: NO_READING
+    on_training: Callable[[], None] = lambda: None
 
     @property
     def is_over(self) -> bool:

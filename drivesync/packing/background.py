@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal as format_size
 
 from drivesync.errors import DrivesyncError
+from drivesync.index import Index
 from drivesync.packing.pace import CPU_SHARE, CpuShare, lower_priority
 from drivesync.packing.pack import pack
+from drivesync.packing.plan import PackingLimits
 from drivesync.progress import Silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from drivesync.config import TreeSettings
-    from drivesync.files import Room
     from drivesync.packing.plan import PackingPlan
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
@@ -29,17 +29,15 @@ MANY_FILES = 500
 _CANCEL_EVERY_S = 0.2
 
 
-def should_pack(settings: TreeSettings, room: Room | None, *, came_singly: int, size_bytes: int) -> bool:
-    """Whether packs are to be made after a pull.
+BESIDE = PackingLimits(least_files=MANY_FILES + 1)
+"""What is packed beside a training: fewer new files come one by one soon enough."""
 
-    Args:
-        settings: the tree's.
-        room: of the remote; None where nobody can tell.
-        came_singly: so many files the pull has brought one by one.
-        size_bytes: of these.
-    """
-    fits = room is None or room.free is None or room.free >= 2 * size_bytes
-    return settings.packs == "auto" and came_singly > MANY_FILES and fits
+
+def has_many(tree: Path) -> bool:
+    """Whether so many small files of ``tree`` came from its remote that packing might be worth while."""
+    with Index(tree, leaves_traces=False) as index:
+        small = sum(file.size <= BESIDE.most_file_bytes for file in index.read().values())
+    return small > MANY_FILES
 
 
 @contextmanager
@@ -48,6 +46,7 @@ def pack_in_background(
     tree: Path,
     reporter: Reporter,
     *,
+    limits: PackingLimits = BESIDE,
     cpu_share: float = CPU_SHARE,
 ) -> Iterator[Callable[[], None]]:
     """Within it ``tree`` can be packed while something else goes on; yields what begins that, once.
@@ -59,9 +58,10 @@ def pack_in_background(
         open_remote: makes a remote, not entered, which nobody else uses: it is cancelled at the end.
         tree: that was pulled.
         reporter: hears one line that says what is done, and one if it could not be; of its progress nothing.
+        limits: see there.
         cpu_share: so much of a core is used at most.
     """
-    packing = _Packing(open_remote, tree, reporter, cpu_share)
+    packing = _Packing(open_remote, tree, reporter, limits, cpu_share)
     try:
         yield packing.start
     finally:
@@ -72,11 +72,17 @@ class _Packing:
     """See ``pack_in_background``."""
 
     def __init__(
-        self, open_remote: Callable[[], Remote], tree: Path, reporter: Reporter, cpu_share: float
+        self,
+        open_remote: Callable[[], Remote],
+        tree: Path,
+        reporter: Reporter,
+        limits: PackingLimits,
+        cpu_share: float,
     ) -> None:
         self._open_remote = open_remote
         self._tree = tree
         self._reporter = reporter
+        self._limits = limits
         self._stop = threading.Event()
         self._pace = CpuShare(self._stop, cpu_share)
         self._remote: Remote | None = None
@@ -102,7 +108,14 @@ class _Packing:
             with self._open_remote() as remote:
                 self._remote = remote
                 lines = _Lines(self._reporter)
-                pack(remote, self._tree, reporter=lines, pace=self._pace, on_plan=self._tell)
+                pack(
+                    remote,
+                    self._tree,
+                    reporter=lines,
+                    limits=self._limits,
+                    pace=self._pace,
+                    on_plan=self._tell,
+                )
         # Nobody waits for this thread, and a training must not end with it.
         except Exception as error:  # noqa: BLE001
             if not self._stop.is_set():

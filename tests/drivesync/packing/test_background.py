@@ -8,40 +8,45 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.config import TreeSettings
-from drivesync.files import Room
-from drivesync.packing.background import pack_in_background, should_pack
+from drivesync.files import LocalFile
+from drivesync.index import Index
+from drivesync.packing.background import has_many, pack_in_background
+from drivesync.packing.plan import DEFAULT_LIMITS
 from drivesync.pulling.manifest import MANIFEST
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.testing import Delay, ErrorAnswer, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from drivesync.config import Settings
     from tests.drivesync.packing.conftest import Site
 
-AUTO, FREE = TreeSettings(), Room(limit=1000, used=0)
 SOON_S = 20.0
 
 
 @pytest.mark.parametrize(
-    ("settings", "room", "came_singly", "packs"),
+    ("files", "size", "many"),
     [
-        pytest.param(AUTO, FREE, 501, True, id="many files came one by one"),
-        pytest.param(AUTO, FREE, 500, False, id="not so many"),
-        pytest.param(AUTO, None, 501, True, id="nobody can tell what fits"),
-        pytest.param(AUTO, Room(limit=None, used=7), 501, True, id="there is no limit"),
-        pytest.param(AUTO, Room(limit=1000, used=401), 501, False, id="less than twice fits"),
-        pytest.param(AUTO, Room(limit=1000, used=400), 501, True, id="twice fits"),
-        pytest.param(TreeSettings(packs="manual"), FREE, 501, False, id="only by a command"),
-        pytest.param(TreeSettings(packs="off"), FREE, 501, False, id="never"),
+        pytest.param(501, 1000, True, id="many"),
+        pytest.param(500, 1000, False, id="not so many"),
+        pytest.param(501, (1 << 20) + 1, False, id="many large ones"),
     ],
 )
-def test_when_packs_are_made(
-    settings: TreeSettings, room: Room | None, came_singly: int, *, packs: bool
-) -> None:
-    assert should_pack(settings, room, came_singly=came_singly, size_bytes=300) == packs
+def test_when_packs_are_worth_while(tmp_path: Path, files: int, size: int, *, many: bool) -> None:
+    assert not has_many(tmp_path)
+    with Index(tmp_path) as index:
+        index.record(*(LocalFile(f"data/{number}", size, 1) for number in range(files)))
+    assert has_many(tmp_path) is many
+
+
+def test_few_files_are_not_packed_by_themselves(site: Site, open_remote: Callable[[], DriveRemote]) -> None:
+    with pack_in_background(open_remote, site.tree, site.notes, cpu_share=10.0) as start:
+        start()
+        wait_until(lambda: not packing_threads())
+    assert site.names() == []
+    assert site.notes.lines == []
 
 
 @pytest.fixture
@@ -62,7 +67,9 @@ def packing_threads() -> list[threading.Thread]:
 
 def test_it_packs_when_it_is_told_to(site: Site, open_remote: Callable[[], DriveRemote]) -> None:
     pulled_bytes = site.notes.size_bytes
-    with pack_in_background(open_remote, site.tree, site.notes, cpu_share=10.0) as start:
+    with pack_in_background(
+        open_remote, site.tree, site.notes, limits=DEFAULT_LIMITS, cpu_share=10.0
+    ) as start:
         assert packing_threads() == []
         assert site.names() == []
         start()
@@ -77,7 +84,9 @@ def test_it_packs_when_it_is_told_to(site: Site, open_remote: Callable[[], Drive
 
 def test_packed_again_it_says_nothing(site: Site, open_remote: Callable[[], DriveRemote]) -> None:
     site.pack()
-    with pack_in_background(open_remote, site.tree, site.notes, cpu_share=10.0) as start:
+    with pack_in_background(
+        open_remote, site.tree, site.notes, limits=DEFAULT_LIMITS, cpu_share=10.0
+    ) as start:
         start()
         wait_until(lambda: not packing_threads())
     assert site.notes.lines == []
@@ -85,7 +94,9 @@ def test_packed_again_it_says_nothing(site: Site, open_remote: Callable[[], Driv
 
 def test_it_ends_promptly_whatever_it_does(site: Site, open_remote: Callable[[], DriveRemote]) -> None:
     site.drive.inject(Fault(Delay(SOON_S), call="upload.*", times=None))
-    with pack_in_background(open_remote, site.tree, site.notes, cpu_share=10.0) as start:
+    with pack_in_background(
+        open_remote, site.tree, site.notes, limits=DEFAULT_LIMITS, cpu_share=10.0
+    ) as start:
         start()
         wait_until(lambda: bool(site.notes.lines))
         began_s = time.monotonic()
@@ -105,7 +116,9 @@ def test_never_started_it_does_nothing(site: Site, open_remote: Callable[[], Dri
 
 def test_what_keeps_it_from_packing_is_told(site: Site, open_remote: Callable[[], DriveRemote]) -> None:
     site.drive.inject(Fault(ErrorAnswer(status=403, reason="insufficientPermissions"), times=None))
-    with pack_in_background(open_remote, site.tree, site.notes, cpu_share=10.0) as start:
+    with pack_in_background(
+        open_remote, site.tree, site.notes, limits=DEFAULT_LIMITS, cpu_share=10.0
+    ) as start:
         start()
         wait_until(lambda: not packing_threads())
     (line,) = site.notes.lines
