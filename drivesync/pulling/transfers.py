@@ -7,11 +7,9 @@ large files, since those use up bandwidth, while small files use up requests: th
 
 from __future__ import annotations
 
-import heapq
 import threading
 import time
-from itertools import count
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from drivesync.errors import (
     DamagedError,
@@ -26,7 +24,8 @@ from drivesync.errors import (
 )
 from drivesync.pulling.commits import Commits
 from drivesync.pulling.fetch import Fetch, Ready, Wanted
-from drivesync.pulling.plan import start_order
+from drivesync.pulling.threads import end_threads
+from drivesync.pulling.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,16 +35,12 @@ if TYPE_CHECKING:
     from drivesync.files import LocalFile, RemoteFile
     from drivesync.progress import Reporter
     from drivesync.pulling.parts import Parts
+    from drivesync.pulling.waiting import Job
     from drivesync.remotes.base import Remote
 
-    Job: TypeAlias = Callable[[], None]
-
-_PENDING = 20_000
-"""Files that may wait; whoever adds more is held up, so that memory stays bounded."""
 _RANGES_AT_ONCE = 8
 _THREADS_AT_FIRST = 24
 _ONE_MORE_AFTER_S = 0.05
-_CANCEL_EVERY_S = 0.2
 _LOOK_EVERY_S = 0.2
 _HOPELESS = 8
 """So many files in a row that the remote could not give, after all repeats, mean that it gives none."""
@@ -85,10 +80,7 @@ class Transfers:
         self._work_there = threading.Condition(self._lock)
         self._work_done = threading.Condition(self._lock)
         self._threads: list[threading.Thread] = []
-        self._order = count()
-        self._small: list[tuple[tuple[bool, int, str], int, Wanted]] = []
-        self._large: list[tuple[tuple[bool, int, str], int, Wanted]] = []
-        self._ranges: list[tuple[tuple[bool, int, str], int, Job]] = []
+        self._waiting = Waiting()
         self._idle = 0
         self._grown_at_s = 0.0
         self._files_busy = self._large_busy = self._ranges_busy = self._readers_busy = self._committing = 0
@@ -111,14 +103,9 @@ class Transfers:
         with self._lock:
             self._closing = True
             if error is not None:
-                self._drop_waiting()
+                self._waiting.drop_files()
             self._work_there.notify_all()
-        for thread in self._threads:
-            # A connection that is only being made cannot be cut yet, so this is done until all have ended.
-            while thread.is_alive():
-                if error is not None:
-                    self._remote.cancel()
-                thread.join(_CANCEL_EVERY_S)
+        end_threads(self._threads, self._remote, cuts_off=error is not None)
         # What has come is put in its place, whatever ended the rest.
         self._commits.close()
 
@@ -129,9 +116,9 @@ class Transfers:
             DrivesyncError: nothing more can be fetched; see ``finish``.
         """
         with self._lock:
-            if self._is_full():
+            if self._waiting.is_full:
                 self._wants_room = True
-                self._wait_for(lambda: self._fatal is not None or not self._is_full())
+                self._wait_for(lambda: self._fatal is not None or not self._waiting.is_full)
                 self._wants_room = False
             self._raise_fatal()
             self._enqueue(wanted)
@@ -192,8 +179,7 @@ class Transfers:
 
     def _enqueue(self, wanted: Wanted) -> None:
         """Have ``wanted`` fetched in its turn; the lock is held."""
-        queue = self._large if self._fetch.is_large(wanted.file) else self._small
-        heapq.heappush(queue, (start_order(wanted.file), next(self._order), wanted))
+        self._waiting.add(wanted, large=self._fetch.is_large(wanted.file))
         self._wake()
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
@@ -202,11 +188,12 @@ class Transfers:
         while not self._work_done.wait_for(condition, _LOOK_EVERY_S):
             pass
 
-    def _is_full(self) -> bool:
-        return len(self._small) + len(self._large) >= _PENDING
-
     def _is_done(self) -> bool:
-        return self._fatal is not None or not (self._small or self._large or self._files_busy)
+        return self._fatal is not None or not (self._has_files or self._files_busy)
+
+    @property
+    def _has_files(self) -> bool:
+        return self._waiting.small or self._waiting.large
 
     def _raise_fatal(self) -> None:
         if self._fatal is not None:
@@ -215,7 +202,7 @@ class Transfers:
     def _run_ranges(self, file: RemoteFile, jobs: list[Job]) -> None:
         with self._work_there:
             for job in jobs:
-                heapq.heappush(self._ranges, (start_order(file), next(self._order), job))
+                self._waiting.add_range(file, job)
             self._is_open(file)
             self._wake()
 
@@ -249,12 +236,14 @@ class Transfers:
         """What kind of job may begin now; empty if none. The lock is held."""
         has_reader = self._readers_busy < self._remote.workers
         has_bandwidth = self._ranges_busy < _RANGES_AT_ONCE
-        if self._ranges:
+        if self._waiting.ranges:
             if has_reader and has_bandwidth:
                 return "range"
-        elif self._large and not self._opening and has_bandwidth and self._large_busy < _RANGES_AT_ONCE:
+        elif (
+            self._waiting.large and not self._opening and has_bandwidth and self._large_busy < _RANGES_AT_ONCE
+        ):
             return "large"
-        return "small" if self._small and has_reader else ""
+        return "small" if self._waiting.small and has_reader else ""
 
     def _work(self) -> None:
         while (job := self._next_job()) is not None:
@@ -263,16 +252,16 @@ class Transfers:
     def _next_job(self) -> Job | None:
         with self._work_there:
             while not (kind := self._may_begin()):
-                if self._closing and not (self._large_busy or self._ranges or self._large or self._small):
+                if self._closing and not (self._large_busy or self._waiting.ranges or self._has_files):
                     return None
                 self._idle += 1
                 self._work_there.wait()
                 self._idle -= 1
             if kind == "range":
-                job = self._begin_range(heapq.heappop(self._ranges)[2])
+                job = self._begin_range(self._waiting.next_range())
             else:
                 large = kind == "large"
-                job = self._begin_file(heapq.heappop(self._large if large else self._small)[2], large=large)
+                job = self._begin_file(self._waiting.next_file(large=large), large=large)
             # Whoever takes a job looks whether there is another, and so no wake-up can be lost.
             self._wake()
             return job
@@ -326,18 +315,14 @@ class Transfers:
         """A job has come to its end; the lock is held."""
         if fatal is not None:
             self._fatal = self._fatal or fatal
-            self._drop_waiting()
+            self._waiting.drop_files()
         # Not for each of thousands of files.
-        if not (self._small or self._large) and self._files_busy == self._committing:
+        if not self._has_files and self._files_busy == self._committing:
             self._commits.hurry()
         if self._is_done():
             self._work_done.notify_all()
         if self._closing:
             self._work_there.notify_all()
-
-    def _drop_waiting(self) -> None:
-        self._small.clear()
-        self._large.clear()
 
     def _bring(self, wanted: Wanted) -> Ready | None:
         """Fetch one file, None if it cannot be had; raised is only what concerns all others as well."""

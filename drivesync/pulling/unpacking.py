@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from drivesync.errors import DamagedError, DrivesyncError
 from drivesync.files import RemoteFile
 from drivesync.pulling.packed import plan_ranges
+from drivesync.pulling.threads import end_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,7 +48,6 @@ _BYTES_PER_S = 60_000_000
 
 _PIECE_BYTES = 16 << 20
 """The least that is worth a request of its own where it could be part of another, and about the most of one."""
-_CANCEL_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +175,7 @@ class Unpacking:
             if error is not None:
                 self._pieces.clear()
             self._work_there.notify_all()
-        for thread in self._threads:
-            # A connection that is only being made cannot be cut yet, so this is done until all have ended.
-            while thread.is_alive():
-                if error is not None:
-                    self._remote.cancel()
-                thread.join(_CANCEL_EVERY_S)
+        end_threads(self._threads, self._remote, cuts_off=error is not None)
 
     def add(self, packed: FromPack, wanted: Wanted) -> None:
         """Have ``wanted`` brought from its pack; ``finish`` of the transfers waits for it."""

@@ -20,7 +20,7 @@ from drivesync.errors import (
     TransientError,
     UsedUpError,
 )
-from drivesync.pulling import assembly, transfers
+from drivesync.pulling import assembly, waiting
 from drivesync.pulling.fetch import Wanted
 from drivesync.pulling.parts import Parts
 from drivesync.pulling.transfers import Transfers
@@ -165,7 +165,7 @@ class TestOrder:
             running.add(Wanted(scripted.put("first", b"x"), None))
             wait_for(lambda: scripted.reads)
             running.add(Wanted(scripted.put("b", bytes(5000)), None))
-            wait_for(lambda: len(running._ranges) == 3)
+            wait_for(lambda: len(running._waiting._ranges) == 3)
             for path, size in (("c", 5000), ("larger", 9000), ("cfg/x", 3000)):
                 running.add(Wanted(scripted.put(path, bytes(size)), None))
             go_on.set()
@@ -221,7 +221,7 @@ class TestBounds:
         monkeypatch: pytest.MonkeyPatch,
         wait_for: Callable[[Callable[[], object]], None],
     ) -> None:
-        monkeypatch.setattr(transfers, "_PENDING", 5)
+        monkeypatch.setattr(waiting, "_MOST", 5)
         scripted.workers = 2
         go_on = threading.Semaphore(0)
         scripted.on_read = after(lambda: go_on.acquire(timeout=20))
