@@ -279,7 +279,8 @@ class TestFailures:
     def test_one_that_gives_something_now_and_then_is_not(self, bench: Bench, scripted: Scripted) -> None:
         scripted.workers = 1
         scripted.on_read = fail_with(TransientError("dead"), *(f"{at}" for at in range(100) if at % 5))
-        bench.bring(*(scripted.put(f"{at}", b"x") for at in range(100)))
+        # Each is smaller than the one before: they come in this order however fast they are added.
+        bench.bring(*(scripted.put(f"{at}", bytes(100 - at)) for at in range(100)))
         assert (len(bench.done), len(bench.failed)) == (20, 80)
 
     @pytest.mark.parametrize(
