@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,18 @@ LEAN = {
     # The original darknet starts 64 threads an iteration: a third of its time is spent on their stacks, if not kept.
     "GLIBC_TUNABLES": f"glibc.pthread.stack_cache_size={1 << 30}",
 }
+
+
+settings.register_profile(
+    "here",
+    # A machine on which others work is slow, and no fault of an example.
+    deadline=None,
+    # A fixture that is made once for all examples of a test is meant so.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    # What judges a change has the same examples each time; who works on it has new ones.
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("here")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from drivesync.pulling.manifest import MOST_MEMBERS, tar_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from drivesync.files import RemoteFile
     from drivesync.pulling.manifest import Manifest, Member, Pack
+
+    _Key: TypeAlias = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,37 +116,66 @@ def plan_packing(
     small = {_key(file): file for file in files if file.md5 and 0 < file.size <= limits.most_file_bytes}
     standings = list(_stand(manifest, small.keys()))
     lasting = [standing for standing in standings if standing.live]
-    anew = [
-        standing
-        for standing in _choose_anew(lasting, limits)
-        if all(is_here(small[_key_of(member)]) for member in standing.live)
-    ]
-    keep = tuple(standing.pack for standing in lasting if standing not in anew)
-    kept = {_key_of(member) for standing in lasting if standing not in anew for member in standing.live}
-    homeless = [file for key, file in small.items() if key not in kept]
-    fresh = sorted((file for file in homeless if is_here(file)), key=lambda file: file.path)
-    room = max(limits.most_files - sum(len(pack.members) for pack in keep), 0)
-    new = tuple(_divide(fresh[:room], limits)) if len(fresh) >= limits.least_files else ()
+    movable = [one for one in lasting if all(is_here(small[_key_of(member)]) for member in one.live)]
+    anew = [one for one in _choose_half_dead(lasting, limits) if one in movable]
+    draft = _draft(small, lasting, anew, limits, is_here)
+    if draft.small_packs > limits.most_small_packs:
+        together = [
+            *anew,
+            *(one for one in movable if one.pack in draft.keep and _is_small(one.pack, limits)),
+        ]
+        other = _draft(small, lasting, together, limits, is_here)
+        if other.small_packs < draft.small_packs:
+            draft = other
     all_bytes = sum(standing.bytes for standing in standings)
     return PackingPlan(
-        new=new,
-        keep=keep,
-        drop=tuple(standing.pack for standing in standings if standing not in lasting or standing in anew),
-        absent=len(homeless) - len(fresh),
+        new=draft.new,
+        keep=draft.keep,
+        drop=tuple(standing.pack for standing in standings if standing.pack not in draft.keep),
+        absent=draft.absent,
         dead_share=sum(standing.dead_bytes for standing in standings) / all_bytes if all_bytes else 0.0,
-        rewrite=bool(anew),
+        rewrite=any(standing.pack not in draft.keep for standing in lasting),
     )
 
 
-def _key(file: RemoteFile) -> tuple[str, str, int]:
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What would be if certain packs were written anew; ``small_packs`` would be small then, new ones and old."""
+
+    new: tuple[tuple[RemoteFile, ...], ...]
+    keep: tuple[Pack, ...]
+    absent: int
+    small_packs: int
+
+
+def _draft(
+    small: Mapping[_Key, RemoteFile],
+    lasting: Sequence[_Standing],
+    anew: Sequence[_Standing],
+    limits: PackingLimits,
+    is_here: Callable[[RemoteFile], bool],
+) -> _Draft:
+    staying = [standing for standing in lasting if standing not in anew]
+    kept = {_key_of(member) for standing in staying for member in standing.live}
+    homeless = [file for key, file in small.items() if key not in kept]
+    fresh = sorted((file for file in homeless if is_here(file)), key=lambda file: file.path)
+    room = max(limits.most_files - sum(len(standing.pack.members) for standing in staying), 0)
+    new = tuple(_divide(fresh[:room], limits)) if len(fresh) >= limits.least_files else ()
+    keep = tuple(standing.pack for standing in staying)
+    small_packs = sum(_is_small(pack, limits) for pack in keep)
+    small_packs += sum(_packed_bytes(files) < limits.small_pack_bytes for files in new)
+    return _Draft(new, keep, len(homeless) - len(fresh), small_packs)
+
+
+def _key(file: RemoteFile) -> _Key:
     return file.id, file.md5, file.size
 
 
-def _key_of(member: Member) -> tuple[str, str, int]:
+def _key_of(member: Member) -> _Key:
     return member.file_id, member.md5, member.size
 
 
-def _stand(manifest: Manifest, wanted: Iterable[tuple[str, str, int]]) -> Iterator[_Standing]:
+def _stand(manifest: Manifest, wanted: Iterable[_Key]) -> Iterator[_Standing]:
     """Each pack with its live members; of a content that is in two it lives in the first, from which it is read."""
     left = set(wanted)
     for pack in manifest.packs:
@@ -152,18 +184,18 @@ def _stand(manifest: Manifest, wanted: Iterable[tuple[str, str, int]]) -> Iterat
         yield _Standing(pack, live)
 
 
-def _choose_anew(lasting: Sequence[_Standing], limits: PackingLimits) -> list[_Standing]:
-    """The packs that should be written anew."""
+def _choose_half_dead(lasting: Sequence[_Standing], limits: PackingLimits) -> list[_Standing]:
+    """The packs that should be written anew for what is dead in them."""
     all_bytes = sum(standing.bytes for standing in lasting)
     dead_bytes = sum(standing.dead_bytes for standing in lasting)
-    anew: list[_Standing] = []
-    if dead_bytes > limits.most_dead_share * all_bytes:
-        # What has little that is dead can stay: all together then have no more than that.
-        anew += (one for one in lasting if 2 * one.dead_bytes > limits.most_dead_share * one.bytes)
-    small = [one for one in lasting if one.pack.size < limits.small_pack_bytes]
-    if len(small) > limits.most_small_packs:
-        anew += (one for one in small if one not in anew)
-    return anew
+    if dead_bytes <= limits.most_dead_share * all_bytes:
+        return []
+    # What has little that is dead can stay: all together then have no more than that.
+    return [one for one in lasting if 2 * one.dead_bytes > limits.most_dead_share * one.bytes]
+
+
+def _is_small(pack: Pack, limits: PackingLimits) -> bool:
+    return pack.size < limits.small_pack_bytes
 
 
 def _divide(files: Sequence[RemoteFile], limits: PackingLimits) -> Iterator[tuple[RemoteFile, ...]]:

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -486,9 +486,7 @@ def alter(store: Store, kind: str, number: int) -> None:
 
 @hypothesis_settings(
     max_examples=25,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     before=st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 999)), max_size=3),

@@ -39,6 +39,9 @@ POLL_S = 0.01
 MARKER = "DRIVESYNC_TEST_SESSION"
 """In the environment of every process that a test starts, and of all that those start."""
 
+_LOOKS = 50
+"""For processes; somebody's may have no environment for good."""
+
 _LOSS_LINE = re.compile(r" *(\d+): \S+, \S+ avg")
 _HEADER = struct.Struct("<iiiQ")
 
@@ -197,14 +200,28 @@ class Session:
 
     def processes(self, program: str = "") -> list[int]:
         """This session's processes that are alive; only those of a program, where one is named."""
-        found = []
+        for _ in range(_LOOKS):
+            found, is_sure = self._look(program)
+            if is_sure:
+                break
+            time.sleep(POLL_S)
+        return found
+
+    def _look(self, program: str) -> tuple[list[int], bool]:
+        """What is found, and whether that is all: a process whose program is being loaded shows no environment."""
+        found, is_sure = [], True
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
                 with contextlib.suppress(OSError):  # gone meanwhile
-                    marked = f"{MARKER}={self.name}".encode() in (entry / "environ").read_bytes().split(b"\0")
+                    variables = (entry / "environ").read_bytes()
+                    marked = f"{MARKER}={self.name}".encode() in variables.split(b"\0")
                     if marked and program in {"", (entry / "comm").read_text().strip()}:
                         found.append(int(entry.name))
-        return found
+                    elif (
+                        not variables and (entry / "exe").readlink()
+                    ):  # neither a zombie nor the kernel's own
+                        is_sure = False
+        return found, is_sure
 
     def kill(self, pids: Sequence[int]) -> None:
         for pid in pids:

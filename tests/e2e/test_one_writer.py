@@ -29,6 +29,8 @@ def race(pair: list[Session]) -> None:
         started = [
             stack.enter_context(session.start("trainer", "supervise", str(session.tree))) for session in pair
         ]
+        for session in pair:
+            stack.callback(session.kill_everything)  # what is waited for ends, whatever fails here
         pair[0].wait_until(lambda: any(one.poll() is not None for one in started), "one to be refused")
         lost = 0 if started[0].poll() is not None else 1
         said, _ = started[lost].communicate()

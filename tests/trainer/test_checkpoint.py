@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivesync.files import Role, Verdict
@@ -98,7 +98,7 @@ def test_the_real_darknet_killed_at_random_resumes_after_the_best_checkpoint(tmp
         assert best.iteration >= (before.iteration if before else 100)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_torn_wild_or_nan_is_never_whole(
     data: st.DataObject, whole: bytes, network: Network, tmp_path: Path
@@ -124,7 +124,7 @@ def test_torn_wild_or_nan_is_never_whole(
     assert checkpoint.iteration == 0
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(
     laid=st.dictionaries(
         st.sampled_from(

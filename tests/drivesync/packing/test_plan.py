@@ -129,6 +129,14 @@ THREE_PACKS = Manifest(tuple(pack(*TEN[at : at + 3], name=at) for at in (0, 3, 6
         ),
         pytest.param(TEN, THREE_PACKS, TEN, 0, True, id="many small packs become one"),
         pytest.param(TEN[:6], Manifest(THREE_PACKS.packs[:2]), [], 2, False, id="two small ones stay"),
+        pytest.param(
+            [*TEN[:6], file(20), file(21)],
+            Manifest(THREE_PACKS.packs[:2]),
+            [*TEN[:6], file(20), file(21)],
+            0,
+            True,
+            id="two small ones and a new one become one",
+        ),
         pytest.param(TEN, Manifest((pack(*TEN), pack(*TEN, name=1))), [], 1, False, id="packed twice"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivesync.errors import LocalWriteError, UnfinishedError
@@ -181,7 +181,7 @@ _images = st.binary(max_size=40) | st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(
     lists=st.tuples(_lists, _lists | st.none()),
     label=_labels | st.none(),

@@ -221,7 +221,7 @@ def test_an_iteration_told_twice_stands_once(path: Path, clock: FakeClock) -> No
     assert read_metrics(path).iteration.tolist() == [1, 2, 3, 4, 5]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     starts=st.lists(st.tuples(st.integers(1, 30), st.integers(0, 12)), max_size=8), torn=st.integers(0, 90)
 )

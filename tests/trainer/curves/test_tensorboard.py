@@ -199,7 +199,7 @@ def test_a_loss_that_is_no_number_is_shown_as_none(run: Run) -> None:
     assert math.isnan(run.shown()["loss"][2][1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sessions=st.lists(
         st.tuples(st.integers(1, 30), st.integers(0, 15), st.booleans(), st.booleans()), max_size=6

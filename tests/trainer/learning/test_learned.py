@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.darknet.cfg import parse_cfg
@@ -100,7 +100,6 @@ _ANYTHING = st.recursive(
 _FIELDS = st.sampled_from(["subdivisions", "rate_factor", "iteration_s", "push_s", "cfg"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.dictionaries(_FIELDS, _ANYTHING))
 def test_whatever_is_read_can_be_trained_with(said: dict[str, object], tmp_path: Path) -> None:
     place(tmp_path, json.dumps(said | {"cfg": LEARNED.cfg}).encode())
