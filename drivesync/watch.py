@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from drivesync.acceptance import Accept
     from drivesync.errors import LeaseError
     from drivesync.files import Receipt
-    from drivesync.leasing.lease import Leases
+    from drivesync.leasing.leases import Leases
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 

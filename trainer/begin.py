@@ -16,7 +16,7 @@ from drivesync.acceptance import find_accept
 from drivesync.config import DEFAULT_REMOTE
 from drivesync.errors import NotAllowedError, NotFoundError, RemoteError
 from drivesync.index import Index
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.pull import pull
 from drivesync.pulling.plan import DEFAULT_OPTIONS, PullOptions
 from drivesync.push import Pusher, push

@@ -24,7 +24,7 @@ from drivesync.cli.words import count, print_some
 from drivesync.config import CHECKPOINT_PATTERNS, read_tree_settings
 from drivesync.errors import UsageError
 from drivesync.index import Index
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.mirroring.upload_plan import MirrorOptions
 from drivesync.progress import TerminalReporter
 from drivesync.push import Pusher, PushResult, push

@@ -18,7 +18,7 @@ from drivesync.cli.words import count
 from drivesync.config import CHECKPOINT_PATTERNS, read_tree_settings
 from drivesync.daemon import is_alive, launch, signal_holder
 from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.progress import TerminalReporter
 from drivesync.push import find_files
 from drivesync.spooling.spool import read_pending

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import TransientError
 from drivesync.holder import Fate, tell_fate
-from drivesync.turns import STALE_AFTER_S, explain_wait, has_shown_life, may_claim, refuse
+from drivesync.turns import explain_wait, has_shown_life, may_claim, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,6 @@ class Claim:
         run: what is claimed.
         holder: the session's name for itself, see ``holder``.
         who: the session in words.
-        stale_after_s: who was silent for so many seconds has lost the run.
         elapsed_s: seconds from any moment on.
         tell_fate: what is known of a holder's process.
     """
@@ -45,7 +44,6 @@ class Claim:
         holder: str,
         who: str,
         *,
-        stale_after_s: float = STALE_AFTER_S,
         elapsed_s: Callable[[], float] = time.monotonic,
         tell_fate: Callable[[str], Fate] = tell_fate,
     ) -> None:
@@ -53,7 +51,6 @@ class Claim:
         self._run = run
         self._holder = holder
         self._who = who
-        self._stale_after_s = stale_after_s
         self._elapsed_s = elapsed_s
         self._tell_fate = tell_fate
 
@@ -114,4 +111,4 @@ class Claim:
 
     def _is_free(self, record: LeaseRecord, now_s: float) -> bool:
         is_nobodys = record.holder == self._holder or self._tell_fate(record.holder) is Fate.GONE
-        return is_nobodys or may_claim(record, now_s, take_over=False, stale_after_s=self._stale_after_s)
+        return is_nobodys or may_claim(record, now_s, take_over=False)

@@ -2,12 +2,17 @@
 
 A file on the remote is replaced only while it holds what it held when both were last the same. Whatever else it holds
 was put there by somebody: it is kept, and told.
+
+What a pull has unpacked of an archive is in that archive, and goes as a file of its own only once somebody has changed
+it, or the archive is gone. While another archive lies there it waits, as does any file that was changed there and not
+here: sent, it would lie in the way of what the next session unpacks.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -50,6 +55,51 @@ class MirrorOptions:
 DEFAULT_MIRROR_OPTIONS = MirrorOptions()
 
 
+class Standing(Enum):
+    """What the remote has of an archive that was unpacked here; the best comes first."""
+
+    THERE = "there"
+    """It is what was unpacked."""
+    CHANGED = "changed"
+    """It is another, or was not unpacked to its end: a pull has yet to bring what is in it."""
+    GONE = "gone"
+    """Nothing."""
+    UNKNOWN = "unknown"
+    """It is to be unpacked, and what of it lies here is not remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What pulls have put in a file's place out of one archive.
+
+    Attributes:
+        archive: its path in the tree.
+        standing: of the archive.
+        states: the file as one of them left it, with its md5; several where one did not come to its end.
+    """
+
+    archive: str
+    standing: Standing
+    states: tuple[LocalFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """A file that is still what a pull unpacked, and that the remote does not have as a file.
+
+    Attributes:
+        here: as it is in the tree.
+        state: what it was when it was unpacked; but for the time they are the same.
+        archive: out of which it came.
+        standing: of the archive.
+    """
+
+    here: LocalFile
+    state: LocalFile
+    archive: str
+    standing: Standing
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A file of the tree and what the remote has at its path.
@@ -59,12 +109,14 @@ class Pair:
         there: what the remote has; None for nothing.
         then: what the file was when it last equalled the remote's; None if it never did.
         blocked_by: the path of a file on the remote that is where a folder of this one's path should be.
+        members: what archives have there, those of the best standing first; of no matter where the remote has a file.
     """
 
     here: LocalFile
     there: Entry | None
     then: LocalFile | None
     blocked_by: str = ""
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +138,7 @@ class UploadPlan:
             there.
         behind: paths of files that were changed there and not here: kept there.
         skipped: not to be sent, with the reason.
+        unpacked: what came out of archives; not sent, but for what ``goes_singly`` tells, which is in ``upload``, too.
     """
 
     upload: tuple[Upload, ...] = ()
@@ -93,6 +146,7 @@ class UploadPlan:
     conflicts: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    unpacked: tuple[Unpacked, ...] = ()
 
 
 def refuse_entry(name: str) -> str:
@@ -117,7 +171,7 @@ def recall(pair: Pair) -> Pair:
     here, there, then = pair.here, pair.there, pair.then
     if then is None:
         return pair
-    if not here.md5 and _is_unchanged(here, then):
+    if not here.md5 and is_unchanged(here, then):
         pair = replace(pair, here=replace(here, md5=then.md5))
     if isinstance(there, RemoteFile) and not there.md5 and _is_revision_of(there, then):
         pair = replace(pair, there=replace(there, md5=then.md5))
@@ -127,7 +181,12 @@ def recall(pair: Pair) -> Pair:
 def wants_local_md5(pair: Pair) -> bool:
     """Whether only the file's content can tell whether the remote has it; ``pair`` is from ``recall``."""
     here, there = pair.here, pair.there
-    return isinstance(there, RemoteFile) and there.size == here.size and not here.md5
+    if here.md5:
+        return False
+    if isinstance(there, RemoteFile):
+        return there.size == here.size
+    may_be_unpacked = any(state.size == here.size for member in pair.members for state in member.states)
+    return may_be_unpacked and find_unpacked(pair) is None
 
 
 def wants_remote_md5(pair: Pair) -> bool:
@@ -136,6 +195,22 @@ def wants_remote_md5(pair: Pair) -> bool:
     if not isinstance(there, RemoteFile) or there.md5:
         return False
     return there.size in {pair.here.size, pair.here.size if then is None else then.size}
+
+
+def find_unpacked(pair: Pair) -> Unpacked | None:
+    """What the file is if it is still what came out of an archive; ``pair`` is from ``recall``."""
+    here = pair.here
+    for member in pair.members:
+        for state in member.states:
+            is_equal = bool(here.md5) and (here.size, here.md5) == (state.size, state.md5)
+            if is_equal or is_unchanged(here, state):
+                return Unpacked(here, state, member.archive, member.standing)
+    return None
+
+
+def goes_singly(standing: Standing, *, ours: bool) -> bool:
+    """Whether what was unpacked of an archive of this standing is sent; ``ours`` as in ``plan_upload``."""
+    return standing is Standing.GONE or (ours and standing is Standing.CHANGED)
 
 
 def plan_upload(pairs: Iterable[Pair], *, ours: bool = False) -> UploadPlan:
@@ -152,8 +227,14 @@ def plan_upload(pairs: Iterable[Pair], *, ours: bool = False) -> UploadPlan:
     conflicts: list[str] = []
     behind: list[str] = []
     skipped: list[Skipped] = []
+    unpacked: list[Unpacked] = []
     for pair in pairs:
         here, there, then = pair.here, pair.there, pair.then
+        found = None if isinstance(there, RemoteFile) else find_unpacked(pair)
+        if found is not None:
+            unpacked.append(found)
+        if found is not None and not goes_singly(found.standing, ours=ours):
+            continue
         if reason := _refuse(pair):
             skipped.append(Skipped(here.path, reason))
         elif not isinstance(there, RemoteFile):
@@ -162,11 +243,13 @@ def plan_upload(pairs: Iterable[Pair], *, ours: bool = False) -> UploadPlan:
             keep.append(replace(here, revision_id=there.revision_id))
         elif ours or (then is not None and _holds(there, then)):
             upload.append(Upload(here, there))
-        elif then is not None and _is_unchanged(here, then):
+        elif then is not None and is_unchanged(here, then):
             behind.append(here.path)
         else:
             conflicts.append(here.path)
-    return UploadPlan(tuple(upload), tuple(keep), tuple(conflicts), tuple(behind), tuple(skipped))
+    return UploadPlan(
+        tuple(upload), tuple(keep), tuple(conflicts), tuple(behind), tuple(skipped), tuple(unpacked)
+    )
 
 
 def _refuse(pair: Pair) -> str:
@@ -191,5 +274,6 @@ def _is_revision_of(there: RemoteFile, then: LocalFile) -> bool:
     return bool(there.revision_id) and there.revision_id == then.revision_id
 
 
-def _is_unchanged(here: LocalFile, then: LocalFile) -> bool:
+def is_unchanged(here: LocalFile, then: LocalFile) -> bool:
+    """Whether ``here`` is, by size and time, what it was ``then``."""
     return (here.size, here.mtime_ns) == (then.size, then.mtime_ns)

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from drivesync.acceptance import Accept
     from drivesync.disk import Checksums
     from drivesync.files import RemoteFile
-    from drivesync.leasing.lease import Lease, Leases
+    from drivesync.leasing.lease import Lease
+    from drivesync.leasing.leases import Leases
     from drivesync.pushing.summing import Sum, Summing
     from drivesync.remotes.base import Remote
     from drivesync.spooling.entries import Entry

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from drivesync.acceptance import Accept
     from drivesync.files import Verdict
     from drivesync.index import Index
-    from drivesync.leasing.lease import Leases
+    from drivesync.leasing.leases import Leases
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
     from drivesync.spooling.entries import Entry

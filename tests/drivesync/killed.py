@@ -90,7 +90,7 @@ def main(name: str, template: Path, folder: Path) -> None:
     """See above."""
     # Loads what every process would else load for itself.
     find_accept()
-    for module in ("cli.pull", "cli.push", "leasing.lease", "remotes.drive.remote", "remotes.folder.remote"):
+    for module in ("cli.pull", "cli.push", "leasing.leases", "remotes.drive.remote", "remotes.folder.remote"):
         import_module(f"drivesync.{module}")
     job = {"push": push, "pull": pull}[name]
     for effect in range(1, _LIMIT):

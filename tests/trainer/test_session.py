@@ -14,7 +14,7 @@ import pytest
 
 from drivesync.config import Settings
 from drivesync.errors import DrivesyncError, LeaseError, NotFoundError, UsageError
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.progress import Silence
 from drivesync.remotes import open_remote
 from drivesync.testing import TOKEN, DriveEmulator

@@ -18,7 +18,8 @@ from drivesync.acceptance import find_accept
 from drivesync.config import Settings
 from drivesync.errors import LeaseError, LocalWriteError
 from drivesync.files import Receipt
-from drivesync.leasing.lease import Lease, Leases
+from drivesync.leasing.lease import Lease
+from drivesync.leasing.leases import Leases
 from drivesync.progress import Silence
 from drivesync.remotes import open_remote
 from drivesync.watch import keep_pushed

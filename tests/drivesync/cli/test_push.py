@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.tree import read_tree_state
 
 if TYPE_CHECKING:

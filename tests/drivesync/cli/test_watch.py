@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.testing import Delay, ErrorAnswer, Fault
 from drivesync.watching import read_watching
 

@@ -14,7 +14,8 @@ from drivesync.config import Settings
 from drivesync.errors import LeaseError, TransientError
 from drivesync.holder import make_holder
 from drivesync.leasing.claiming import Claim
-from drivesync.leasing.lease import Lease, Leases
+from drivesync.leasing.lease import Lease
+from drivesync.leasing.leases import Leases
 from drivesync.remotes.folder.mount import FileSystem
 from drivesync.remotes.folder.remote import FolderRemote
 

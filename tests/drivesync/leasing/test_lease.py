@@ -5,59 +5,18 @@ from __future__ import annotations
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.config import Settings
 from drivesync.errors import DrivesyncError, LeaseError, NotFoundError, RemoteError, TransientError
-from drivesync.leasing.lease import Lease, Leases, describe_session
-from drivesync.remotes.folder.remote import FolderRemote
+from drivesync.leasing.lease import Lease, describe_session
+from tests.drivesync.leasing.conftest import PATIENCE_S, Remote, kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from drivesync.files import LeaseRecord
-
-PATIENCE_S = 10.0
-
-
-class Remote(FolderRemote):
-    """A folder that can be made to fail, with a clock that can be moved; it notes what it was asked."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(str(folder / "darknet"), Settings(retries=0, retry_wait_s=0.0))
-        self.trouble: Exception | None = None
-        self.ahead_s = 0.0
-        self.renewals = 0
-        self.claims = 0
-        self.hanging: threading.Event | None = None
-
-    def now_s(self) -> float:
-        return super().now_s() + self.ahead_s
-
-    def claim_lease(self, run: str, after: LeaseRecord | None, holder: str, who: str) -> LeaseRecord | None:
-        self.claims += 1
-        taken = super().claim_lease(run, after, holder, who)
-        self._fail()
-        return taken
-
-    def renew_lease(self, record: LeaseRecord, *, release: bool = False) -> LeaseRecord:
-        self.renewals += 1
-        self._fail()
-        return super().renew_lease(record, release=release)
-
-    def next_lease(self, record: LeaseRecord) -> LeaseRecord | None:
-        self._fail()
-        return super().next_lease(record)
-
-    def _fail(self) -> None:
-        if self.hanging is not None:
-            self.hanging.wait(PATIENCE_S)
-        if self.trouble is not None:
-            raise self.trouble
 
 
 class Ticks:
@@ -104,27 +63,6 @@ class Ticks:
                 return
             give_up.wait(0.01)
         pytest.fail("the thread goes on")
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Iterator[Remote]:
-    remote = Remote(tmp_path)
-    with remote:
-        yield remote
-
-
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[Remote]:
-    """Another session's."""
-    remote = Remote(tmp_path)
-    with remote:
-        yield remote
-
-
-def kept(remote: Remote, run: str = "run") -> LeaseRecord:
-    found = remote.find_lease(run)
-    assert found is not None
-    return found
 
 
 def test_it_is_renewed_for_as_long_as_it_is_held(remote: Remote) -> None:
@@ -200,33 +138,30 @@ def test_an_outage_for_hours_costs_it_only_if_another_session_comes(remote: Remo
 
 
 def test_the_thread_finds_out_without_being_asked(remote: Remote, other: Remote) -> None:
-    lost: list[LeaseError] = []
     ticks = Ticks()
     with (
-        Lease(remote, "run", on_lost=lost.append, wait=ticks.wait) as lease,
+        Lease(remote, "run", wait=ticks.wait) as lease,
         Lease(other, "run", take_over=True, who="root@new"),
     ):
         ticks.pass_last(lease._thread.is_alive)
-        assert [str(error) for error in lost] == [str(lease.lost)]
-        assert "root@new" in str(lost[0])
+        lost = lease.lost
+        assert lost is not None
+        assert "root@new" in str(lost)
         assert remote.renewals == 0
         for _ in range(2):
             with pytest.raises(LeaseError) as raised:
                 lease.check()
-            assert raised.value is not lost[0]
-            assert (str(raised.value), raised.value.hint) == (str(lost[0]), lost[0].hint)
-        assert len(lost) == 1
+            assert raised.value is not lost
+            assert (str(raised.value), raised.value.hint) == (str(lost), lost.hint)
     assert remote.renewals == 0, "what is another's was given back"
     assert kept(remote).epoch == 2
 
 
-def test_it_is_told_once_whoever_finds_out(remote: Remote, other: Remote) -> None:
-    lost: list[LeaseError] = []
-    with Lease(remote, "run", on_lost=lost.append) as lease, Lease(other, "run", take_over=True):
+def test_all_who_ask_at_once_are_told_that_it_is_lost(remote: Remote, other: Remote) -> None:
+    with Lease(remote, "run") as lease, Lease(other, "run", take_over=True):
         with ThreadPoolExecutor(8) as pool:
             checks = [pool.submit(lease.check) for _ in range(8)]
         assert all(isinstance(check.exception(), LeaseError) for check in checks)
-        assert len(lost) == 1
 
 
 @pytest.mark.parametrize("by_others", [True, False], ids=["others have had it", "somebody removed it"])
@@ -316,50 +251,3 @@ def test_it_has_to_be_entered(remote: Remote) -> None:
     lease = Lease(remote, "run")
     with pytest.raises(RuntimeError, match="not entered"):
         lease.check()
-
-
-def test_several_runs(remote: Remote, other: Remote) -> None:
-    with Leases(remote, who="root@one") as leases:
-        assert leases.held == {}
-        a, b = leases.hold("a"), leases.hold("b")
-        assert leases.hold("a") is a
-        assert leases.held == {"a": a, "b": b}
-        with Leases(other) as others, pytest.raises(LeaseError, match="root@one"):
-            others.hold("b")
-        assert others.held == {}
-        assert kept(other, "a").holder == a.holder != b.holder
-    assert kept(other, "a").released
-    assert kept(other, "b").released
-
-
-def test_of_several_runs_one_may_be_lost(remote: Remote, other: Remote) -> None:
-    lost: list[LeaseError] = []
-    with Leases(remote, on_lost=lost.append) as leases, Leases(other, take_over=True) as others:
-        a, b = leases.hold("a"), leases.hold("b")
-        others.hold("a")
-        with pytest.raises(LeaseError):
-            a.check()
-        b.check()
-        assert len(lost) == 1
-        assert leases.hold("a") is a, "it takes back what another session has"
-    assert kept(other, "a").epoch == 2
-
-
-def test_a_run_can_be_asked_for_again_after_an_error(remote: Remote) -> None:
-    with Leases(remote) as leases:
-        remote.trouble = TransientError("no answer")
-        with pytest.raises(TransientError):
-            leases.hold("run")
-        assert leases.held == {}
-        remote.trouble = None
-        assert leases.hold("run").epoch == 1
-        assert remote.claims == 1
-
-
-def test_a_run_is_claimed_once_however_many_ask_at_once(remote: Remote) -> None:
-    with Leases(remote) as leases, ExitStack() as stack:
-        threads = [threading.Thread(target=leases.hold, args=("run",)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-            stack.callback(thread.join)
-    assert remote.claims == 1

@@ -9,7 +9,7 @@ import pytest
 
 from drivesync.errors import LeaseError
 from drivesync.index import Index
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.push import Pushed, Pusher
 from drivesync.pushing.standing import Standing, make_record
 from drivesync.remotes.drive.remote import DriveRemote

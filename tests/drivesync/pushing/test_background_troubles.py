@@ -10,7 +10,7 @@ import pytest
 from google.oauth2.credentials import Credentials
 
 from drivesync.errors import LeaseError, NotAllowedError, RemoteFullError
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.push import Pusher
 from drivesync.pushing.background import BackgroundPusher
 from drivesync.pushing.standing import Standing, make_record

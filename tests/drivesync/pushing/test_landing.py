@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.leasing.lease import Leases
+from drivesync.leasing.leases import Leases
 from drivesync.push import Outdone, Pushed, Pusher
 from drivesync.spooling.receipts import read_receipts
 from drivesync.testing import CorruptUpload, Fault
