@@ -33,7 +33,8 @@ from playwright.sync_api import sync_playwright
 
 from trainer.background import RunLock
 from trainer.curves.chart import render
-from trainer.curves.metrics import METRICS_NAME, MetricsWriter, read_metrics
+from trainer.curves.metrics import METRICS_NAME, read_metrics
+from trainer.curves.writer import MetricsWriter
 from trainer.seeing.card import make_card
 from trainer.seeing.html import to_html
 from trainer.status import StatusWriter

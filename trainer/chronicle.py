@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from trainer.curves.metrics import MetricsWriter
+    from trainer.curves.writer import MetricsWriter
     from trainer.darknet.output import Event
     from trainer.status import GpuNote
 

@@ -20,7 +20,8 @@ from trainer.background import RunLock
 from trainer.begin import begin
 from trainer.candidates import Candidates
 from trainer.config import record_run, resolve_run
-from trainer.curves.metrics import METRICS_NAME, MetricsWriter
+from trainer.curves.metrics import METRICS_NAME
+from trainer.curves.writer import MetricsWriter
 from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
 from trainer.gauges import Gauges

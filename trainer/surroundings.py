@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drivesync.leasing.lease import Lease
     from drivesync.progress import Reporter
     from drivesync.pushing.background import BackgroundPusher
-    from trainer.curves.metrics import MetricsWriter
+    from trainer.curves.writer import MetricsWriter
     from trainer.gauges import Reading
     from trainer.notify import NoticeEvent
     from trainer.settings import TrainerSettings

@@ -19,7 +19,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect, sync_playwright
 
 from trainer.background import RunLock
-from trainer.curves.metrics import MetricsWriter
+from trainer.curves.writer import MetricsWriter
 from trainer.status import Status, StatusWriter
 
 if TYPE_CHECKING:

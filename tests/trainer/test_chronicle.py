@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trainer.chronicle import Chronicle
-from trainer.curves.metrics import MetricsWriter, read_metrics
+from trainer.curves.metrics import read_metrics
+from trainer.curves.writer import MetricsWriter
 from trainer.darknet.output import ClassPrecision, MapBegun, MeanAveragePrecision, Progress, Saving
 from trainer.status import GpuNote
 

@@ -11,7 +11,7 @@ import pytest
 
 from trainer import papers as module
 from trainer.config import Wishes, resolve_run
-from trainer.curves.metrics import MetricsWriter
+from trainer.curves.writer import MetricsWriter
 from trainer.papers import Papers
 from trainer.testing import make_tree
 

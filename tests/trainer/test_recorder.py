@@ -17,7 +17,8 @@ from drivesync.files import Receipt
 from drivesync.progress import Silence
 from trainer.background import RunLock
 from trainer.config import Run, Wishes, resolve_run
-from trainer.curves.metrics import MetricsWriter, read_metrics
+from trainer.curves.metrics import read_metrics
+from trainer.curves.writer import MetricsWriter
 from trainer.darknet.output import MeanAveragePrecision, NewBest, Progress, Saving
 from trainer.darknet.size import weights_size
 from trainer.deciding.endings import NO_CHANGES, AttemptEnd, Changes, Diagnosis, Ending

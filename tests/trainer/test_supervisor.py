@@ -25,7 +25,7 @@ from drivesync.remotes import open_remote
 from drivesync.watch import keep_pushed
 from trainer.candidates import Candidates
 from trainer.config import Wishes, resolve_run
-from trainer.curves.metrics import MetricsWriter
+from trainer.curves.writer import MetricsWriter
 from trainer.darknet.program import Flavour
 from trainer.deciding.endings import Ending
 from trainer.errors import GaveUpError, NoDarknetError, StoppedError, TreeError

@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 from drivesync.disk import local_errors
 from drivesync.errors import DrivesyncError, NotFoundError
-from trainer.curves.curve import Point, Seam, Usage, parse_lines, read_map, settle
+from trainer.curves.curve import Point, Seam, Usage, read_map, settle
+from trainer.curves.lines import parse_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

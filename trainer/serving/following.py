@@ -10,7 +10,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, BinaryIO
 
-from trainer.curves.curve import MAP, Happening, Point, Seam, find_maps, parse_lines, settle, thin
+from trainer.curves.curve import MAP, Happening, Point, Seam, find_maps, settle, thin
+from trainer.curves.lines import parse_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from drivesync.errors import DrivesyncError
 from drivesync.progress import Silence
 from trainer.candidates import Candidates
-from trainer.curves.metrics import METRICS_NAME, MetricsWriter
+from trainer.curves.metrics import METRICS_NAME
+from trainer.curves.writer import MetricsWriter
 from trainer.learning.history import read_attempts
 from trainer.settings import DEFAULT_SETTINGS
 from trainer.status import Status, StatusWriter

@@ -15,7 +15,8 @@ from PIL import Image
 
 from drivesync.cli.running import run_command
 from trainer.cli.plot import plot_command
-from trainer.curves.metrics import MetricsWriter, read_metrics
+from trainer.curves.metrics import read_metrics
+from trainer.curves.writer import MetricsWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

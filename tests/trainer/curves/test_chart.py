@@ -17,8 +17,9 @@ from PIL import Image
 
 from drivesync.errors import LocalWriteError, UsageError
 from trainer.curves.chart import draw, main, render
-from trainer.curves.curve import Happening, Point, Seam, to_line
+from trainer.curves.curve import Happening, Point, Seam
 from trainer.curves.figure import draw_chart
+from trainer.curves.lines import to_line
 from trainer.curves.metrics import read_metrics
 from trainer.curves.palette import DARK, LIGHT
 

@@ -8,7 +8,8 @@ import pytest
 
 from drivesync.errors import LocalWriteError
 from trainer.curves.csv_export import save_csv, to_csv
-from trainer.curves.metrics import MetricsWriter, read_metrics
+from trainer.curves.metrics import read_metrics
+from trainer.curves.writer import MetricsWriter
 
 if TYPE_CHECKING:
     from pathlib import Path

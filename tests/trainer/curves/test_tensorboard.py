@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from drivesync.errors import LocalWriteError, NotFoundError
 from trainer.curves import tensorboard
-from trainer.curves.metrics import METRICS_NAME, MetricsWriter, read_metrics
+from trainer.curves.metrics import METRICS_NAME, read_metrics
 from trainer.curves.tensorboard import EVENTS_PATH, has_writer, main, update_events
+from trainer.curves.writer import MetricsWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -180,7 +181,7 @@ def test_a_file_that_knows_another_past_is_written_anew(run: Run, tmp_path: Path
 
 def test_a_file_that_has_been_thinned_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run.train(1, 150, maps=(75,))
-    monkeypatch.setattr("trainer.curves.metrics.POINTS_LIMIT", 100)
+    monkeypatch.setattr("trainer.curves.writer.POINTS_LIMIT", 100)
     run.train(151, 160)
     assert len(read_metrics(run.metrics).iteration) < 100
     steps = [step for step, _ in run.shown()["loss"]]

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.curves import metrics
-from trainer.curves.curve import Point, Seam, to_line
-from trainer.curves.metrics import MetricsWriter, read_metrics
+from trainer.curves import writer
+from trainer.curves.curve import Point, Seam
+from trainer.curves.lines import to_line
+from trainer.curves.metrics import read_metrics
+from trainer.curves.writer import MetricsWriter
 from trainer.serving import following
 from trainer.serving.following import Following
 
@@ -124,7 +126,7 @@ def test_whoever_looks_whenever_has_the_curve(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Step]
 ) -> None:
     path = tmp_path_factory.mktemp("run") / "metrics.jsonl"
-    limit, metrics.POINTS_LIMIT = metrics.POINTS_LIMIT, 30
+    limit, writer.POINTS_LIMIT = writer.POINTS_LIMIT, 30
     run, following, viewers = Run(path), Following(path), (Viewer(), Viewer())
     try:
         for step, value in [*steps, ("write", 0), ("look", 0), ("look", 1)]:
@@ -135,7 +137,7 @@ def test_whoever_looks_whenever_has_the_curve(
                 run.do(step, value)
     finally:
         run.close()
-        metrics.POINTS_LIMIT = limit
+        writer.POINTS_LIMIT = limit
     assert all(viewer.agrees_with(path) for viewer in viewers)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from trainer.background import RunLock
-from trainer.curves.metrics import MetricsWriter
+from trainer.curves.writer import MetricsWriter
 from trainer.serving import page as page_module
 from trainer.serving.page import Page
 from trainer.serving.standing import Standing

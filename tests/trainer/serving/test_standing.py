@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from trainer.background import RunLock
-from trainer.curves.metrics import MetricsWriter
+from trainer.curves.writer import MetricsWriter
 from trainer.serving.standing import Standing
 from trainer.status import Status, StatusWriter
 
