@@ -2,7 +2,7 @@
 
 What is here and what is there is compared first, so that it is known from the beginning how much is to go. Then small
 files, which use up writes, go beside a few large ones, which use up bandwidth. Stopped anywhere, a later run finds what
-is there, and goes on.
+is there, and goes on. What was unpacked of an archive that is there is there as well, and not sent.
 
 Checkpoints do not go this way: ``push`` sends them, which knows whether they are whole, and whose turn it is.
 """
@@ -31,21 +31,31 @@ from drivesync.errors import (
     UnfinishedError,
     UsedUpError,
 )
+from drivesync.files import RemoteFile
 from drivesync.index import Index
 from drivesync.mirroring.compare import Comparison
 from drivesync.mirroring.inventory import Inventory, NewFolders
 from drivesync.mirroring.lanes import Lane, run_lanes
 from drivesync.mirroring.sending import LARGE_BYTES, ReplacedError, Sender
-from drivesync.mirroring.upload_plan import DEFAULT_MIRROR_OPTIONS, MirrorOptions, Upload, UploadPlan
+from drivesync.mirroring.upload_plan import (
+    DEFAULT_MIRROR_OPTIONS,
+    MirrorOptions,
+    Standing,
+    Upload,
+    UploadPlan,
+    goes_singly,
+)
 from drivesync.mirroring.write_rate import WriteRate
 from drivesync.remotes.places import DriveId, DrivePath, parse_place
 from drivesync.result import TransferResult
 from drivesync.tree import remember_target
+from drivesync.unarchive.record import Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from drivesync.mirroring.upload_plan import Unpacked
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 
@@ -69,6 +79,31 @@ _OF_ALL = (DiskFullError, RemoteFullError, UsedUpError)
 
 
 @dataclass(slots=True)
+class UnpackedArchive:
+    """What a push does about an archive that a pull has unpacked here.
+
+    Attributes:
+        path: of the archive.
+        standing: what the remote has of it.
+        sent: its files go one by one; else they stay, and count as nothing else.
+        files: that came out of it, that nobody has changed since, and that the remote does not have as files; of
+            ``Standing.UNKNOWN`` nobody can say, and it is 0.
+        size_bytes: of these.
+    """
+
+    path: str
+    standing: Standing
+    sent: bool
+    files: int = 0
+    size_bytes: int = 0
+
+    def add(self, unpacked: Unpacked) -> None:
+        """One file more."""
+        self.files += 1
+        self.size_bytes += unpacked.here.size
+
+
+@dataclass(slots=True)
 class MirrorResult(TransferResult):
     """What a ``push --all`` did.
 
@@ -78,6 +113,7 @@ class MirrorResult(TransferResult):
         uploaded_bytes: their size.
         behind: paths of files that were changed there and not here; kept there.
         apart: paths of checkpoints, which ``push`` sends.
+        unpacked: by its path, each archive of which files lie here.
     """
 
     FAILED: ClassVar[str] = "were not sent"
@@ -87,6 +123,7 @@ class MirrorResult(TransferResult):
     uploaded_bytes: int = 0
     behind: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
+    unpacked: dict[str, UnpackedArchive] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         """All of it but what it has cost, for machines."""
@@ -101,6 +138,16 @@ class MirrorResult(TransferResult):
             "conflicts": self.conflicts,
             "behind": self.behind,
             "checkpoints": self.apart,
+            "unpacked": [
+                {
+                    "path": path,
+                    "archive": archive.standing.value,
+                    "sent": archive.sent,
+                    "files": archive.files,
+                    "bytes": archive.size_bytes,
+                }
+                for path, archive in sorted(self.unpacked.items())
+            ],
             "skipped": [{"path": entry.path, "reason": entry.reason} for entry in self.skipped],
             "failed": [{"path": path, "error": str(error)} for path, error in self.failed],
             "seconds": round(self.seconds, 3),
@@ -197,7 +244,8 @@ class _Work:
 
     def plan(self, stack: ExitStack, options: MirrorOptions, on_plan: Callable[[UploadPlan], None]) -> None:
         """Find out what is to be sent."""
-        comparison = Comparison(self._remote, self._tree, self._index, self._inventory, self._failed)
+        records = Records(self._index.database)
+        comparison = Comparison(self._remote, self._tree, self._index, self._inventory, records, self._failed)
         apart, skipped = comparison.gather(stack, CHECKPOINT_PATTERNS)
         self._result.apart += apart
         self._result.skipped += skipped
@@ -205,9 +253,13 @@ class _Work:
         for plan in comparison.plans(ours=options.ours):
             self._inventory.add_uploads(plan.upload, LARGE_BYTES)
             self._account(plan)
+            self._account_unpacked(plan, ours=options.ours)
             writes += sum(1 + folders.count_new(upload.here.path) for upload in plan.upload)
             self._result.least_s = self._rate.least_s(writes)
             on_plan(plan)
+        if self._result.planned_files:
+            self._find_unknown(options.unpack, records)
+        self._tell_what_goes_singly()
 
     def run(self) -> None:
         """Send it all; see ``push_all``."""
@@ -231,6 +283,33 @@ class _Work:
             self._result.behind += plan.behind
             self._result.skipped += plan.skipped
         self._reporter.expect(files=len(plan.upload), size_bytes=size_bytes)
+
+    def _account_unpacked(self, plan: UploadPlan, *, ours: bool) -> None:
+        told = self._result.unpacked
+        for one in plan.unpacked:
+            sent = goes_singly(one.standing, ours=ours)
+            told.setdefault(one.archive, UnpackedArchive(one.archive, one.standing, sent)).add(one)
+
+    def _find_unknown(self, named: Iterable[str], records: Records) -> None:
+        """Note the archives that pulls unpack and whose record is lost: their files cannot be told from new ones."""
+        known = records.archives()
+        for path in named:
+            is_there = isinstance(self._inventory.find_there(path), RemoteFile)
+            if is_there and path not in known and self._inventory.find(path) is None:
+                self._result.unpacked[path] = UnpackedArchive(path, Standing.UNKNOWN, sent=True)
+
+    def _tell_what_goes_singly(self) -> None:
+        """Before it goes, since that may take an hour, and a pull before may spare it."""
+        for path, archive in sorted(self._result.unpacked.items()):
+            files = f"{archive.files:,} file(s) that were unpacked of {path} go one by one"
+            if archive.standing is Standing.UNKNOWN:
+                self._reporter.note(
+                    f"it is not known here what was unpacked of {path}, which goes one by one; a pull finds it out"
+                )
+            elif archive.standing is Standing.GONE:
+                self._reporter.note(f"{files}: {path} is not on {self._remote.name} any more")
+            elif archive.sent:
+                self._reporter.note(f"{files}, as --ours says")
 
     def _refuse_if_full(self) -> None:
         """See that all of it fits, as far as the remote can tell.

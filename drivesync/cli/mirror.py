@@ -12,11 +12,14 @@ from drivesync.cli.running import INTERRUPTED, STOPPED
 from drivesync.cli.words import count, describe_usage, print_skipped, print_some
 from drivesync.errors import DrivesyncError
 from drivesync.mirror import NAMED_FAILURES, MirrorResult, push_all
+from drivesync.mirroring.upload_plan import Standing
+from drivesync.progress import printable
 from drivesync.tally import format_duration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drivesync.mirror import UnpackedArchive
     from drivesync.mirroring.upload_plan import MirrorOptions, Upload, UploadPlan
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
@@ -79,6 +82,9 @@ class Mirrored:
                 f"push: {count(result.uploaded_files, 'file')} ({format_size(result.uploaded_bytes)}) sent to "
                 f"{self.remote} in {result.seconds:.1f} s, {result.kept_files:,} were there already"
             )
+        for _path, archive in sorted(result.unpacked.items()):
+            if not archive.sent:
+                click.echo(self._line_of(archive))
         print_some(
             f"{count(len(result.conflicts), 'file')} another there, kept; --ours overwrites", result.conflicts
         )
@@ -101,6 +107,16 @@ class Mirrored:
             click.echo(
                 f"and {count(len(result.apart), 'checkpoint')}, each unless it is there already, or behind"
             )
+
+    def _line_of(self, archive: UnpackedArchive) -> str:
+        path = printable(archive.path)
+        files = (
+            f"{count(archive.files, 'file')} ({format_size(archive.size_bytes)}) unpacked of {path} not sent"
+        )
+        if archive.standing is Standing.CHANGED:
+            return f"{files}: what is in it now a pull has yet to bring; --ours sends them"
+        how = "" if archive.path in self.options.unpack else f", and a pull brings them with --unpack {path}"
+        return f"{files}: they are in it there{how}"
 
     def _describe_failure(self) -> dict[str, Any]:
         try:

@@ -32,6 +32,7 @@ from drivesync.push import Pusher, PushResult, push
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drivesync.config import TreeSettings
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
 
@@ -60,7 +61,8 @@ def push_command(
 ) -> None:
     """Send TREE's backup/*.weights and backup/*.backup to REMOTE, and compare the remote's checksums.
 
-    A checkpoint that is torn, holds values that are no numbers, or is behind what the remote has, is not sent.
+    A checkpoint that is torn, holds values that are no numbers, or is behind what the remote has, is not sent. Nor is,
+    with --all, what a pull has unpacked of an archive that is still there.
 
     \b
     python -m drivesync push                       from where the last pull brought it, to where it came from
@@ -70,16 +72,17 @@ def push_command(
     tree = existing_tree(tree)
     if (ours or dry_run) and not everything:
         raise UsageError("--ours and --dry-run are about the whole tree", hint="Add --all.")
+    tree_settings = read_tree_settings(tree, os.environ)
     sent: PushResult | None = None
     with (
         TerminalReporter() as reporter,
         interruptible(),
         open_target(tree, remote, reporter.note, remember=not dry_run) as target,
     ):
-        options = MirrorOptions(ours=ours, dry_run=dry_run)
+        options = MirrorOptions(ours=ours, dry_run=dry_run, unpack=tree_settings.unpack)
         mirrored = mirror(target, tree, reporter, options) if everything else None
         if not dry_run and (mirrored is None or mirrored.error is None):
-            sent = _push_checkpoints(target, tree, reporter, take_over=take_over)
+            sent = _push_checkpoints(target, tree, reporter, tree_settings, take_over=take_over)
     try:
         if as_json:
             said: dict[str, Any] = _describe_push(sent) if sent else {}
@@ -97,12 +100,12 @@ def push_command(
             sent.raise_failure()
 
 
-def _push_checkpoints(target: Remote, tree: Path, reporter: Reporter, *, take_over: bool) -> PushResult:
-    keep_numbered = read_tree_settings(tree, os.environ).keep_numbered
+def _push_checkpoints(
+    target: Remote, tree: Path, reporter: Reporter, tree_settings: TreeSettings, *, take_over: bool
+) -> PushResult:
+    keep = tree_settings.keep_numbered
     with Index(tree) as index, Leases(target, take_over=take_over, tell=reporter.note) as leases:
-        pusher = Pusher(
-            tree, target, index, find_accept(), reporter, leases=leases, keep_numbered=keep_numbered
-        )
+        pusher = Pusher(tree, target, index, find_accept(), reporter, leases=leases, keep_numbered=keep)
         return push(pusher, tree, CHECKPOINT_PATTERNS)
 
 

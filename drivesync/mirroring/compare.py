@@ -3,32 +3,77 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from drivesync.disk import hash_file
-from drivesync.errors import DrivesyncError, NotFoundError, TransientError, UsedUpError
+from drivesync.disk import hash_file, is_same
+from drivesync.errors import DrivesyncError, LocalWriteError, NotFoundError, TransientError, UsedUpError
 from drivesync.files import RemoteFile, Skipped
 from drivesync.listings import Listings
 from drivesync.mirroring.scan import scan
-from drivesync.mirroring.upload_plan import is_apart, plan_upload, recall, wants_local_md5, wants_remote_md5
+from drivesync.mirroring.upload_plan import (
+    Member,
+    Standing,
+    is_apart,
+    plan_upload,
+    recall,
+    wants_local_md5,
+    wants_remote_md5,
+)
 from drivesync.pulling.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
     from drivesync.files import LocalFile, Page
     from drivesync.index import Index
     from drivesync.mirroring.inventory import Inventory
-    from drivesync.mirroring.upload_plan import Pair, UploadPlan
+    from drivesync.mirroring.upload_plan import Pair, Unpacked, UploadPlan
     from drivesync.remotes.base import Remote
 
 _LOOKERS = 4
 """Two cores hash about as fast as most disks read; the others wait for the disk, or for a remote, meanwhile."""
 _AT_ONCE = 1000
+_BEST_FIRST = tuple(Standing)
+
+
+class Record(Protocol):
+    """What was unpacked of one archive."""
+
+    def is_complete(self) -> bool:
+        """Whether what the remote has now was unpacked to its end."""
+        ...
+
+    def among(self, paths: Sequence[str]) -> Mapping[str, tuple[LocalFile, ...]]:
+        """Of ``paths`` those that are members, with all states in which each was left."""
+        ...
+
+    def touch(self, before: LocalFile, now: LocalFile) -> None:
+        """A member is still what it was, but for its time."""
+        ...
+
+
+class Records(Protocol):
+    """What was unpacked in a tree."""
+
+    def archives(self) -> Iterable[str]:
+        """Paths of all archives of which anything was."""
+        ...
+
+    def open(self, archive: str, there: RemoteFile | None) -> Record:
+        """The record of one, and of what the remote has in its place."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    path: str
+    standing: Standing
+    record: Record
 
 
 class Comparison:
@@ -41,6 +86,7 @@ class Comparison:
         tree: a folder.
         index: of ``tree``.
         inventory: of ``index``'s database, empty.
+        records: what was unpacked in ``tree``.
         on_failed: told the path of what cannot be compared, and why.
     """
 
@@ -50,14 +96,17 @@ class Comparison:
         tree: Path,
         index: Index,
         inventory: Inventory,
+        records: Records,
         on_failed: Callable[[str, DrivesyncError], None],
     ) -> None:
         self._remote = remote
         self._tree = tree
         self._index = index
         self._inventory = inventory
+        self._records = records
         self._on_failed = on_failed
         self._blockers: dict[str, str] = {}
+        self._archives: dict[str, _Archive] = {}
 
     def gather(self, stack: ExitStack, apart: Sequence[str]) -> tuple[list[str], list[Skipped]]:
         """Look at both sides; a remote that is not there yet holds nothing.
@@ -99,6 +148,9 @@ class Comparison:
         Raises:
             TransientError: a remote that has to read for its checksums cannot be reached.
         """
+        found = [self._judge(path, ours=ours) for path in self._records.archives()]
+        found.sort(key=lambda archive: _BEST_FIRST.index(archive.standing))
+        self._archives = {archive.path: archive for archive in found}
         with ThreadPoolExecutor(_LOOKERS, "look") as pool:
             try:
                 for pairs in self._inventory.pairs():
@@ -113,7 +165,15 @@ class Comparison:
             return iter(())
 
     def _plan(self, pool: ThreadPoolExecutor, pairs: list[Pair], *, ours: bool) -> UploadPlan:
-        recalled = [recall(replace(pair, blocked_by=self._find_blocker(pair))) for pair in pairs]
+        members = self._find_members(pairs)
+        recalled = [
+            recall(
+                replace(
+                    pair, blocked_by=self._find_blocker(pair), members=tuple(members.get(pair.here.path, ()))
+                )
+            )
+            for pair in pairs
+        ]
         asked = {
             pair.here.path: pool.submit(self._learn, pair)
             for pair in recalled
@@ -124,7 +184,44 @@ class Comparison:
         plan = plan_upload(learned, ours=ours)
         known = {pair.here.path: pair.then for pair in learned}
         self._index.record(*(file for file in plan.keep if file != known[file.path]))
+        self._recognize(plan.unpacked)
         return plan
+
+    def _judge(self, path: str, *, ours: bool) -> _Archive:
+        """How the remote stands to an archive that was unpacked here."""
+        there = self._inventory.find_there(path)
+        if not isinstance(there, RemoteFile):
+            return _Archive(path, Standing.GONE, self._records.open(path, None))
+        record = self._records.open(path, there)
+        is_current = record.is_complete() and not self._will_replace(path, ours=ours)
+        return _Archive(path, Standing.THERE if is_current else Standing.CHANGED, record)
+
+    def _will_replace(self, path: str, *, ours: bool) -> bool:
+        """Whether an archive lies here, too, that goes in place of what is there."""
+        pair = self._inventory.find(path)
+        if pair is None:
+            return False
+        pair = recall(pair)
+        if wants_local_md5(pair):
+            # One that cannot be read does not go.
+            with suppress(LocalWriteError):
+                pair = replace(pair, here=hash_file(self._tree, pair.here))
+        return bool(plan_upload([pair], ours=ours).upload)
+
+    def _find_members(self, pairs: list[Pair]) -> dict[str, list[Member]]:
+        """By path what archives have where the remote has no file."""
+        paths = [pair.here.path for pair in pairs if not isinstance(pair.there, RemoteFile)]
+        members: dict[str, list[Member]] = {}
+        for archive in self._archives.values():
+            for path, states in archive.record.among(paths).items():
+                members.setdefault(path, []).append(Member(archive.path, archive.standing, states))
+        return members
+
+    def _recognize(self, unpacked: Iterable[Unpacked]) -> None:
+        """Have what was read to know it again known by its time."""
+        for one in unpacked:
+            if not is_same(one.state, one.here):
+                self._archives[one.archive].record.touch(one.state, one.here)
 
     def _find_blocker(self, pair: Pair) -> str:
         folder = pair.here.path.rpartition("/")[0]

@@ -89,6 +89,18 @@ class Inventory:
         for start in range(0, len(rows), _CHUNK):
             yield self._read(rows[start : start + _CHUNK])
 
+    def find(self, path: str) -> Pair | None:
+        """The file of the tree that has this path, with what is there; None if it has none."""
+        with self._database.use() as connection:
+            row = connection.execute("SELECT rowid FROM here WHERE path = ?", (path,)).fetchone()
+        return None if row is None else self._read(row)[0]
+
+    def find_there(self, path: str) -> Entry | None:
+        """What the remote has at this path, whatever is here."""
+        with self._database.use() as connection:
+            row = connection.execute("SELECT kind, said FROM there WHERE path = ?", (path,)).fetchone()
+        return None if row is None else _to_entry(*row)
+
     def find_blocker(self, folder: str) -> str:
         """The path of a file on the remote that is ``folder``, or where a folder above it should be; empty if none."""
         names = folder.split("/")
@@ -185,7 +197,11 @@ def _to_row(entry: Entry) -> tuple[str, str, str]:
     return entry.path, kind, json.dumps(said, default=dict)
 
 
+def _to_entry(kind: str, said: str) -> Entry:
+    return _KINDS[kind](**json.loads(said))
+
+
 def _to_pair(row: tuple[Any, ...]) -> Pair:
     _rowid, path, size, mtime_ns, kind, said, *then = row
-    there = None if kind is None else _KINDS[kind](**json.loads(said))
+    there = None if kind is None else _to_entry(kind, said)
     return Pair(LocalFile(path, size, mtime_ns), there, None if then[0] is None else LocalFile(*then))

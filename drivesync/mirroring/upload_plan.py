@@ -46,10 +46,12 @@ class MirrorOptions:
     Attributes:
         ours: overwrite what was changed on the remote.
         dry_run: say what would be done, and do nothing.
+        unpack: paths of archives that pulls unpack into the tree, as far as settings name them.
     """
 
     ours: bool = False
     dry_run: bool = False
+    unpack: tuple[str, ...] = ()
 
 
 DEFAULT_MIRROR_OPTIONS = MirrorOptions()
@@ -171,7 +173,7 @@ def recall(pair: Pair) -> Pair:
     here, there, then = pair.here, pair.there, pair.then
     if then is None:
         return pair
-    if not here.md5 and is_unchanged(here, then):
+    if not here.md5 and _is_unchanged(here, then):
         pair = replace(pair, here=replace(here, md5=then.md5))
     if isinstance(there, RemoteFile) and not there.md5 and _is_revision_of(there, then):
         pair = replace(pair, there=replace(there, md5=then.md5))
@@ -203,7 +205,7 @@ def find_unpacked(pair: Pair) -> Unpacked | None:
     for member in pair.members:
         for state in member.states:
             is_equal = bool(here.md5) and (here.size, here.md5) == (state.size, state.md5)
-            if is_equal or is_unchanged(here, state):
+            if is_equal or _is_unchanged(here, state):
                 return Unpacked(here, state, member.archive, member.standing)
     return None
 
@@ -243,7 +245,7 @@ def plan_upload(pairs: Iterable[Pair], *, ours: bool = False) -> UploadPlan:
             keep.append(replace(here, revision_id=there.revision_id))
         elif ours or (then is not None and _holds(there, then)):
             upload.append(Upload(here, there))
-        elif then is not None and is_unchanged(here, then):
+        elif then is not None and _is_unchanged(here, then):
             behind.append(here.path)
         else:
             conflicts.append(here.path)
@@ -274,6 +276,5 @@ def _is_revision_of(there: RemoteFile, then: LocalFile) -> bool:
     return bool(there.revision_id) and there.revision_id == then.revision_id
 
 
-def is_unchanged(here: LocalFile, then: LocalFile) -> bool:
-    """Whether ``here`` is, by size and time, what it was ``then``."""
+def _is_unchanged(here: LocalFile, then: LocalFile) -> bool:
     return (here.size, here.mtime_ns) == (then.size, then.mtime_ns)

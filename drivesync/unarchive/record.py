@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from drivesync.files import LocalFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from drivesync.database import Database
+    from drivesync.files import RemoteFile
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS unpacked_archives (path TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
@@ -27,6 +28,8 @@ _BEFORE = ""
 _NOW = "?"
 """Likewise: written by the one that is under way."""
 _ROWS = 1000
+_VARIABLES = 500
+"""In one statement; SQLite takes 999 at least (https://www.sqlite.org/limits.html)."""
 
 NOT_OURS_NS = -1
 """The mtime in a row of a member in whose place somebody's own file lies: no file has it."""
@@ -69,6 +72,20 @@ class Record:
                 return
             yield from (LocalFile(*row) for row in rows)
             after = rows[-1][:3]
+
+    def among(self, paths: Sequence[str]) -> dict[str, tuple[LocalFile, ...]]:
+        """Of ``paths`` those that are members, of whichever content, with all states in which each was left."""
+        found: dict[str, tuple[LocalFile, ...]] = {}
+        with self._database.use() as connection:
+            for start in range(0, len(paths), _VARIABLES):
+                some = paths[start : start + _VARIABLES]
+                query = (
+                    "SELECT path, size, mtime_ns, md5 FROM unpacked_members "  # noqa: S608 - question marks
+                    f"WHERE archive = ? AND path IN ({','.join('?' * len(some))}) ORDER BY path, size, mtime_ns"
+                )
+                for row in connection.execute(query, (self._archive, *some)):
+                    found[row[0]] = (*found.get(row[0], ()), LocalFile(*row))
+        return found
 
     def find(self, here: LocalFile) -> tuple[bool, bool]:
         """Whether we left ``here`` so, and whether it is known to be what this content has there."""
@@ -125,13 +142,53 @@ class Record:
             )
 
 
+class Records:
+    """The records of all archives of a tree; used by one thread.
+
+    Args:
+        database: entered.
+
+    Raises:
+        LocalWriteError: the disk cannot take it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        _make_tables(database)
+
+    def archives(self) -> list[str]:
+        """Paths of all archives of which anything was unpacked, sorted."""
+        query = "SELECT path FROM unpacked_archives UNION SELECT archive FROM unpacked_members ORDER BY 1"
+        with self._database.use() as connection:
+            return [path for (path,) in connection.execute(query)]
+
+    def open(self, archive: str, there: RemoteFile | None) -> Record:
+        """The record of one archive.
+
+        Args:
+            archive: its path in the tree.
+            there: what lies there on the remote; None for nothing, and then nothing counts as unpacked to its end.
+        """
+        return Record(self._database, archive, _BEFORE if there is None else name_content(there))
+
+
 def open_record(database: Database, archive: str, content: str) -> Record:
     """The record of one archive, empty if there is none yet; see ``Record``.
 
     Raises:
         LocalWriteError: the disk cannot take it.
     """
+    _make_tables(database)
+    return Record(database, archive, content)
+
+
+def name_content(file: RemoteFile) -> str:
+    """What a record calls the content of an archive."""
+    # A remote that tells a checksum only by reading the file names its content, nevertheless.
+    return file.md5 or f"{file.size} {file.revision_id}"
+
+
+def _make_tables(database: Database) -> None:
     with database.use() as connection:
         for statement in _TABLES.split(";"):
             connection.execute(statement)
-    return Record(database, archive, content)

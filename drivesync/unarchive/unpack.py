@@ -16,7 +16,7 @@ from drivesync.errors import (
 from drivesync.files import Skipped
 from drivesync.unarchive.extract import Extraction
 from drivesync.unarchive.placing import Unpacked
-from drivesync.unarchive.record import open_record
+from drivesync.unarchive.record import name_content, open_record
 from drivesync.unarchive.withheld import Withheld
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ class Archives:
         self._reporter.advance(files=1)
 
     def _record_of(self, file: RemoteFile) -> Record:
-        # A remote that tells a checksum only by reading the file names its content, nevertheless.
-        return open_record(self._index.database, file.path, file.md5 or f"{file.size} {file.revision_id}")
+        return open_record(self._index.database, file.path, name_content(file))
 
     def _stands(self, record: Record, unpacked: Unpacked) -> bool:
         """Whether all is here as far as it may be written, and so nothing has to be fetched."""

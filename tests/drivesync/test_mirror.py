@@ -605,4 +605,5 @@ def test_what_is_told_to_machines(send: Callable[..., MirrorResult], here: Path)
         "checkpoints": ["backup/run.backup"],
         "skipped": [{"path": "out", "reason": "it is a link to a place that is not in the tree"}],
         "failed": [],
+        "unpacked": [],
     }

@@ -147,3 +147,17 @@ def test_a_second_inventory_needs_a_connection_of_its_own(inventory: Inventory, 
     index.database.__exit__(None, None, None)
     index.database.__enter__()
     assert paths(Inventory(index.database)) == []
+
+
+def test_one_of_them(inventory: Inventory) -> None:
+    inventory.add_here([found("a"), found("b")])
+    inventory.add_there([there("a"), there("only there"), RemoteFolder("c", "folder")])
+    pair = inventory.find("a")
+    assert pair is not None
+    assert (pair.here, pair.there) == (found("a"), there("a"))
+    assert inventory.find("only there") is None
+    assert [inventory.find_there(path) for path in ("only there", "c", "b")] == [
+        there("only there"),
+        RemoteFolder("c", "folder"),
+        None,
+    ]

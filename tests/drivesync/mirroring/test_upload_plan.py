@@ -6,7 +6,10 @@ import pytest
 
 from drivesync.files import Entry, LocalFile, RemoteFile, RemoteFolder, Skipped
 from drivesync.mirroring.upload_plan import (
+    Member,
     Pair,
+    Standing,
+    Unpacked,
     Upload,
     UploadPlan,
     is_apart,
@@ -198,3 +201,73 @@ def test_names_that_are_not_sent(name: str, said: str) -> None:
 )
 def test_what_goes_another_way(path: str, *, expected: bool) -> None:
     assert is_apart(path, ("backup/*.weights", "backup/*.backup")) is expected
+
+
+THERE, CHANGED, GONE = Standing.THERE, Standing.CHANGED, Standing.GONE
+
+
+def member(*states: LocalFile, standing: Standing = THERE, archive: str = "x.zip") -> Member:
+    return Member(archive, standing, states)
+
+
+@pytest.mark.parametrize(
+    ("found", "members", "ours", "goes", "standing"),
+    [
+        pytest.param(here(), [member(here(A))], False, False, THERE, id="as it was unpacked"),
+        pytest.param(here(A, mtime_ns=9), [member(here(A))], False, False, THERE, id="only touched"),
+        pytest.param(here(), [member(here(A))], True, False, THERE, id="nothing there to overwrite"),
+        pytest.param(here(B, mtime_ns=9), [member(here(A))], False, True, None, id="changed here"),
+        pytest.param(here(size=2), [member(here(A))], False, True, None, id="grown here"),
+        pytest.param(
+            here(), [member(here(A, mtime_ns=-1))], False, True, None, id="never ours, and not read"
+        ),
+        pytest.param(
+            here(), [member(here(B, mtime_ns=9), here(A))], False, False, THERE, id="in one of its states"
+        ),
+        pytest.param(
+            here(), [member(here(A), standing=CHANGED)], False, False, CHANGED, id="another archive"
+        ),
+        pytest.param(
+            here(), [member(here(A), standing=CHANGED)], True, True, CHANGED, id="ours all the same"
+        ),
+        pytest.param(here(), [member(here(A), standing=GONE)], False, True, GONE, id="no archive"),
+        pytest.param(
+            here(A),
+            [member(here(B, mtime_ns=9)), member(here(A), standing=GONE)],
+            False,
+            True,
+            GONE,
+            id="out of the other",
+        ),
+    ],
+)
+def test_what_came_out_of_an_archive(
+    found: LocalFile, members: list[Member], standing: Standing | None, *, ours: bool, goes: bool
+) -> None:
+    one = recall(Pair(found, None, None, members=tuple(members)))
+    plan = plan_upload([one], ours=ours)
+    assert plan.upload == ((Upload(found, None),) if goes else ())
+    assert [unpacked.standing for unpacked in plan.unpacked] == ([] if standing is None else [standing])
+
+
+def test_what_the_remote_has_as_a_file_is_not_told_as_of_an_archive() -> None:
+    one = recall(Pair(here(B), there(A), None, members=(member(here(B)),)))
+    assert plan_upload([one]) == UploadPlan(conflicts=("x/a",))
+
+
+def test_what_has_no_place_there_and_is_in_an_archive_needs_none() -> None:
+    one = Pair(here(), RemoteFolder("x/a", "id"), None, "x", (member(here(A)),))
+    assert plan_upload([one]) == UploadPlan(unpacked=(Unpacked(here(), here(A), "x.zip", THERE),))
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "expected"),
+    [
+        pytest.param(here(), here(A), False, id="its time tells"),
+        pytest.param(here(), here(A, size=2), False, id="its size tells"),
+        pytest.param(here(), here(A, mtime_ns=9), True, id="only its content can tell"),
+        pytest.param(here(A), here(A, mtime_ns=9), False, id="that is known"),
+    ],
+)
+def test_what_has_to_be_read_to_know_it_again(found: LocalFile, state: LocalFile, *, expected: bool) -> None:
+    assert wants_local_md5(Pair(found, None, None, members=(member(state),))) is expected

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.database import Database
-from drivesync.files import LocalFile
-from drivesync.unarchive.record import open_record
+from drivesync.files import LocalFile, RemoteFile
+from drivesync.unarchive.record import Records, open_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,3 +94,32 @@ def test_many_may_be_changed_while_they_are_read(database: Database) -> None:
         told.append(member)
         record.touch(member, LocalFile(member.path, 1, 9))
     assert told == many
+
+
+def test_of_all_archives(database: Database) -> None:
+    records = Records(database)
+    assert records.archives() == []
+    whole = RemoteFile("b.zip", "id", 3, "v1", 0.0)
+    open_record(database, "b.zip", "v1").complete()
+    open_record(database, "a.zip", "v1").add([ONE])
+    assert records.archives() == ["a.zip", "b.zip"]
+    assert records.open("b.zip", whole).is_complete()
+    assert not records.open("b.zip", None).is_complete()
+    assert not records.open("a.zip", RemoteFile("a.zip", "id", 3, "v1", 0.0)).is_complete()
+
+
+def test_what_names_no_checksum_is_told_by_its_revision(database: Database) -> None:
+    first, second = (RemoteFile("a.zip", "id", 3, "", 0.0, revision_id=revision) for revision in "12")
+    records = Records(database)
+    records.open("a.zip", first).complete()
+    assert [records.open("a.zip", file).is_complete() for file in (first, second)] == [True, False]
+
+
+def test_all_states_of_those_that_are_asked_for(database: Database) -> None:
+    record = open_record(database, "a.zip", "v1")
+    record.add([ONE, TWO])
+    record.begin()
+    record.add([later := LocalFile("1.jpg", 3, 30, "md5 of a later one")])
+    others = [f"{number}.txt" for number in range(1200)]
+    assert record.among([*others, "1.jpg"]) == {"1.jpg": (ONE, later)}
+    assert open_record(database, "b.zip", "v1").among(["1.jpg"]) == {}
