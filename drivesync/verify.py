@@ -1,4 +1,8 @@
-"""Verify: every local file is read and compared with the remote's checksum; nothing moves, nothing is written."""
+"""Verify: every local file is read and compared with the remote's checksum; nothing moves, nothing is written.
+
+An archive that a pull has unpacked is compared by its members: with what they were when they came out of it, the
+archive's own checksum being the remote's then, and now.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,9 @@ from typing import TYPE_CHECKING
 from drivesync.disk import hash_file, look
 from drivesync.errors import DamagedError, LocalWriteError
 from drivesync.files import STATE_FOLDER, LocalFile, RemoteFile, Skipped
+from drivesync.index import Index
 from drivesync.pulling.plan import Chooser
+from drivesync.unarchive.record import Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
     from drivesync.remotes.usage import Spent
+    from drivesync.unarchive.record import Record
 
 _THREADS = 3
 """Two cores hash about as fast as most disks read; the third waits for the disk meanwhile."""
@@ -38,7 +45,9 @@ class VerifyResult:
         different: paths of files that differ, each with what does.
         missing: paths of files that are not here.
         left: paths of old numbered checkpoints that are not here, and need not be.
-        only_here: paths of files that are not there.
+        only_here: paths of files that are not there, nor in an archive that was unpacked.
+        unpacked: paths of archives that were unpacked here, and are what they were then, each with the number of
+            members that the remote does not have as files, too; these are told as any file is.
         skipped: what the remote holds that cannot be a file here.
         usage: requests and quota units by kind.
         retries: requests that had to be repeated.
@@ -51,6 +60,7 @@ class VerifyResult:
     missing: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     only_here: list[str] = field(default_factory=list)
+    unpacked: list[tuple[str, int]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     usage: dict[str, Spent] = field(default_factory=dict)
     retries: int = 0
@@ -59,7 +69,7 @@ class VerifyResult:
     def close(self, remote: Remote, seconds: float) -> None:
         """Note what it has cost, and bring all in order."""
         self.usage, self.retries, self.seconds = remote.usage.by_kind, remote.usage.retries, seconds
-        for paths in (self.missing, self.left, self.only_here, self.different):
+        for paths in (self.missing, self.left, self.only_here, self.different, self.unpacked):
             paths.sort()
         self.skipped.sort(key=lambda entry: entry.path)
 
@@ -98,11 +108,12 @@ def verify(remote: Remote, tree: Path, *, reporter: Reporter) -> VerifyResult:
     pending: deque[tuple[RemoteFile, Future[str]]] = deque()
     pool = ThreadPoolExecutor(_THREADS, "hash")
     try:
-        for file, here in _pairs(remote, tree, result, there):
-            reporter.expect(files=1, size_bytes=file.size)
-            pending.append((file, pool.submit(_compare, remote, tree, file, here)))
-            while len(pending) > _AHEAD:
-                _settle(*pending.popleft(), result, reporter)
+        with Index(tree, leaves_traces=False) as index:
+            for file, here in _pairs(remote, tree, Records(index.database), result, there):
+                reporter.expect(files=1, size_bytes=file.size)
+                pending.append((file, pool.submit(_compare, remote, tree, file, here)))
+                while len(pending) > _AHEAD:
+                    _settle(*pending.popleft(), result, reporter)
         while pending:
             _settle(*pending.popleft(), result, reporter)
     finally:
@@ -113,20 +124,36 @@ def verify(remote: Remote, tree: Path, *, reporter: Reporter) -> VerifyResult:
 
 
 def _pairs(
-    remote: Remote, tree: Path, result: VerifyResult, there: set[str]
+    remote: Remote, tree: Path, records: Records, result: VerifyResult, there: set[str]
 ) -> Iterator[tuple[RemoteFile, LocalFile]]:
-    """The remote's files that are here, each with what is here; all else goes to ``result``."""
+    """The remote's files and its archives' members that are here, each with what is here; the rest is in ``result``."""
     chooser = Chooser()
+    known = frozenset(records.archives())
+    unpacked: list[tuple[RemoteFile, Record]] = []
     for page in remote.list():
         chosen = chooser.take(page)
         result.skipped += chosen.skipped
         for file in chosen.files:
             there.add(file.path)
             here = look(tree, file.path)
+            record = records.open(file.path, file) if file.path in known else None
             if here is not None:
                 yield file, here
-            else:
+            if record is not None and record.is_complete():
+                unpacked.append((file, record))
+            elif here is None:
                 (result.left if file.path in chosen.old else result.missing).append(file.path)
+    listed = frozenset(there)
+    for file, record in unpacked:
+        members = [member for member in record.members() if member.path not in listed]
+        there.update(member.path for member in members)
+        result.unpacked.append((file.path, len(members)))
+        for member in members:
+            here = look(tree, member.path)
+            if here is not None:
+                yield RemoteFile(member.path, file.id, member.size, member.md5, file.modified_s), here
+            else:
+                result.missing.append(member.path)
 
 
 def _compare(remote: Remote, tree: Path, file: RemoteFile, here: LocalFile) -> str:

@@ -19,7 +19,7 @@ from drivesync.cli.arguments import (
 )
 from drivesync.cli.running import interruptible
 from drivesync.cli.words import count, describe_skipped, describe_usage, print_skipped, print_some
-from drivesync.progress import TerminalReporter
+from drivesync.progress import TerminalReporter, printable
 from drivesync.remotes import open_remote
 from drivesync.verify import verify
 
@@ -37,7 +37,8 @@ def verify_command(remote: str | None, tree: Path | None, *, as_json: bool) -> N
     """Read every file of TREE and compare it with what REMOTE holds; nothing is moved, nothing written.
 
     The exit status is 0 if everything that REMOTE holds is here and equal, else 65. Files that are only here, and
-    old checkpoints that are only there, are counted and are no fault.
+    old checkpoints that are only there, are counted and are no fault. An archive that a pull has unpacked is compared
+    by what came out of it.
 
     \b
     python -m drivesync verify
@@ -67,6 +68,7 @@ def _describe(result: VerifyResult) -> dict[str, Any]:
         "missing": result.missing,
         "left": result.left,
         "only_here": result.only_here,
+        "unpacked": [{"path": path, "files": files} for path, files in result.unpacked],
         "skipped": describe_skipped(result.skipped),
         **describe_usage(result.usage, result.retries),
         "seconds": round(result.seconds, 3),
@@ -79,6 +81,8 @@ def _print(result: VerifyResult) -> None:
         f"{len(result.different):,} different, {len(result.missing):,} missing here, "
         f"{len(result.only_here):,} only here, in {result.seconds:.1f} s"
     )
+    for path, files in result.unpacked:
+        click.echo(f"{printable(path)}: unpacked here, {count(files, 'file')} of these are of it")
     print_some("different", [f"{path}: {reason}" for path, reason in result.different])
     print_some("missing here", result.missing)
     print_some("only here", result.only_here)
