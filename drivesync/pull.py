@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
 
-from drivesync.config import DEFAULT_REMOTE
+from drivesync.config import DEFAULT_REMOTE, read_unpack
 from drivesync.disk import check_tree, free_bytes, hash_file, is_case_blind, is_same, lock_state, look
 from drivesync.errors import DiskFullError, DrivesyncError, LocalWriteError
 from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile
@@ -28,7 +28,7 @@ from drivesync.tree import remember_source
 from drivesync.unarchive.unpack import Archives
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from drivesync.progress import Reporter
@@ -65,6 +65,16 @@ class PullResult(TransferResult):
 
     def _paths(self) -> tuple[list[str], ...]:
         return self.conflicts, self.left
+
+
+def with_environment(options: PullOptions, environment: Mapping[str, str]) -> PullOptions:
+    """``options`` with what the environment says: DRIVESYNC_UNPACK goes before the tree's settings.
+
+    Raises:
+        SettingsError: it cannot be what it says.
+    """
+    named = read_unpack(environment)
+    return options if named is None else replace(options, unpack=named + options.unpack, unpack_as_set=False)
 
 
 def pull(

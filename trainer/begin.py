@@ -6,6 +6,7 @@ over is moved out of the way; and only then checkpoints are pulled.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from drivesync.config import DEFAULT_REMOTE
 from drivesync.errors import NotAllowedError, NotFoundError, RemoteError
 from drivesync.index import Index
 from drivesync.leasing.leases import Leases
-from drivesync.pull import pull
+from drivesync.pull import pull, with_environment
 from drivesync.pulling.plan import DEFAULT_OPTIONS, PullOptions
 from drivesync.push import Pusher, push
 from drivesync.remotes import is_pull_only, open_remote
@@ -156,7 +157,7 @@ def _start_over(tree: Path, run: str, remote: Remote, leases: Leases, name: str,
 
 def _pull(source: Remote, tree: Path, reporter: Reporter, options: PullOptions) -> None:
     reporter.note(f"pulling {' and '.join(options.only) or 'all'} of {source.name} to {tree}")
-    result = pull(source, tree, reporter=reporter, options=options)
+    result = pull(source, tree, reporter=reporter, options=with_environment(options, os.environ))
     result.raise_failure()
     reporter.note(f"pulled {result.downloaded_files} files ({format_size(result.downloaded_bytes)})")
 

@@ -11,11 +11,11 @@ import click
 from drivesync.cli.arguments import AS_JSON, REMOTE, REMOTE_NAMES, TREE, open_source
 from drivesync.cli.pull_report import Pulled, describe_pulled, print_pulled
 from drivesync.cli.running import interruptible
-from drivesync.config import default_tree, read_unpack, refuse_archive
+from drivesync.config import default_tree, refuse_archive
 from drivesync.empty_files import create_empty, find_missing
 from drivesync.errors import DrivesyncError, UsageError
 from drivesync.progress import TerminalReporter
-from drivesync.pull import pull
+from drivesync.pull import pull, with_environment
 from drivesync.pulling.plan import PullOptions
 
 if TYPE_CHECKING:
@@ -66,14 +66,10 @@ def pull_command(
     REMOTE may be left out where TREE remembers it from an earlier pull or push.
     """
     tree = tree or default_tree()
-    as_set = read_unpack(os.environ)
     options = PullOptions(
-        theirs=theirs,
-        all_checkpoints=all_checkpoints,
-        dry_run=dry_run,
-        unpack=(as_set or ()) + _archives(unpack),
-        unpack_as_set=as_set is None,
+        theirs=theirs, all_checkpoints=all_checkpoints, dry_run=dry_run, unpack=_archives(unpack)
     )
+    options = with_environment(options, os.environ)
     with TerminalReporter() as reporter, interruptible():
         source = open_source(tree, remote, reporter.note)
         pulled = Pulled(tree, source.name, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,11 @@ from drivesync.cli.pull_report import (
     print_left,
 )
 from drivesync.cli.running import interruptible
+from drivesync.cli.unpack_report import print_unpacked
 from drivesync.cli.words import count, print_skipped, print_some
 from drivesync.config import CHECKPOINT_PATTERNS, DEFAULT_REMOTE
 from drivesync.progress import TerminalReporter, printable
+from drivesync.pull import with_environment
 from drivesync.pulling.plan import PullOptions
 from drivesync.remotes import open_remote
 from drivesync.status import read_status
@@ -47,18 +50,20 @@ def status_command(tree: Path | None, *, as_json: bool) -> None:
     python -m drivesync status /content/darknet --json
     """
     tree = existing_tree(tree)
+    options = with_environment(PullOptions(dry_run=True), os.environ)
     status = read_status(tree, CHECKPOINT_PATTERNS, find_accept(), DEFAULT_REMOTE)
     if not as_json:
         _print_status(status, tree)
     with TerminalReporter() as reporter, interruptible():
         source = open_remote(status.source, settings(), reporter.note)
-        pulled = Pulled(tree, source.name, PullOptions(dry_run=True))
+        pulled = Pulled(tree, source.name, options)
         try_pull(source, pulled, reporter)
     try:
         if as_json:
             click.echo(json.dumps({**_describe_status(status, tree), "pull": describe_pulled(pulled)}))
         elif pulled.error is None:
             print_expected(pulled)
+            print_unpacked(pulled.result.unpacked, dry_run=True)
             print_conflicts(pulled.result)
             print_left(pulled.result, pulled.remote)
             print_skipped(pulled.result.skipped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from drivesync.cli.running import interruptible
 from drivesync.config import default_tree
 from drivesync.errors import NotAllowedError, NotFoundError, RemoteError
 from drivesync.progress import TerminalReporter, printable
-from drivesync.pulling.plan import PullOptions
+from drivesync.pull import with_environment
+from drivesync.pulling.plan import DEFAULT_OPTIONS
 from drivesync.tree import read_tree_state
 from trainer.background import RunLock, running_pid
 from trainer.checking.passed import digest_tree, find_passed, note_passed
@@ -110,7 +112,7 @@ class _Steps:
             with RunLock(tree):
                 remember_place(self.place)
         source = open_source(tree, self.place.remote, reporter.note)
-        pulled = Pulled(tree, source.name, PullOptions())
+        pulled = Pulled(tree, source.name, with_environment(DEFAULT_OPTIONS, os.environ))
         try_pull(source, pulled, reporter)
         state = read_tree_state(tree)
         is_here = state.complete if state else _has_files(tree)
