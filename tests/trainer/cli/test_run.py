@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,3 +96,17 @@ def test_the_last_step_alone_is_left_where_the_others_have_passed(
     (tree / "cfg/remote.cfg").write_text("[net]\n")
     assert run(["run", "--no-push", "darknet", str(tree)]) == os.EX_CONFIG
     assert len(trained) == 2
+
+
+def test_archives_that_the_environment_names_are_unpacked(
+    tree: Path, drive: DriveEmulator, trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("obj/1.txt", "content")
+    drive.put("darknet/data/obj.zip", made.getvalue())
+    monkeypatch.setenv("DRIVESYNC_UNPACK", "data/obj.zip")
+    assert run(["run", "darknet", str(tree), "--no-check", "--no-build"]) == 0
+    assert (tree / "data/obj/1.txt").read_text() == "content"
+    assert not (tree / "data/obj.zip").exists()
+    assert len(trained) == 1
