@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from drivesync.files import RemoteFile
     from drivesync.progress import Reporter
-    from drivesync.pulling.parts import Part
+    from drivesync.pulling.part import Part
     from drivesync.remotes.base import Remote
 
 NOTE_EVERY_BYTES = 4 << 20

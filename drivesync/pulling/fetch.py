@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
     from drivesync.files import RemoteFile
     from drivesync.progress import Reporter
-    from drivesync.pulling.parts import Part, Parts
+    from drivesync.pulling.part import Part
+    from drivesync.pulling.parts import Parts
     from drivesync.remotes.base import Remote
 
 _TRIES = 3

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drivesync.files import RemoteFile
     from drivesync.pulling.assembly import Content
-    from drivesync.pulling.parts import Part
+    from drivesync.pulling.part import Part
 
 _LEAST_FETCHES = 3
 """After so many it is given up if they agree on something wrong, or on nothing."""

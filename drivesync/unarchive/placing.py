@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drivesync.pulling.assembly import Content as Told
-    from drivesync.pulling.parts import Part, Parts
+    from drivesync.pulling.part import Part
+    from drivesync.pulling.parts import Parts
     from drivesync.unarchive.member import Member
     from drivesync.unarchive.record import Record
 

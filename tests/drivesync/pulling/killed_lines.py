@@ -1,4 +1,4 @@
-"""Puts one file together again and again, killed before one more line of parts.py each time.
+"""Puts one file together again and again, killed before one more line of parts.py or part.py each time.
 
     python killed_lines.py FOLDER
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from drivesync.files import RemoteFile
+from drivesync.pulling import part as one_part
 from drivesync.pulling import parts
 
 if TYPE_CHECKING:
@@ -55,10 +56,11 @@ def run(tree: Path, line: int = 0) -> int:
 
 def _killer(line: int) -> Callable[[FrameType, str, Any], Any]:
     left = line
+    watched = {parts.__file__, one_part.__file__}
 
     def trace(frame: FrameType, event: str, _argument: object) -> Any:
         nonlocal left
-        if frame.f_code.co_filename != parts.__file__:
+        if frame.f_code.co_filename not in watched:
             return None
         if event == "line":
             left -= 1

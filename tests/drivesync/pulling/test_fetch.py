@@ -24,7 +24,8 @@ from drivesync.errors import (
 from drivesync.files import LocalFile, RemoteFile
 from drivesync.pulling import assembly
 from drivesync.pulling.fetch import Fetch, Wanted
-from drivesync.pulling.parts import Part, Parts
+from drivesync.pulling.part import Part
+from drivesync.pulling.parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from drivesync.pulling.parts import Parts
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drivesync.pulling.parts import Part
+    from drivesync.pulling.part import Part
 
 RANGES = 100
 RANGE_BYTES = 100

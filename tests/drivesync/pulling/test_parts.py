@@ -5,56 +5,19 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.disk import BLOCK_BYTES
-from drivesync.errors import DamagedError, DiskFullError, DrivesyncError, LocalWriteError, MovedError
+from drivesync.errors import DamagedError, DrivesyncError, LocalWriteError, MovedError
 from drivesync.files import LocalFile, RemoteFile
-from drivesync.pulling.parts import Part, Parts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-LATER_S = 1_700_000_000.123
-LARGE = RemoteFile("backup/run_last.weights", "id", 1000, "md5", LATER_S, revision_id="r1")
-
-
-def there(path: str = "a", size: int = 3) -> RemoteFile:
-    return replace(LARGE, path=path, size=size)
-
-
-def bring(tree: Path, path: str = "a", content: bytes = b"new", *, executable: bool = False) -> LocalFile:
-    parts = Parts(tree)
-    file = there(path, len(content))
-    with parts.open(file, resumable=False) as part:
-        part.write_at(0, content)
-        part.settle(file.modified_s, executable=executable)
-        status = parts.commit(file, part)
-    return LocalFile(path, status.st_size, status.st_mtime_ns)
-
-
-def left_over(tree: Path) -> list[str]:
-    return sorted(part.suffix for part in (tree / ".drivesync" / "partial").iterdir())
-
-
-@contextmanager
-def file_size_limit(limit_bytes: int) -> Iterator[None]:
-    """No process may make a larger file: the system's own way to refuse a write in the middle."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from drivesync.pulling.parts import Parts
+from tests.drivesync.pulling.attempts import LARGE, arrived, bring, file_size_limit, leave, left_over, there
 
 
 class TestCommit:
@@ -250,34 +213,6 @@ class TestOpen:
             Parts(tmp_path)
 
 
-def leave(tree: Path, error: BaseException, *arrived: tuple[int, int], file: RemoteFile = LARGE) -> None:
-    """An attempt that brings some ranges, and then fails."""
-
-    def bring_some(part: Part) -> None:
-        for first, last in arrived:
-            part.write_at(first, bytes([first % 256]) * (last - first + 1))
-            part.note_arrived(first, last)
-
-    attempt(tree, file, bring_some, error)
-
-
-def arrived(tree: Path, file: RemoteFile = LARGE) -> list[tuple[int, int]]:
-    """What the next attempt finds; it stops at once."""
-    found: list[tuple[int, int]] = []
-    attempt(tree, file, lambda part: found.extend(part.arrived), KeyboardInterrupt())
-    return found
-
-
-def attempt(tree: Path, file: RemoteFile, work: Callable[[Part], None], error: BaseException) -> None:
-    def fail() -> None:
-        with Parts(tree).open(file, resumable=True) as part:
-            work(part)
-            raise error
-
-    with pytest.raises(type(error)):
-        fail()
-
-
 class TestResume:
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), DrivesyncError(""), LocalWriteError("")])
     def test_what_arrived_is_found_again(self, tmp_path: Path, error: BaseException) -> None:
@@ -312,80 +247,6 @@ class TestResume:
         leave(tmp_path, KeyboardInterrupt(), (0, 99))
         assert arrived(tmp_path, other) == []
         assert arrived(tmp_path) == [(0, 99)]
-
-    @pytest.mark.parametrize("torn_bytes", [1, 8, 15])
-    def test_a_torn_pair_counts_for_nothing_and_the_next_takes_its_place(
-        self, tmp_path: Path, torn_bytes: int
-    ) -> None:
-        leave(tmp_path, KeyboardInterrupt(), (0, 99), (100, 199))
-        journal = Path(Parts(tmp_path)._paths(LARGE)[1])
-        journal.write_bytes(journal.read_bytes()[:-torn_bytes])
-        assert arrived(tmp_path) == [(0, 99)]
-        leave(tmp_path, KeyboardInterrupt(), (300, 399))
-        assert arrived(tmp_path) == [(0, 99), (300, 399)]
-
-    @pytest.mark.parametrize("pair", [(7, 3), (0, 1000), (2**63, 2**63)])
-    def test_a_journal_that_makes_no_sense_is_none(self, tmp_path: Path, pair: tuple[int, int]) -> None:
-        leave(tmp_path, KeyboardInterrupt(), (0, 99))
-        journal = Path(Parts(tmp_path)._paths(LARGE)[1])
-        journal.write_bytes(
-            journal.read_bytes() + pair[0].to_bytes(8, "little") + pair[1].to_bytes(8, "little")
-        )
-        assert arrived(tmp_path) == []
-        leave(tmp_path, KeyboardInterrupt(), (5, 9))
-        assert arrived(tmp_path) == [(5, 9)]
-
-    def test_a_part_that_is_not_as_long_as_the_file_counts_for_nothing(self, tmp_path: Path) -> None:
-        leave(tmp_path, KeyboardInterrupt(), (0, 99))
-        os.truncate(Parts(tmp_path)._paths(LARGE)[0], 500)
-        assert arrived(tmp_path) == []
-
-    @pytest.mark.parametrize("which", [0, 1])
-    def test_part_or_journal_alone_counts_for_nothing(self, tmp_path: Path, which: int) -> None:
-        leave(tmp_path, KeyboardInterrupt(), (0, 99))
-        Path(Parts(tmp_path)._paths(LARGE)[which]).unlink()
-        assert arrived(tmp_path) == []
-        assert arrived(tmp_path) == []
-
-    def test_a_full_disk_tears_the_journal_and_it_goes_on(self, tmp_path: Path) -> None:
-        file = replace(LARGE, size=20)
-
-        def fill(part: Part) -> None:
-            part.note_arrived(0, 4)
-            with file_size_limit(24), pytest.raises(DiskFullError):
-                part.note_arrived(5, 9)
-            assert part.arrived == [(0, 4)]
-            part.note_arrived(10, 14)
-
-        attempt(tmp_path, file, fill, KeyboardInterrupt())
-        assert arrived(tmp_path, file) == [(0, 4), (10, 14)]
-
-
-class TestRoom:
-    def test_it_is_taken_before_the_first_byte(self, tmp_path: Path) -> None:
-        file = replace(LARGE, size=4 << 20)
-        leave(tmp_path, KeyboardInterrupt(), file=file)
-        part = Path(Parts(tmp_path)._paths(file)[0]).stat()
-        assert (part.st_size, part.st_blocks * 512) == (4 << 20, 4 << 20)
-        assert Parts(tmp_path).kept_bytes(file) == 4 << 20
-        assert Parts(tmp_path).kept_bytes(LARGE) == 0
-
-    def test_a_file_that_is_too_large_leaves_room_for_smaller_ones(self, small_disk: Path) -> None:
-        (small_disk / "a").write_bytes(b"old")
-        free = os.statvfs(small_disk).f_bavail
-        with pytest.raises(DiskFullError, match="No space left on device") as caught:
-            leave(small_disk, KeyboardInterrupt(), file=replace(LARGE, size=1 << 30))
-        assert "Free some space" in caught.value.hint
-        assert free - os.statvfs(small_disk).f_bavail <= 4
-        bring(small_disk, "a", b"new")
-        assert (small_disk / "a").read_bytes() == b"new"
-
-    def test_the_disk_fills_while_a_file_comes(self, small_disk: Path) -> None:
-        (small_disk / "a").write_bytes(b"old")
-        with pytest.raises(DiskFullError):
-            bring(small_disk, "a", bytes(64 * BLOCK_BYTES))
-        assert (small_disk / "a").read_bytes() == b"old"
-        assert left_over(small_disk) == []
 
 
 def test_what_stopped_pulls_left_is_cleared_but_for_what_is_wanted(tmp_path: Path) -> None:
