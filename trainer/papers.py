@@ -12,8 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from drivesync.disk import look
+from trainer.curves.event_file import has_writer
 from trainer.curves.metrics import CHART_NAME, METRICS_NAME
-from trainer.curves.tensorboard import EVENTS_PATH, has_writer
+from trainer.curves.tensorboard import EVENTS_PATH
 from trainer.learning.history import ATTEMPTS_FILE
 from trainer.learning.learned import LEARNED_FILE
 
