@@ -16,44 +16,17 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from platformdirs import user_data_path
 
 from drivesync.config import DEFAULT_REMOTE
 from drivesync.errors import NotFoundError, SettingsError, UsageError
-from drivesync.remotes.folder.remote import COLAB_MOUNT
 from drivesync.tree import TreeState, read_tree_state, write_tree_state
-from trainer.mounts import find_danger, find_holder, name_on_drive, parse_mountinfo
+from trainer.mounted import Machine, find_mount, look, real_path
+from trainer.mounts import name_on_drive
 from trainer.status import status_path
 
-if TYPE_CHECKING:
-    from trainer.mounts import Danger, Mount
-
 _HASH_DIGITS = 8
-
-
-def _trees() -> Path:
-    return user_data_path("darknet-drivesync") / "trees"
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What is looked at on this machine.
-
-    Attributes:
-        mountinfo: what is mounted where; without such a file every disk counts as local.
-        content: Colab's local disk; elsewhere there is no such folder.
-        drive: where Colab mounts Drive.
-        trees: the folder for local copies anywhere else.
-    """
-
-    mountinfo: Path = Path("/proc/self/mountinfo")
-    content: Path = Path("/content")
-    drive: Path = COLAB_MOUNT
-    trees: Path = field(default_factory=_trees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +50,6 @@ class Place:
     target: str = ""
 
 
-def find_mount(tree: Path, machine: Machine | None = None) -> str:
-    """What ``tree`` lies on, if training there is in danger: "a mounted Google Drive (fuse.drive)"; empty if not.
-
-    Args:
-        tree: a folder; one that is not there yet lies where it would be made.
-        machine: this one.
-    """
-    found = _look(_real(tree), machine or Machine())
-    return found[1].called if found else ""
-
-
-def warn_of_backup(tree: Path, backup: str, machine: Machine | None = None) -> str:
-    """What to say of a tree on a local disk whose checkpoints are written to a mount, by a link; empty if they are not.
-
-    Args:
-        tree: where it is trained.
-        backup: its directory for checkpoints, relative to it.
-        machine: this one.
-    """
-    machine = machine or Machine()
-    found = _look(_real(tree / backup), machine)
-    if found is None or find_mount(tree, machine):
-        return ""
-    return (
-        f"{tree / backup} lies on {found[1].called}, though {tree} does not: {found[1].why}. "
-        "Better a folder of this disk in place of the link: what is pushed from there is verified"
-    )
-
-
 def training_place(tree: Path, machine: Machine | None = None) -> Path:
     """The local folder for the copy of a ``tree`` on a mount, the same each time; it need not be there yet.
 
@@ -113,7 +57,7 @@ def training_place(tree: Path, machine: Machine | None = None) -> Path:
         SettingsError: that would lie on a mount, too.
     """
     machine = machine or Machine()
-    real = _real(tree)
+    real = real_path(tree)
     digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:_HASH_DIGITS]
     is_colab = machine.content.is_dir()
     place = (machine.content if is_colab else machine.trees) / f"{real.name or 'tree'}-{digest}"
@@ -168,8 +112,8 @@ def resolve_place(
         UsageError: it would be trained in a copy of which nothing came back.
     """
     machine = machine or Machine()
-    real = _real(tree)
-    found = _look(real, machine)
+    real = real_path(tree)
+    found = look(real, machine)
     if found is None:
         _refuse_unmounted(tree, machine)
         return Place(tree, remote)
@@ -185,14 +129,8 @@ def resolve_place(
         )
     on_drive = name_on_drive(str(real), mount)
     place = _copy(real, training_place(tree, machine), remote, is_drive=bool(on_drive))
-    to = _goes_to(place)
-    if not _is_folder(to, real):
-        end = f"checkpoints go to {to}"
-    elif on_drive:
-        end = f'checkpoints are pushed back (with --remote "{on_drive}" they go to Drive itself, which confirms each)'
-    else:
-        end = "checkpoints are pushed back"
-    return replace(place, note=f"{lies}: {danger.why}. It is trained in {place.tree}, and {end}")
+    going = _tell_where_to(place, real, on_drive)
+    return replace(place, note=f"{lies}: {danger.why}. It is trained in {place.tree}, and {going}")
 
 
 def remember_place(place: Place) -> None:
@@ -226,6 +164,16 @@ def _copy(real: Path, tree: Path, remote: str | None, *, is_drive: bool) -> Plac
     return Place(tree, source=str(real), target="" if _is_folder(target, real) else target)
 
 
+def _tell_where_to(place: Place, real: Path, on_drive: str) -> str:
+    """Say where the checkpoints of a copy go; ``on_drive`` is what Drive itself calls ``real``, if it lies there."""
+    to = _goes_to(place)
+    if not _is_folder(to, real):
+        return f"checkpoints go to {to}"
+    if on_drive:
+        return f'checkpoints are pushed back (with --remote "{on_drive}" they go to Drive itself, which confirms each)'
+    return "checkpoints are pushed back"
+
+
 def _goes_to(place: Place) -> str:
     """Where the checkpoints of a copy go, see ``begin``."""
     if place.remote is not None:
@@ -240,7 +188,7 @@ def _refuse_unmounted(tree: Path, machine: Machine) -> None:
     Raises:
         NotFoundError: the mount is gone.
     """
-    real = _real(tree)
+    real = real_path(tree)
     if real.is_relative_to(machine.drive) and not machine.drive.is_mount():
         hint = f"Run `from google.colab import drive; drive.mount('{machine.drive}')` in a cell of its own first."
         raise NotFoundError(f"there is no {tree}: Drive is not mounted", hint=hint)
@@ -254,31 +202,6 @@ def _refuse_unmounted(tree: Path, machine: Machine) -> None:
             raise NotFoundError(f"there is no {tree}: what it lay on is not mounted", hint=hint)
 
 
-def _look(real: Path, machine: Machine) -> tuple[Mount, Danger] | None:
-    """The mount that ``real`` lies on, and why not to train there; None where nothing speaks against it."""
-    mount = _find_mount(real, machine)
-    if mount is not None and mount.kind == "autofs":
-        # It is mounted when somebody walks in.
-        with suppress(OSError), os.scandir(real):
-            pass
-        mount = _find_mount(real, machine)
-    danger = find_danger(mount) if mount is not None else None
-    return (mount, danger) if mount is not None and danger is not None else None
-
-
-def _find_mount(real: Path, machine: Machine) -> Mount | None:
-    try:
-        text = machine.mountinfo.read_text("utf-8", "surrogateescape")
-    except OSError:
-        return None
-    return find_holder(str(real), parse_mountinfo(text))
-
-
-def _real(tree: Path) -> Path:
-    # Path.resolve raises RuntimeError for a circle of links before Python 3.13.
-    return Path(os.path.realpath(tree))
-
-
 def _is_for(place: Path, real: Path) -> bool:
     """Whether a folder is free, or holds what came from the tree ``real``."""
     state = read_tree_state(place)
@@ -287,7 +210,7 @@ def _is_for(place: Path, real: Path) -> bool:
 
 def _is_folder(remote: str, real: Path) -> bool:
     """Whether a remote, by its own name, is the folder ``real``."""
-    return remote.startswith("/") and _real(Path(remote)) == real
+    return remote.startswith("/") and real_path(Path(remote)) == real
 
 
 def _has_files(tree: Path) -> bool:

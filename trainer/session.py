@@ -26,8 +26,9 @@ from trainer.errors import GaveUpError, TreeError
 from trainer.fresh import StartingOver
 from trainer.gauges import Gauges
 from trainer.hooks import NO_HOOKS, Bell, Hooks, give_back
+from trainer.mounted import warn_of_backup
 from trainer.packing import prepare_packing
-from trainer.place import remember_place, resolve_place, warn_of_backup
+from trainer.place import remember_place, resolve_place
 from trainer.settings import read_settings
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor

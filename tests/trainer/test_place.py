@@ -1,106 +1,16 @@
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from drivesync.errors import NotFoundError, SettingsError, UsageError
 from drivesync.tree import TreeState, read_tree_state, remember_target, write_tree_state
-from trainer.place import (
-    Machine,
-    Place,
-    find_mount,
-    find_training_place,
-    remember_place,
-    resolve_place,
-    training_place,
-    warn_of_backup,
-)
-from trainer.status import Status, StatusWriter, status_path
+from tests.trainer.conftest import DRIVE, fill, train
+from trainer.place import Place, find_training_place, remember_place, resolve_place, training_place
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-DRIVE = "a mounted Google Drive (fuse.drive)"
-
-
-@dataclass
-class World:
-    """A disk, and folders of it that count as mounts."""
-
-    home: Path
-    machine: Machine
-
-    def mount(self, place: Path, kind: str = "fuse.drive") -> Path:
-        """Have ``place`` count as a mount."""
-        place.mkdir(parents=True, exist_ok=True)
-        before = self.machine.mountinfo.read_text()
-        shown = str(place).replace(" ", "\\040")
-        line = f"{before.count(chr(10)) + 1} 1 0:9 / {shown} rw,nosuid - {kind} drive rw\n"
-        self.machine.mountinfo.write_text(before + line)
-        return place
-
-    def unmount_all(self) -> None:
-        self.machine.mountinfo.write_text("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n")
-
-    def be_colab(self) -> None:
-        self.machine.content.mkdir()
-
-    @property
-    def tree(self) -> Path:
-        """A tree on a mounted Drive."""
-        tree = self.mount(self.home / "my drive") / "MyDrive" / "darknet"
-        fill(tree)
-        return tree
-
-
-def fill(tree: Path) -> None:
-    (tree / "cfg").mkdir(parents=True, exist_ok=True)
-
-
-def train(tree: Path, at_s: float) -> None:
-    """Leave what a training leaves."""
-    status_path(tree).parent.mkdir(parents=True, exist_ok=True)
-    StatusWriter(tree, Status("training", 1, 0.0), clock=lambda: at_s).flush()
-    os.utime(status_path(tree), (at_s, at_s))
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    home = tmp_path.resolve()
-    made = World(
-        home,
-        Machine(home / "mountinfo", home / "content", home / "content" / "drive", home / "data" / "trees"),
-    )
-    made.unmount_all()
-    return made
-
-
-def test_a_tree_on_a_mount_is_told_by_the_file_system(world: World) -> None:
-    tree = world.tree
-    (world.home / "link").symlink_to(tree.parent)
-    assert find_mount(tree, world.machine) == DRIVE
-    assert find_mount(world.home / "link" / "darknet", world.machine) == DRIVE
-    assert find_mount(tree / "not" / "yet", world.machine) == DRIVE
-    assert not find_mount(world.home / "drive" / "MyDrive" / "darknet", world.machine)
-
-
-def test_this_machine_s_own_table_is_read(tmp_path: Path) -> None:
-    assert Machine().mountinfo.read_text()
-    assert not find_mount(tmp_path)
-
-
-def test_without_a_table_every_disk_is_local(world: World) -> None:
-    tree = world.tree
-    world.machine.mountinfo.unlink()
-    assert not find_mount(tree, world.machine)
-
-
-def test_a_share_is_mounted_by_looking_into_it(tmp_path: Path, world: World) -> None:
-    tree = world.mount(tmp_path / "net", "autofs") / "darknet"
-    assert find_mount(tree, world.machine) == "a share that is not mounted (autofs)"
+    from tests.trainer.conftest import World
 
 
 def test_a_tree_on_a_local_disk_is_its_own_place(world: World) -> None:
@@ -229,17 +139,6 @@ def test_in_place_on_a_share_tells_of_the_share(world: World) -> None:
     assert "lies on an NFS share (nfs4), and is trained there: a save that the network cuts short" in warning
 
 
-def test_checkpoints_that_a_link_leads_to_a_mount_are_warned_of(world: World) -> None:
-    tree, kept = world.home / "tree", world.mount(world.home / "my drive") / "MyDrive" / "backup"
-    fill(tree)
-    assert not warn_of_backup(tree, "backup", world.machine)
-    (tree / "backup").symlink_to(kept)
-    said = warn_of_backup(tree, "backup", world.machine)
-    assert said.startswith(f"{tree}/backup lies on {DRIVE}, though {tree} does not: what is written there is")
-    # Of a tree that lies there itself it is said already.
-    assert not warn_of_backup(world.tree, "backup", world.machine)
-
-
 def test_a_copy_that_is_not_pushed_is_refused(world: World) -> None:
     tree = world.tree
     with pytest.raises(UsageError, match="with --no-push nothing would come back"):
@@ -258,11 +157,6 @@ def test_a_home_on_a_share_is_no_place_either(world: World) -> None:
     assert "--in-place" in caught.value.hint
     assert resolve_place(tree, in_place=True, machine=world.machine).tree == tree
     assert find_training_place(tree, world.machine) == tree
-
-
-def test_the_folder_for_copies_is_the_user_s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert Machine().trees == tmp_path / "darknet-drivesync" / "trees"
 
 
 @pytest.mark.parametrize(

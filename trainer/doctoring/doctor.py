@@ -25,7 +25,8 @@ from trainer.doctoring.tree import judge_tree
 from trainer.errors import NoDarknetError
 from trainer.machine.asking import TIMEOUT_S
 from trainer.machine.look import look_at_machine
-from trainer.place import find_mount, training_place
+from trainer.mounted import find_mount
+from trainer.place import training_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

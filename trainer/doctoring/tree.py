@@ -8,7 +8,8 @@ from drivesync.errors import SettingsError
 from drivesync.tree import read_tree_state
 from trainer.config import DEFAULT_BACKUP
 from trainer.doctoring.lines import bad, good, warning
-from trainer.place import Machine, find_mount, training_place, warn_of_backup
+from trainer.mounted import Machine, find_mount, warn_of_backup
+from trainer.place import training_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

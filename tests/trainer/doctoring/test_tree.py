@@ -9,7 +9,7 @@ import pytest
 from drivesync.tree import TreeState, write_tree_state
 from trainer.doctoring.lines import Level
 from trainer.doctoring.tree import judge_tree
-from trainer.place import Machine
+from trainer.mounted import Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
