@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from drivesync.pulling.unpacking import CONNECTIONS
+from drivesync.pulling.pieces import CONNECTIONS
 from drivesync.testing.costs import QUOTA_UNITS_PER_MINUTE
 from scripts.bench_cases import LATENCY_S, MEGABYTE, Bench
 from scripts.bench_place import serve

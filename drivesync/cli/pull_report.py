@@ -14,7 +14,7 @@ from drivesync.cli.unpack_report import describe_unpacked, print_unpacked
 from drivesync.cli.words import count, describe_skipped, describe_usage, print_skipped, print_some
 from drivesync.errors import DrivesyncError
 from drivesync.pull import NAMED_FAILURES, PullResult
-from drivesync.pulling.unpacking import plan_pieces
+from drivesync.pulling.pieces import plan_pieces
 from drivesync.remotes.usage import units_of
 from drivesync.tally import format_duration
 

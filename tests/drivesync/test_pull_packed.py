@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from drivesync.config import Settings
 from drivesync.pull import PullResult, pull
-from drivesync.pulling import finding, unpacking
+from drivesync.pulling import finding, pieces
 from drivesync.pulling.manifest import MANIFEST, PACKS_FOLDER, Manifest, Member, Pack, write_manifest
 from drivesync.pulling.plan import PullOptions
 from drivesync.remotes.drive.remote import DriveRemote
@@ -124,7 +124,7 @@ def tree_on(store: Store) -> dict[str, bytes]:
 def _small_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any file is worth asking for packs here, and 50 kB are much."""
     monkeypatch.setattr("drivesync.pull.WORTH_IT", 0)
-    monkeypatch.setattr(unpacking, "_PIECE_BYTES", 50_000)
+    monkeypatch.setattr(pieces, "_PIECE_BYTES", 50_000)
 
 
 @pytest.fixture
@@ -231,8 +231,8 @@ class TestWhole:
         tree.mkdir()
         said = json.loads(drivesync("pull", "darknet", tree, "--dry-run", "--json").out)
         assert said["expected_packed"] == {"files": len(FILES), "packs": 1}
-        pieces = len(unpacking.plan_pieces(packing.pack, packing.pack.members))
-        assert said["expected_seconds"] == pytest.approx((pieces + 1) * 200 * 60 / 325_000)
+        count = len(pieces.plan_pieces(packing.pack, packing.pack.members))
+        assert said["expected_seconds"] == pytest.approx((count + 1) * 200 * 60 / 325_000)
         assert (
             f"{len(FILES)} files out of 1 pack, 1 one by one"
             in drivesync("pull", "darknet", tree, "--dry-run").out

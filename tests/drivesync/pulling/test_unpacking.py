@@ -1,4 +1,4 @@
-"""Members are cut out of what arrives, however it arrives; whatever a pack does, each file comes, and none comes wrong.
+"""Whatever a pack does, each file comes, and none comes wrong.
 
 What a whole pull makes of packs is shown in test_pull_packed.py.
 """
@@ -12,121 +12,24 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drivesync.disk import look
 from drivesync.errors import DiskFullError, DrivesyncError, LocalWriteError, RemoteError, TransientError
 from drivesync.files import LocalFile, RemoteFile
-from drivesync.pulling import unpacking
+from drivesync.pulling import pieces
 from drivesync.pulling.fetch import Wanted
 from drivesync.pulling.manifest import Manifest, Member, Pack
 from drivesync.pulling.packed import Packed
 from drivesync.pulling.parts import Parts
+from drivesync.pulling.pieces import CONNECTIONS
 from drivesync.pulling.transfers import Transfers
-from drivesync.pulling.unpacking import (
-    CONNECTIONS,
-    MOST_CONNECTIONS,
-    Cutter,
-    Piece,
-    Unpacking,
-    count_connections,
-    plan_pieces,
-)
+from drivesync.pulling.unpacking import Unpacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from tests.drivesync.conftest import Notes, Scripted
-
-MD5 = "0" * 32
-
-
-def pack_of(sizes: Sequence[int], *, gap_bytes: int = 512) -> Pack:
-    members: list[Member] = []
-    at = gap_bytes
-    for number, size in enumerate(sizes):
-        members.append(Member(str(number), size, MD5, f"id{number}", at))
-        at += size + gap_bytes
-    return Pack(f"{MD5}.tar", at, MD5, "pack", tuple(members))
-
-
-class TestPieces:
-    def test_all_of_it_in_as_few_as_are_read_side_by_side(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(unpacking, "_PIECE_BYTES", 3000)
-        pack = pack_of([1000] * 5)
-        pieces = plan_pieces(pack, pack.members)
-        assert [(piece.first, piece.last) for piece in pieces] == [(512, 3023), (3536, 6047), (6560, 7559)]
-        assert [member for piece in pieces for member in piece.members] == list(pack.members)
-
-    def test_one_that_is_larger_than_a_piece_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(unpacking, "_PIECE_BYTES", 100)
-        pack = pack_of([1000, 10])
-        assert [len(piece.members) for piece in plan_pieces(pack, pack.members)] == [1, 1]
-
-    def test_what_is_not_wanted_is_not_read(self) -> None:
-        pack = pack_of([4 << 20] * 5)
-        wanted = [pack.members[4], pack.members[0]]
-        assert [piece.members for piece in plan_pieces(pack, wanted)] == [
-            (pack.members[0],),
-            (pack.members[4],),
-        ]
-
-    def test_empty_ones_need_none(self) -> None:
-        pack = pack_of([0, 0])
-        assert plan_pieces(pack, pack.members) == ()
-
-    @given(st.lists(st.integers(0, 5000), max_size=30), st.data())
-    def test_each_wanted_one_is_whole_in_one_piece(self, sizes: list[int], data: st.DataObject) -> None:
-        pack = pack_of(sizes)
-        wanted = data.draw(st.sets(st.sampled_from(pack.members))) if sizes else set()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(unpacking, "_PIECE_BYTES", 4000)
-            pieces = plan_pieces(pack, wanted)
-        assert [member for piece in pieces for member in piece.members] == [
-            member for member in pack.members if member in wanted and member.size
-        ]
-        for piece in pieces:
-            assert piece.first == piece.members[0].offset
-            assert piece.last == piece.members[-1].offset + piece.members[-1].size - 1
-
-
-@pytest.mark.parametrize(
-    ("member_bytes", "connections"),
-    [
-        pytest.param(100, CONNECTIONS, id="labels"),
-        pytest.param(20_000, CONNECTIONS, id="small images"),
-        pytest.param(40_000, 4, id="larger ones"),
-        pytest.param(500_000, MOST_CONNECTIONS, id="large ones"),
-    ],
-)
-def test_the_larger_the_files_the_more_connections_feed_the_disk(member_bytes: int, connections: int) -> None:
-    assert count_connections(pack_of([member_bytes] * 10, gap_bytes=0)) == connections
-    assert count_connections(pack_of([])) == CONNECTIONS
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 20)), min_size=1, max_size=12),
-    st.lists(st.integers(1, 50), min_size=1),
-)
-def test_however_the_bytes_arrive_the_members_are_the_same(
-    layout: list[tuple[int, int]], blocks: list[int]
-) -> None:
-    whole, members = bytearray(), []
-    for number, (size, gap) in enumerate(layout):
-        members.append(Member("x", size, MD5, "id", len(whole)))
-        whole += bytes([number]) * size + b"\xff" * gap
-    taken: list[tuple[Member, bytes]] = []
-    piece = Piece(Pack(f"{MD5}.tar", len(whole), MD5, "id", tuple(members)), 0, 0, tuple(members))
-    cutter = Cutter(piece, lambda member, content: taken.append((member, bytes(content))))
-    at = 0
-    while at < len(whole):
-        for size in blocks:
-            cutter.write(bytes(whole[at : at + size]))
-            at += size
-            assert [*(member for member, _ in taken), *cutter.missing] == members
-    assert taken == [(member, bytes([number]) * member.size) for number, member in enumerate(members)]
 
 
 class Bench:
@@ -186,7 +89,7 @@ CONTENTS = {f"data/{number:03}": b"%d " % number * (number % 7 * 100) for number
 
 @pytest.fixture
 def bench(scripted: Scripted, tmp_path: Path, notes: Notes, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(unpacking, "_PIECE_BYTES", 10_000)
+    monkeypatch.setattr(pieces, "_PIECE_BYTES", 10_000)
     scripted.block_bytes = 777
     return Bench(scripted, tmp_path / "tree", notes)
 
@@ -221,7 +124,7 @@ def test_a_file_of_two_paths(bench: Bench, files: list[RemoteFile], pack: Pack) 
     assert bench.is_whole(CONTENTS | {"data/twin": CONTENTS["data/006"]})
 
 
-def test_a_pack_that_is_whole_in_the_plan_is_begun_before_the_listing_ends(
+def test_a_piece_of_which_all_is_wanted_is_read_before_the_listing_ends(
     bench: Bench, files: list[RemoteFile], pack: Pack
 ) -> None:
     begun = threading.Event()
@@ -231,10 +134,12 @@ def test_a_pack_that_is_whole_in_the_plan_is_begun_before_the_listing_ends(
         Transfers(bench.remote, bench.tree, parts, bench.notes, ignore, ignore) as transfers,
         Unpacking(bench.remote, transfers, bench.notes.note) as running,
     ):
-        for one in Packed(Manifest((pack,))).take(files):
-            assert not begun.is_set()
+        for one in Packed(Manifest((pack,))).take(files[:-1]):
             running.add(one, Wanted(one.file, None))
         assert begun.wait(20)
+        for one in Packed(Manifest((pack,))).take(files[-1:]):
+            running.add(one, Wanted(one.file, None))
+        running.add_no_more()
         transfers.finish()
     assert bench.is_whole(CONTENTS)
 
