@@ -12,21 +12,18 @@ answer. One checksum is enough to begin with; both are compared in the end.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from drivesync.disk import local_errors
-from drivesync.errors import DamagedError, DrivesyncError, MovedError, NotFoundError
+from drivesync.errors import DamagedError, DrivesyncError, NotFoundError
 from drivesync.files import Role
-from drivesync.pushing.guard import LateCheck, Sent
 from drivesync.pushing.inspection import Inspection
+from drivesync.pushing.sending import Sending
 from drivesync.pushing.standing import (
     UNKNOWN,
     Standing,
     is_content,
-    make_record,
     read_record,
     refuse_to_replace,
     tells_enough,
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
     from drivesync.acceptance import Accept
     from drivesync.disk import Checksums
     from drivesync.files import RemoteFile
-    from drivesync.leasing.lease import Lease
     from drivesync.leasing.leases import Leases
     from drivesync.pushing.summing import Sum, Summing
     from drivesync.remotes.base import Remote
@@ -85,23 +81,6 @@ class Own:
     def is_at(self, there: RemoteFile) -> bool:
         """Whether ``there`` has what was pushed."""
         return (there.size, there.md5) == (self.landed.there.size, self.landed.there.md5)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sending:
-    """What is to land, and by which right."""
-
-    entry: Entry
-    summed: Sum
-    ours: Standing
-    lease: Lease | None
-    aside: Executor
-
-    def prove(self, there: RemoteFile) -> Landed:
-        """That it landed while the run was ours."""
-        if self.lease is not None:
-            self.lease.check()
-        return Landed(there, self.summed.all(), self.ours, uploaded=True)
 
 
 class _MisguessedError(Exception):
@@ -165,7 +144,7 @@ class Landing:
         summed = self._begin_to_sum(entry)
         # Only now: what another session did before it lost the run is there by now.
         looking = aside.submit(self._remote.find, entry.path)
-        sending = _Sending(entry, summed, ours, lease, aside)
+        sending = Sending(self._remote, self._spool, entry, summed, ours, lease, aside, self._clock)
         written = self._write_over(guess(), sending, looking)
         there = written or looking.result()
         sums = summed.all()
@@ -175,9 +154,12 @@ class Landing:
             if reason := self.refuse(entry.path, entry.role, ours, there):
                 return Outdone(entry.path, reason)
         for _ in range(_TRIES):
-            written, there = None, written or self._send(sending, there)
+            written, there = None, written or sending.send(there)
             if _holds(there, sums):
-                return self._note(entry, sending.prove(there))
+                if lease is not None:
+                    # It landed while the run was ours.
+                    lease.check()
+                return self._note(entry, Landed(there, sums, ours, uploaded=True))
         raise DamagedError(
             f"{entry.path} is not on Drive as it was sent: expected {sums.size} bytes with md5 {sums.md5}, "
             f"Drive has {there.size if there else 0} bytes with md5 {there.md5 if there else ''}"
@@ -227,7 +209,7 @@ class Landing:
         return tell
 
     def _write_over(
-        self, guess: RemoteFile | None, sending: _Sending, looking: Future[RemoteFile | None]
+        self, guess: RemoteFile | None, sending: Sending, looking: Future[RemoteFile | None]
     ) -> RemoteFile | None:
         """Write over what is there in all likelihood; what it is afterwards.
 
@@ -250,7 +232,7 @@ class Landing:
                 raise _MisguessedError
 
         try:
-            return self._send(sending, guess, confirm)
+            return sending.send(guess, confirm)
         except (_MisguessedError, NotFoundError):
             return None
 
@@ -263,48 +245,6 @@ class Landing:
         summed = self._summing.sum_up(self._spool.place_of(entry), lambda: self._spool.open(entry))
         self._hashed = entry, summed
         return summed
-
-    def _record(self, sending: _Sending) -> dict[str, str]:
-        entry, lease = sending.entry, sending.lease
-        known = sending.summed.first()
-        return make_record(
-            sending.ours,
-            md5=known.md5,
-            sha256=known.sha256,
-            size=str(entry.size),
-            role=entry.role.value,
-            run=entry.run,
-            holder=lease.holder if lease else "",
-            at=str(round(self._clock())),
-        )
-
-    def _send(
-        self, sending: _Sending, there: RemoteFile | None, confirm: Callable[[], None] = lambda: None
-    ) -> RemoteFile:
-        entry, lease = sending.entry, sending.lease
-        late = LateCheck(lease.check if lease else lambda: None, sending.aside)
-        sent = Sent(lambda: self._spool.open(entry), entry.size, late.begin, hashes=entry.direct)
-
-        def before_end() -> None:
-            confirm()
-            late.finish()
-            if entry.direct:
-                self._spool.check(entry)
-                if sent.md5() != sending.summed.all().md5:
-                    raise MovedError(f"{entry.path} was written to while it was sent")
-
-        with sent.buffered() as source, local_errors(entry.path, "read"):
-            return self._remote.write(
-                entry.path,
-                source,
-                size=entry.size,
-                modified_s=entry.mtime_ns / 1e9,
-                properties=self._record(sending),
-                executable=os.access(self._spool.place_of(entry), os.X_OK),
-                replaces=there,
-                before_end=before_end,
-                note=self._spool.note_of(entry),
-            )
 
 
 def _holds(there: RemoteFile, sums: Checksums) -> bool:
