@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from drivesync.errors import DamagedError, LeaseError, RemoteFullError, UnfinishedError
 from drivesync.files import STATE_FOLDER
 from drivesync.pushing.landing import Outdone
-from drivesync.pushing.pusher import Pushed, Pusher, Unchanged
+from drivesync.pushing.offering import Unchanged
+from drivesync.pushing.pusher import Pushed, Pusher
 from drivesync.spooling.spool import Refused
 
 if TYPE_CHECKING:

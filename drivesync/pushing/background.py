@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from drivesync.files import Receipt
     from drivesync.progress import Reporter
-    from drivesync.pushing.pusher import Pusher, Unchanged
+    from drivesync.pushing.offering import Unchanged
+    from drivesync.pushing.pusher import Pusher
     from drivesync.spooling.entries import Entry
 
 _LONGEST_WAIT_S = 60.0

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
 
-from drivesync.disk import is_same, look
 from drivesync.errors import LeaseError, MovedError, RemoteFullError
-from drivesync.files import LocalFile, Receipt, refuse_name
+from drivesync.files import Receipt
 from drivesync.pushing.audit import find_overwritten
 from drivesync.pushing.headroom import Headroom
 from drivesync.pushing.landing import Landed, Landing, Outdone
+from drivesync.pushing.offering import Offering
 from drivesync.pushing.summing import Summing
 from drivesync.pushing.trimming import Trimming
 from drivesync.spooling.spool import Refused, Spool
@@ -27,22 +25,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from drivesync.acceptance import Accept
-    from drivesync.files import Verdict
     from drivesync.index import Index
     from drivesync.leasing.leases import Leases
     from drivesync.progress import Reporter
+    from drivesync.pushing.offering import Unchanged
     from drivesync.remotes.base import Remote
     from drivesync.spooling.entries import Entry
 
 _ASIDE = 4
 """Two that ask what is there, one that asks for the lease, and one that looks for room."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """The remote holds the file as it is; nothing was copied."""
-
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +85,11 @@ class Pusher:
         self._accept = accept
         self._reporter = reporter
         self._clock = clock
-        self._offering = threading.Lock()
-        self._refused: dict[str, LocalFile] = {}
         self._trimming = Trimming(tree, remote, reporter, keep_numbered, clock)
         self._headroom = Headroom(remote, reporter, monotonic)
         self.spool = Spool(tree)
         self._summing = Summing()
+        self._offering = Offering(tree, self.spool, index, self._summing, accept, reporter)
         self._landing = Landing(tree, remote, self.spool, self._summing, accept, leases, clock)
         self._aside: ThreadPoolExecutor | None = None
         self.lost: dict[str, LeaseError] = {}
@@ -130,41 +120,12 @@ class Pusher:
         self.spool.__exit__(kind, error, traceback)
 
     def offer(self, path: str, *, trust_index: bool = True) -> Entry | Refused | Unchanged:
-        """Take a snapshot of ``path`` if the remote is not known to hold it as it is.
-
-        Args:
-            path: relative to the tree.
-            trust_index: False takes the snapshot, so that ``push_next`` asks the remote itself.
+        """Take a snapshot of ``path`` if the remote is not known to hold it as it is; see ``Offering``.
 
         Raises:
             LocalWriteError: the disk cannot take the snapshot.
         """
-        if reason := refuse_name(PurePosixPath(path).name):
-            return Refused(path, reason)
-        # The watch and a supervisor may offer the same file at the same moment.
-        with self._offering:
-            here = look(self._tree, path)
-            if here is None:
-                return Refused(path, "it is gone", moved=True)
-            if trust_index and is_same(here, self._index.find(path)):
-                return Unchanged(path)
-            if any(is_same(here, entry.source) for entry in self.spool.pending() if entry.path == path):
-                return Unchanged(path)
-            if self._refused.get(path) == here:
-                return Refused(path, "it is as it was when it was refused", moved=True, again=True)
-            outcome = self.spool.take(path, self._judge)
-            if isinstance(outcome, Refused):
-                if not self.spool.pending():
-                    self._summing.forget()
-                if not outcome.moved:
-                    self._refused[path] = here
-                    kept = f"; a copy is kept as {outcome.kept}" if outcome.kept else ""
-                    self._reporter.note(f"not pushed: {path}: {outcome.reason}{kept}")
-            elif outcome.direct:
-                self._reporter.note(
-                    f"no room on this disk for a copy of {path}: it is sent as it lies there, if nothing writes to it"
-                )
-            return outcome
+        return self._offering.offer(path, trust_index=trust_index)
 
     def may_push(self, below_bytes: int | None = None) -> bool:
         """Whether ``push_next`` would find something."""
@@ -227,16 +188,6 @@ class Pusher:
         self._remote.__exit__(None, None, None)
         self._remote.__enter__()
 
-    def _judge(self, tree: Path, path: str, snapshot: Path) -> Verdict:
-        """As ``accept`` does, while a snapshot that is the next to be sent is hashed."""
-        if not self.spool.pending():
-            if snapshot == tree / path:
-                # There was no room for a copy: what was hashed has to go at once.
-                self._summing.forget()
-            else:
-                self._summing.begin(snapshot)
-        return self._accept(tree, path, snapshot)
-
     def _is_wanted(self, entry: Entry, below_bytes: int | None) -> bool:
         return entry.run not in self.lost and (below_bytes is None or entry.size < below_bytes)
 
@@ -292,8 +243,7 @@ class Pusher:
         return Pushed(receipt, uploaded=landed.uploaded)
 
     def _drop(self, entry: Entry, outcome: Outdone) -> None:
-        # The same file is not to be offered again; once it is saved anew it is another one.
-        self._refused[entry.path] = entry.source
+        self._offering.refuse(entry.source)
         self.spool.drop(entry)
         self._reporter.note(f"not pushed: {outcome.path}: {outcome.reason}")
 
@@ -302,7 +252,7 @@ class Pusher:
         if kept:
             self.spool.queue_again(kept[-1])
             return
-        self._refused.pop(path, None)
+        self._offering.allow(path)
         outcome = self.offer(path, trust_index=False)
         if isinstance(outcome, Refused):
             self._reporter.note(f"{path} cannot be put back: {outcome.reason}")

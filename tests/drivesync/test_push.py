@@ -15,7 +15,7 @@ from drivesync.errors import (
     UnfinishedError,
 )
 from drivesync.files import Receipt, Verdict
-from drivesync.push import Pushed, Pusher, PushResult, Unchanged, find_files, push
+from drivesync.push import Pushed, Pusher, PushResult, find_files, push
 from drivesync.spooling.entries import Entry
 from drivesync.spooling.receipts import read_receipts
 from drivesync.spooling.spool import Refused
@@ -277,35 +277,19 @@ class TestRefused:
         PushResult((), ()).raise_failure()
 
 
-class TestOffer:
-    def test_what_is_on_drive_or_waiting_is_not_copied_again(self, pusher: Pusher, tree: Tree) -> None:
-        tree.save("run_last.weights", 100)
-        with pusher:
-            assert isinstance(pusher.offer(LAST), Entry)
-            assert pusher.offer(LAST) == Unchanged(LAST)
-            pusher.push_next()
-            assert pusher.offer(LAST) == Unchanged(LAST)
-            assert isinstance(pusher.offer(LAST, trust_index=False), Entry)
-
-    def test_what_is_not_there(self, pusher: Pusher, tree: Tree) -> None:
-        (tree.root / "backup" / "folder.weights").mkdir()
-        with pusher:
-            for path in (LAST, "backup/folder.weights"):
-                assert pusher.offer(path) == Refused(path, "it is gone", moved=True)
-
-    def test_the_index_says_what_drive_holds_and_not_what_is_here_by_now(
-        self, pusher: Pusher, tree: Tree, index: Index
-    ) -> None:
-        tree.save("run_last.weights", 100)
-        with pusher:
-            pusher.offer(LAST)
-            then = look(tree.root, LAST)
-            tree.save("run_last.weights", 200)
-            pusher.push_next()
-        known = index.find(LAST)
-        assert known is not None
-        assert then is not None
-        assert (known.size, known.mtime_ns) == (then.size, then.mtime_ns)
+def test_the_index_says_what_drive_holds_and_not_what_is_here_by_now(
+    pusher: Pusher, tree: Tree, index: Index
+) -> None:
+    tree.save("run_last.weights", 100)
+    with pusher:
+        pusher.offer(LAST)
+        then = look(tree.root, LAST)
+        tree.save("run_last.weights", 200)
+        pusher.push_next()
+    known = index.find(LAST)
+    assert known is not None
+    assert then is not None
+    assert (known.size, known.mtime_ns) == (then.size, then.mtime_ns)
 
 
 def test_find_files(tree: Tree) -> None:

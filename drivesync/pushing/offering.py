@@ -1,0 +1,110 @@
+"""Offering: a file of the tree is taken for the remote once, as it is, if it is whole and not there already."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from drivesync.disk import is_same, look
+from drivesync.files import refuse_name
+from drivesync.spooling.spool import Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drivesync.acceptance import Accept
+    from drivesync.files import LocalFile, Verdict
+    from drivesync.index import Index
+    from drivesync.progress import Reporter
+    from drivesync.pushing.summing import Summing
+    from drivesync.spooling.entries import Entry
+    from drivesync.spooling.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The remote holds the file as it is; nothing was copied."""
+
+    path: str
+
+
+class Offering:
+    """Takes what is offered into the spool; ``offer`` may be called from any thread.
+
+    Args:
+        tree: the local tree.
+        spool: takes the snapshots.
+        index: knows what the remote holds.
+        summing: begins with a snapshot that is the next to be sent.
+        accept: judges each snapshot.
+        reporter: hears what is not taken, and why.
+    """
+
+    def __init__(
+        self, tree: Path, spool: Spool, index: Index, summing: Summing, accept: Accept, reporter: Reporter
+    ) -> None:
+        self._tree = tree
+        self._spool = spool
+        self._index = index
+        self._summing = summing
+        self._accept = accept
+        self._reporter = reporter
+        self._offering = threading.Lock()
+        self._refused: dict[str, LocalFile] = {}
+
+    def offer(self, path: str, *, trust_index: bool = True) -> Entry | Refused | Unchanged:
+        """Take a snapshot of ``path`` if the remote is not known to hold it as it is.
+
+        Args:
+            path: relative to the tree.
+            trust_index: False takes the snapshot, so that ``push_next`` asks the remote itself.
+
+        Raises:
+            LocalWriteError: the disk cannot take the snapshot.
+        """
+        if reason := refuse_name(PurePosixPath(path).name):
+            return Refused(path, reason)
+        # The watch and a supervisor may offer the same file at the same moment.
+        with self._offering:
+            here = look(self._tree, path)
+            if here is None:
+                return Refused(path, "it is gone", moved=True)
+            if trust_index and is_same(here, self._index.find(path)):
+                return Unchanged(path)
+            if any(is_same(here, entry.source) for entry in self._spool.pending() if entry.path == path):
+                return Unchanged(path)
+            if self._refused.get(path) == here:
+                return Refused(path, "it is as it was when it was refused", moved=True, again=True)
+            outcome = self._spool.take(path, self._judge)
+            if isinstance(outcome, Refused):
+                if not self._spool.pending():
+                    self._summing.forget()
+                if not outcome.moved:
+                    self._refused[path] = here
+                    kept = f"; a copy is kept as {outcome.kept}" if outcome.kept else ""
+                    self._reporter.note(f"not pushed: {path}: {outcome.reason}{kept}")
+            elif outcome.direct:
+                self._reporter.note(
+                    f"no room on this disk for a copy of {path}: it is sent as it lies there, if nothing writes to it"
+                )
+            return outcome
+
+    def refuse(self, source: LocalFile) -> None:
+        """A file as it was when it was taken is not to be offered again; once it is saved anew it is another one."""
+        self._refused[source.path] = source
+
+    def allow(self, path: str) -> None:
+        """It may be offered again as it is."""
+        self._refused.pop(path, None)
+
+    def _judge(self, tree: Path, path: str, snapshot: Path) -> Verdict:
+        """As ``accept`` does, while a snapshot that is the next to be sent is hashed."""
+        if not self._spool.pending():
+            if snapshot == tree / path:
+                # There was no room for a copy: what was hashed has to go at once.
+                self._summing.forget()
+            else:
+                self._summing.begin(snapshot)
+        return self._accept(tree, path, snapshot)
