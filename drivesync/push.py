@@ -10,7 +10,7 @@ from drivesync.files import STATE_FOLDER
 from drivesync.pushing.landing import Outdone
 from drivesync.pushing.offering import Unchanged
 from drivesync.pushing.pusher import Pushed, Pusher
-from drivesync.spooling.spool import Refused
+from drivesync.spooling.outcome import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

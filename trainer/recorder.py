@@ -8,7 +8,7 @@ from rich.filesize import decimal as format_size
 
 from drivesync.errors import DrivesyncError, TransientError, UsedUpError
 from drivesync.push import find_files
-from drivesync.spooling.spool import Refused
+from drivesync.spooling.outcome import Refused
 from trainer.chronicle import Chronicle
 from trainer.config import recognise
 from trainer.darknet.output import Progress, Saving

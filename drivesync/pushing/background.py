@@ -10,7 +10,7 @@ from rich.filesize import decimal as format_size
 
 from drivesync.errors import DrivesyncError, LeaseError, NotAllowedError, RemoteFullError
 from drivesync.pushing.pusher import Pushed
-from drivesync.spooling.spool import Refused
+from drivesync.spooling.outcome import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.disk import is_same, look
 from drivesync.files import refuse_name
-from drivesync.spooling.spool import Refused
+from drivesync.spooling.outcome import Refused
 
 if TYPE_CHECKING:
     from pathlib import Path

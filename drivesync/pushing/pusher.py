@@ -17,7 +17,8 @@ from drivesync.pushing.landing import Landed, Landing, Outdone
 from drivesync.pushing.offering import Offering
 from drivesync.pushing.summing import Summing
 from drivesync.pushing.trimming import Trimming
-from drivesync.spooling.spool import Refused, Spool
+from drivesync.spooling.outcome import Refused
+from drivesync.spooling.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,6 +26,7 @@ from drivesync.errors import DiskFullError, LocalWriteError, MovedError
 from drivesync.spooling.ballast import drop_ballast, keep_ballast
 from drivesync.spooling.entries import Entry, find_older, find_superfluous, order_pending
 from drivesync.spooling.notes import FileNote, MemoryNote
+from drivesync.spooling.outcome import Refused, tell_outcome
 from drivesync.spooling.receipts import append_receipt, read_receipts
 from drivesync.spooling.rejected import clear_rejected, keep_rejected
 from drivesync.spooling.shelf import Mark, Shelf, name_of, read_pending
@@ -39,32 +40,13 @@ if TYPE_CHECKING:
 
     from drivesync.acceptance import Accept
     from drivesync.files import Receipt
-    from drivesync.spooling.snapshot import Judged, Seen
+    from drivesync.spooling.snapshot import Seen
 
-__all__ = ["Entry", "Refused", "Spool", "read_pending", "read_receipts"]
+__all__ = ["Entry", "Spool", "read_pending", "read_receipts"]
 
 _IN_THE_WAY = "Wait for it to end, or stop it: `python -m drivesync watch --stop` ends a watch."
 _SPARE_BYTES = 4 << 20
 """For receipts and the index."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A file that was not taken, and why.
-
-    Attributes:
-        path: relative to the tree.
-        reason: as a clause.
-        moved: it was being written to meanwhile.
-        kept: where the copy is that was refused, relative to the tree; empty if there is none.
-        again: it is as it was when it was refused before.
-    """
-
-    path: str
-    reason: str
-    moved: bool = False
-    kept: str = ""
-    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +231,7 @@ class Spool:
         with self._shelf.make(sequence) as making:
             snapshot = making / name_of(path)
             judged = take_snapshot(self._tree / path, snapshot, lambda copy: accept(self._tree, path, copy))
-            outcome = _enter(sequence, path, judged)
+            outcome = tell_outcome(sequence, path, judged)
             if isinstance(outcome, Entry):
                 self._shelf.put(making, outcome)
                 self._add(outcome)
@@ -261,7 +243,7 @@ class Spool:
 
     def _take_directly(self, path: str, accept: Accept) -> Entry | Refused:
         judged = judge_in_place(self._tree / path, lambda place: accept(self._tree, path, place))
-        outcome = _enter(self._next_sequence(), path, judged)
+        outcome = tell_outcome(self._next_sequence(), path, judged)
         if judged is not None and isinstance(outcome, Entry):
             outcome = replace(outcome, direct=True)
             self._direct[outcome.sequence] = _Direct(judged.seen, MemoryNote())
@@ -309,22 +291,3 @@ class Spool:
             return self.place_of(entry).is_file()
         direct = self._direct.get(entry.sequence)
         return direct is not None and see(self.place_of(entry)) == direct.seen
-
-
-def _enter(sequence: int, path: str, judged: Judged | None) -> Entry | Refused:
-    if judged is None:
-        return Refused(path, "it is being written to", moved=True)
-    seen, verdict = judged.seen, judged.verdict
-    if not verdict.accepted:
-        return Refused(path, verdict.reason)
-    return Entry(
-        sequence,
-        path,
-        seen.size,
-        seen.mtime_ns,
-        iteration=verdict.iteration,
-        run=verdict.run,
-        role=verdict.role,
-        score=verdict.score,
-        progress=verdict.progress,
-    )

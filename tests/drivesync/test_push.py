@@ -17,8 +17,8 @@ from drivesync.errors import (
 from drivesync.files import Receipt, Verdict
 from drivesync.push import Pushed, Pusher, PushResult, find_files, push
 from drivesync.spooling.entries import Entry
+from drivesync.spooling.outcome import Refused
 from drivesync.spooling.receipts import read_receipts
-from drivesync.spooling.spool import Refused
 from drivesync.testing import CorruptUpload, ErrorAnswer, Fault, LostAnswer
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.trees import find

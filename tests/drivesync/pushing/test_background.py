@@ -20,7 +20,7 @@ from drivesync.push import Pusher
 from drivesync.pushing.background import BackgroundPusher
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.spooling.entries import Entry
-from drivesync.spooling.spool import Refused
+from drivesync.spooling.outcome import Refused
 from drivesync.testing import Delay, ErrorAnswer, ExpiredToken, Fault
 
 if TYPE_CHECKING:

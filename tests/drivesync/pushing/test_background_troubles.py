@@ -17,7 +17,7 @@ from drivesync.pushing.standing import Standing, make_record
 from drivesync.remotes.drive.kept import forget_login, keep_login
 from drivesync.remotes.drive.remote import DriveRemote
 from drivesync.spooling.entries import Entry
-from drivesync.spooling.spool import Refused
+from drivesync.spooling.outcome import Refused
 from drivesync.testing import Costs, ErrorAnswer, Fault
 from drivesync.testing.metadata import Metadata
 from drivesync.testing.oauth import CLIENT_ID, CLIENT_SECRET, DRIVE_SCOPE

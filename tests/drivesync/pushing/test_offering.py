@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.pushing.offering import Unchanged
 from drivesync.spooling.entries import Entry
-from drivesync.spooling.spool import Refused
+from drivesync.spooling.outcome import Refused
 
 if TYPE_CHECKING:
     from drivesync.push import Pusher

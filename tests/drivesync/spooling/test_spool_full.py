@@ -15,7 +15,8 @@ import pytest
 from drivesync.disk import write_atomically
 from drivesync.errors import MovedError
 from drivesync.files import Receipt, Role, Verdict
-from drivesync.spooling.spool import Entry, Refused, Spool, read_pending, read_receipts
+from drivesync.spooling.outcome import Refused
+from drivesync.spooling.spool import Entry, Spool, read_pending, read_receipts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
