@@ -19,20 +19,10 @@ from drivesync.testing.control import control_app
 from drivesync.testing.costs import Costs, Meter, unit_cost
 from drivesync.testing.counters import Counters
 from drivesync.testing.exchange import DroppedError, Exchange
-from drivesync.testing.faults import (
-    CorruptDownload,
-    CorruptUpload,
-    CutUpload,
-    Delay,
-    Effect,
-    ErrorAnswer,
-    ExpiredToken,
-    ExpiredUpload,
-    Faults,
-    OmittedParent,
-)
+from drivesync.testing.faults import ErrorAnswer, ExpiredToken, ExpiredUpload, Faults
 from drivesync.testing.oauth import Authority, Consent, OAuthError
 from drivesync.testing.service import Request, Service
+from drivesync.testing.striking import applies, make_spoiler
 from drivesync.testing.wire import Answer, ApiError, JsonObject
 
 if TYPE_CHECKING:
@@ -75,7 +65,6 @@ _HANDLERS: Final[dict[str, _Handler]] = {
     "revisions.delete": account_calls.delete_revision,
 }
 _CHALLENGE: Final = ("WWW-Authenticate", 'Bearer realm="https://accounts.google.com/", error="invalid_token"')
-_CONTENT_UPLOADS: Final = (".media", ".multipart", ".chunk", ".final")
 _SESSION_CALLS: Final = frozenset({"upload.chunk", "upload.final", "upload.status"})
 
 
@@ -189,12 +178,12 @@ class DriveApp:
         return _HANDLERS[kind](self._service, request)
 
     def _request(self, exchange: Exchange, call: Call, body: bytes) -> Request:
-        spoil = self._spoiler(exchange.effect)
+        spoil = make_spoiler(exchange.effect, self.faults.random)
         return Request(call, exchange.query, exchange.headers, exchange.base_url, body, spoil)
 
     def _strike(self, exchange: Exchange, call: Call) -> None:
         """Draw the fault that strikes this request, and do what it does before the request is looked at."""
-        effect = self.faults.draw(call.kind, lambda effect: _applies(effect, exchange, call))
+        effect = self.faults.draw(call.kind, lambda effect: applies(effect, exchange, call))
         if effect is None:
             return
         exchange.effect = effect
@@ -255,41 +244,12 @@ class DriveApp:
         with self.lock:
             return writer.finish()
 
-    def _spoiler(self, effect: Effect | None) -> Callable[[bytes], bytes]:
-        if not isinstance(effect, CorruptUpload):
-            return bytes
-        flips = effect.flips
-
-        def spoil(data: bytes) -> bytes:
-            damaged = bytearray(data)
-            for _ in range(flips if data else 0):
-                damaged[self.faults.random.randrange(len(damaged))] ^= 0xFF
-            return bytes(damaged)
-
-        return spoil
-
 
 def _token(exchange: Exchange) -> str:
     scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
     return exchange.query.get("access_token", "") or exchange.query.get("oauth_token", "")
-
-
-def _applies(effect: Effect, exchange: Exchange, call: Call) -> bool:
-    """Whether an effect means something for this request; delays and omissions are drawn elsewhere."""
-    if isinstance(effect, (Delay, OmittedParent)):
-        return False
-    if isinstance(effect, ExpiredUpload):
-        return call.kind.startswith("upload.")
-    if isinstance(effect, CutUpload):
-        return exchange.has_body and "x-http-method-override" not in exchange.headers
-    if isinstance(effect, CorruptUpload):
-        return exchange.has_body and call.kind.endswith(_CONTENT_UPLOADS)
-    if isinstance(effect, CorruptDownload):
-        # Damage that no client could notice would only hide what is tested.
-        return call.kind.endswith(".get.media")
-    return True
 
 
 def _injected_error(effect: ErrorAnswer) -> ApiError:
