@@ -170,7 +170,7 @@ def empty_trash(service: Service, request: Request) -> Answer:
 def generate_ids(service: Service, request: Request) -> Answer:
     """files.generateIds."""
     count = request.number("count", default=10, highest=1000)
-    ids = service.store.generate_ids(count)
+    ids = service.store.ids.generate(count)
     body: JsonObject = {
         "kind": "drive#generatedIds",
         "space": request.query.get("space", "drive"),

@@ -3,6 +3,7 @@
     Store
     ├── entries        id -> Entry; a child names its parent, _children is the index the other way
     ├── drives         id -> SharedDrive
+    ├── ids            which a create may use, and which were used
     ├── uploads        resumable sessions
     └── changes        what changed in which order
 
@@ -25,6 +26,7 @@ from drivesync.testing.entries import (
     Revision,
     SharedDrive,
 )
+from drivesync.testing.ids import FileIds
 from drivesync.testing.metadata import Metadata, apply_metadata, copied_metadata
 from drivesync.testing.upload_sessions import UploadSessions
 from drivesync.testing.wire import ApiError, invalid, not_found
@@ -55,13 +57,12 @@ class Store:
         self.now_ms = now_ms
         self.new_id = new_id
         self.storage_limit_bytes = storage_limit_bytes
+        self.ids = FileIds(new_id)
         self.entries: dict[str, Entry] = {}
         self.drives: dict[str, SharedDrive] = {}
         self.uploads = UploadSessions(now_ms=now_ms, new_id=new_id)
         self.used_bytes = 0
         self._children: dict[str, dict[str, None]] = {}
-        self._generated: set[str] = set()
-        self._gone: set[str] = set()
         self.changes = ChangeLog()
         self.root_id = self._add_root(new_id(), "My Drive", drive_id="")
 
@@ -88,36 +89,11 @@ class Store:
 
     def is_trashed(self, entry: Entry) -> bool:
         """Whether the entry or any folder above it is in the trash."""
-        at: Entry | None = entry
-        while at is not None:
-            if at.trashed_ms is not None:
-                return True
-            at = self.entries.get(at.parents[0]) if at.parents else None
-        return False
+        return any(at.trashed_ms is not None for at in self._way_up(entry))
 
     def trashed_bytes(self) -> int:
         """How much of the storage lies in the trash."""
         return sum(entry.quota_bytes for entry in self.entries.values() if self.is_trashed(entry))
-
-    # Ids
-
-    def generate_ids(self, count: int) -> list[str]:
-        """Ids that a later create may use."""
-        ids = [self.new_id() for _ in range(count)]
-        self._generated.update(ids)
-        return ids
-
-    def check_new_id(self, file_id: str) -> None:
-        """Whether a create may use this id.
-
-        Raises:
-            ApiError: 409 fileIdInUse where it was used before, even by a file that is deleted now; 400 where it was
-                never generated.
-        """
-        if file_id in self.entries or file_id in self._gone:
-            raise ApiError(409, "fileIdInUse", "A file already exists with the provided ID.")
-        if file_id not in self._generated:
-            raise invalid("The provided file ID is not usable.", location="file.id")
 
     # Changing
 
@@ -128,7 +104,7 @@ class Store:
             ApiError: 409 for an id in use, 404 for a missing parent or shortcut target, 403 where storage is full.
         """
         if metadata.id is not None:
-            self.check_new_id(metadata.id)
+            self.ids.check_new(metadata.id)
         parent = self._find_parent(metadata.parents)
         now_ms = self.now_ms()
         entry = Entry(
@@ -147,7 +123,7 @@ class Store:
         elif content is not None:
             entry.document = bytes(content.data)
         apply_metadata(entry, metadata, self.now_ms())
-        self.entries[entry.id] = entry
+        self._add(entry)
         self._place(entry, entry.parents)
         self.note_change(entry)
         return entry
@@ -214,7 +190,6 @@ class Store:
         self._place(entry, ())
         del self.entries[entry.id]
         self._children.pop(entry.id, None)
-        self._gone.add(entry.id)
         self.note_change(entry)
 
     def empty_trash(self, drive_id: str = "") -> None:
@@ -229,11 +204,8 @@ class Store:
         entry = self.get(file_id)
         with self.recharged(entry):
             self._place(entry, ())
-            entry.owned_by_me, entry.resource_key, entry.shared_with_me_ms = (
-                False,
-                resource_key,
-                self.now_ms(),
-            )
+            entry.owned_by_me, entry.resource_key = False, resource_key
+            entry.shared_with_me_ms = self.now_ms()
         return entry
 
     def create_drive(self, name: str) -> SharedDrive:
@@ -278,8 +250,12 @@ class Store:
     def _add_root(self, root_id: str, name: str, *, drive_id: str) -> str:
         now_ms = self.now_ms()
         root = Entry(root_id, name, FOLDER_TYPE, (), now_ms, now_ms, drive_id=drive_id)
-        self.entries[root_id] = root
+        self._add(root)
         return root_id
+
+    def _add(self, entry: Entry) -> None:
+        self.entries[entry.id] = entry
+        self.ids.used.add(entry.id)
 
     def _find_parent(self, parents: tuple[str, ...] | None) -> Entry:
         if parents is not None and len(parents) > 1:
@@ -297,15 +273,15 @@ class Store:
         wanted = tuple(dict.fromkeys([*left, *(parent.id for parent in added)]))
         if len(wanted) > 1:
             raise ApiError(403, "cannotAddParent", "Increasing the number of parents is not allowed")
-        for parent in added:
-            self._refuse_cycle(entry, parent)
+        if any(at is entry for parent in added for at in self._way_up(parent)):
+            raise ApiError(403, "cyclicParents", "A folder cannot be moved into itself.")
         return wanted or entry.parents
 
-    def _refuse_cycle(self, entry: Entry, parent: Entry) -> None:
-        at: Entry | None = parent
+    def _way_up(self, entry: Entry) -> Iterator[Entry]:
+        """The entry, and each folder above it."""
+        at: Entry | None = entry
         while at is not None:
-            if at is entry:
-                raise ApiError(403, "cyclicParents", "A folder cannot be moved into itself.")
+            yield at
             at = self.entries.get(at.parents[0]) if at.parents else None
 
     def _place(self, entry: Entry, parents: tuple[str, ...]) -> None:

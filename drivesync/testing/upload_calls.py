@@ -52,7 +52,7 @@ def start_upload(service: Service, request: Request) -> Answer:
     """uploadType=resumable: the metadata, answered with the URI to which the content goes."""
     upload = _read_upload(service, request, request.body)
     if upload.metadata.id is not None:
-        service.store.check_new_id(upload.metadata.id)
+        service.store.ids.check_new(upload.metadata.id)
     total = request.headers.get("x-upload-content-length")
     total_bytes = int(total) if total is not None and total.isdecimal() else None
     service.store.check_storage(_growth_bytes(service, upload, total_bytes or 0), drive_id=upload.drive_id)

@@ -90,7 +90,7 @@ def test_create_refuses(store: Store, metadata: Metadata, status: int, reason: s
 
 
 def test_a_generated_id_is_good_once_even_after_deletion(store: Store) -> None:
-    (file_id,) = store.generate_ids(1)
+    (file_id,) = store.ids.generate(1)
     assert store.create(Metadata(id=file_id)).id == file_id
     for _ in range(2):
         with pytest.raises(ApiError) as caught:
@@ -398,11 +398,3 @@ def test_trees(store: Store) -> None:
     entry = find(store, "a/b.txt")
     assert entry is not None
     assert len(entry.revisions) == 2
-
-
-def test_seeded_ids_repeat_and_look_like_drives() -> None:
-    one, other = seeded_ids(5), seeded_ids(5)
-    ids = [one() for _ in range(50)]
-    assert ids == [other() for _ in range(50)]
-    assert len(set(ids)) == 50
-    assert {len(file_id) for file_id in ids} == {33}

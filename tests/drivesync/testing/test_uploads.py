@@ -213,7 +213,7 @@ def test_an_update_is_not_seen_before_its_last_byte(call: Call, drive_emulator: 
 
 def test_two_sessions_for_one_id_make_one_file(call: Call, drive_emulator: DriveEmulator) -> None:
     with drive_emulator.locked() as store:
-        (file_id,) = store.generate_ids(1)
+        (file_id,) = store.ids.generate(1)
     one, two = start(call, id=file_id), start(call, id=file_id)
     assert put(call, one, b"one")[0] == 200
     assert put(call, two, b"two")[0] == 409

@@ -470,7 +470,7 @@ def test_an_id_that_is_free_again_gives_nobody_a_turn(world: World) -> None:
     world.delete(first.id)
     world.delete(second.id)
     with world.drive.locked() as store:
-        store._gone.clear()
+        store.ids.used.intersection_update(store.entries)
     assert world.open().leases.claim(RUN, first, "sleeper", "") is None
     assert len(world.records()) == 3
     assert world.open().leases.find(RUN) == record
