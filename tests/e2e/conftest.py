@@ -42,6 +42,24 @@ MARKER = "DRIVESYNC_TEST_SESSION"
 _LOOKS = 50
 """For processes; somebody's may have no environment for good."""
 
+# The real darknet, which stands still, and costs nothing, from a certain line of loss on. Only once, so that who goes
+# on need not take care of it.
+_HALTING = """\
+#!/bin/bash
+# tells which darknet it is: %f rate, %lf seconds, %d images
+read -r iteration < "$0.halt" || exec "{darknet}" "$@"
+exec "{darknet}" "$@" > >(
+    while IFS= read -r line; do
+        printf '%s\\n' "$line"
+        if [[ $line == "$iteration: "*" avg, "* ]]; then
+            : > "$0.halt"
+            kill -STOP $$
+            exec cat
+        fi
+    done
+)
+"""
+
 _LOSS_LINE = re.compile(r" *(\d+): \S+, \S+ avg")
 _HEADER = struct.Struct("<iiiQ")
 
@@ -91,9 +109,13 @@ class Session:
         self.tree = self.home / "darknet"
 
     @property
+    def _programs(self) -> Path:
+        return self.home / "bin"
+
+    @property
     def environment(self) -> dict[str, str]:
         direct = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        path = os.pathsep.join([str(self._programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         marked = {"PATH": path, MARKER: self.name}
         impatient = {"DRIVESYNC_RETRIES": "1", "DRIVESYNC_RETRY_WAIT_S": "0.1", "DRIVESYNC_SETTLE_S": "0.05"}
         return {**direct, **self.drive.environment(), **marked, **impatient, **self.variables}
@@ -102,10 +124,24 @@ class Session:
         """Start ``python -m COMMAND``, with both outputs in one pipe."""
         return self._start(sys.executable, "-m", *command)
 
-    def start_cells(self) -> subprocess.Popen[str]:
-        """Start what the user's notebook does after a lost session, one command after the other."""
+    @contextlib.contextmanager
+    def running(self, *command: str) -> Iterator[subprocess.Popen[str]]:
+        """Have ``python -m COMMAND`` run, and end with the block: where that fails, nobody would wait for anything."""
+        with self.start(*command) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    @contextlib.contextmanager
+    def running_cells(self) -> Iterator[None]:
+        """Have run what the user's notebook does after a lost session; with the block the machine stops."""
         script = 'python -m drivesync pull darknet "$0" && python -m trainer supervise --background "$0"'
-        return self._start("sh", "-c", script, str(self.tree))
+        with self._start("sh", "-c", script, str(self.tree)):
+            try:
+                yield
+            finally:
+                self.kill_everything()
 
     def _start(self, *command: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -120,7 +156,7 @@ class Session:
 
     def run(self, *command: str, status: int | None = 0) -> str:
         """Run ``python -m COMMAND`` to its end and return what it printed; ``status`` None allows any."""
-        with self.start(*command) as process:
+        with self.running(*command) as process:
             said, _ = process.communicate(timeout=PATIENCE_S)
         assert status in {None, process.returncode}, f"{command} ended with {process.returncode}:\n{said}"
         return said
@@ -198,8 +234,26 @@ class Session:
     def wait_for_iteration(self, iteration: int) -> None:
         wait_for(lambda: self.iterations[-1:] >= [iteration], f"iteration {iteration}")
 
+    def halt_darknet_at(self, iteration: int) -> None:
+        """Have the next darknet that comes to this iteration stand still there, until ``let_darknet_go_on``."""
+        self._programs.mkdir(exist_ok=True)
+        program = self._programs / "darknet"
+        program.with_suffix(".halt").write_text(f"{iteration}\n")
+        program.write_text(_HALTING.format(darknet=shutil.which("darknet")))
+        program.chmod(0o755)
+
+    def wait_for_halt(self) -> int:
+        """Wait until darknet stands still; returned is its pid."""
+        self.wait_until(lambda: any(map(_is_halted, self.processes("darknet"))), "darknet to stand still")
+        (darknet,) = self.processes("darknet")
+        return darknet
+
+    def let_darknet_go_on(self) -> None:
+        """Wait until darknet stands still, and end that."""
+        os.kill(self.wait_for_halt(), signal.SIGCONT)
+
     def processes(self, program: str = "") -> list[int]:
-        """This session's processes that are alive; only those of a program, where one is named."""
+        """This session's processes that are alive; only those that run a program, where one is named."""
         for _ in range(_LOOKS):
             found, is_sure = self._look(program)
             if is_sure:
@@ -215,11 +269,12 @@ class Session:
                 with contextlib.suppress(OSError):  # gone meanwhile
                     variables = (entry / "environ").read_bytes()
                     marked = f"{MARKER}={self.name}".encode() in variables.split(b"\0")
-                    if marked and program in {"", (entry / "comm").read_text().strip()}:
+                    if not (marked or not variables):
+                        continue
+                    running = (entry / "exe").readlink().name  # neither a zombie nor the kernel's own
+                    if marked and program in {"", running}:
                         found.append(int(entry.name))
-                    elif (
-                        not variables and (entry / "exe").readlink()
-                    ):  # neither a zombie nor the kernel's own
+                    elif not variables:
                         is_sure = False
         return found, is_sure
 
@@ -265,19 +320,23 @@ class Session:
             return Counter(child.name for child in children if child.trashed_ms is None)
 
 
+def _is_halted(pid: int) -> bool:
+    with contextlib.suppress(OSError):  # gone meanwhile
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] == b"T"
+    return False
+
+
 @pytest.fixture
 def new_session(tmp_path: Path, drive_emulator: DriveEmulator) -> Iterator[Callable[..., Session]]:
     """Makes sessions on one Drive that holds a small tree; all their processes end with the test."""
     made: list[Session] = []
 
-    def make(
-        home: str = "home", *, max_batches: int, batch: int = 4, size_px: int = 64, charts: bool = False
-    ) -> Session:
+    def make(home: str = "home", *, max_batches: int, batch: int = 2, charts: bool = False) -> Session:
         seed = make_tree(
             tmp_path / "seed",
             images=8,
             negatives=1,
-            size_px=size_px,
+            size_px=32,
             batch=batch,
             max_batches=max_batches,
         )

@@ -85,7 +85,7 @@ def test_a_setting_that_is_wrong_is_said(new_session: Callable[..., Session], op
 
 
 def test_a_cfg_that_was_changed_harms_nothing_on_drive(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=100, size_px=32)
+    session = new_session(max_batches=100)
     session.supervise()
     before = session.drive.read_tree("darknet")
     cfg = session.tree / "cfg/remote.cfg"

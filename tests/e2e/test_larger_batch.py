@@ -19,11 +19,11 @@ def test_what_is_trained_with_it_lands_at_once(new_session: Callable[..., Sessio
 
     cfg = session.tree / session.seed.cfg
     cfg.write_text(
-        cfg.read_text().replace("batch=4\n", "batch=8\n").replace("_batches=300\n", "_batches=250\n")
+        cfg.read_text().replace("batch=2\n", "batch=4\n").replace("_batches=300\n", "_batches=250\n")
     )
-    session.seed = replace(session.seed, batch=8, max_batches=250)
+    session.seed = replace(session.seed, batch=4, max_batches=250)
     said = session.supervise()
-    assert "iteration 300 counted with batch 4 is iteration 150 with batch 8: the count goes on there" in said
+    assert "iteration 300 counted with batch 2 is iteration 150 with batch 4: the count goes on there" in said
     assert session.attempts[-1] == list(range(151, 251))
     assert said.index("safe: backup/remote.backup, iteration 200 ") < said.index(
         "safe: backup/remote_final.weights, iteration 250 "

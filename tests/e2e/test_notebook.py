@@ -70,11 +70,12 @@ def open_notebook(session: Session) -> Iterator[Notebook]:
 
 
 def test_a_training_outlives_stop_and_kernel(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=50_000, batch=16)
+    session = new_session(max_batches=50_000)
+    session.halt_darknet_at(10)
     with open_notebook(session) as notebook:
         said = notebook.run("!trainer supervise --background darknet")
         assert "supervising darknet as process" in said
-        supervisor, (darknet,) = session.status.pid, session.processes("darknet")
+        supervisor, darknet = session.status.pid, session.wait_for_halt()
         said = notebook.run("!trainer status --watch darknet", stop_at="training at iteration")
         assert said.endswith("^C\r\n")
         notebook.restart()
@@ -83,6 +84,7 @@ def test_a_training_outlives_stop_and_kernel(new_session: Callable[..., Session]
         )
     with open_notebook(session) as notebook:
         before = json.loads(notebook.run("!trainer status --json darknet"))
+        session.let_darknet_go_on()
         session.wait_for_iteration(before["iteration"] + 10)
         now = json.loads(notebook.run("!trainer status --json darknet"))
         assert (now["state"], now["pid"], now["attempts"]) == ("training", supervisor, 1)

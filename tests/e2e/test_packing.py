@@ -14,7 +14,8 @@ MANY = 520
 
 
 def test_the_next_session_pulls_the_data_set_out_of_packs(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=50_000, batch=16, size_px=32)
+    session = new_session(max_batches=50_000)
+    session.halt_darknet_at(10)
     extra = session.seed.root / "data/more"
     extra.mkdir()
     for number in range(MANY):
@@ -25,6 +26,7 @@ def test_the_next_session_pulls_the_data_set_out_of_packs(new_session: Callable[
     session.wait_until(
         lambda: "manifest.json.gz" in session.drive.read_tree("darknet/.drivesync/packs"), "the manifest"
     )
+    session.let_darknet_go_on()
     session.run("trainer", "stop", str(session.tree))
     assert session.status.state == "stopped"
     shutil.rmtree(session.tree)

@@ -20,7 +20,7 @@ ALL_OF_150 = {"remote.backup": 100, "remote_100.weights": 100, "remote_final.wei
 
 
 def test_one_command_from_drive_to_drive(new_session: Callable[..., Session]) -> None:
-    session = new_session(charts=True, max_batches=150, size_px=32)
+    session = new_session(charts=True, max_batches=150)
     said = session.supervise()
     assert "remote_final.weights holds iteration 150, verified on Drive" in said
     assert session.iterations == list(range(1, 151))
@@ -45,7 +45,7 @@ def test_one_command_from_drive_to_drive(new_session: Callable[..., Session]) ->
 
 
 def test_what_is_finished_is_not_trained_again(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=120, size_px=32)
+    session = new_session(max_batches=120)
     session.supervise()
     before = session.weights_on_drive()
     session.lose()
@@ -56,7 +56,7 @@ def test_what_is_finished_is_not_trained_again(new_session: Callable[..., Sessio
 
 
 def test_a_raised_max_batches_goes_on_from_the_final_weights(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=120, size_px=32)
+    session = new_session(max_batches=120)
     session.supervise()
     session.set_max_batches(220)
     session.supervise()
@@ -67,7 +67,7 @@ def test_a_raised_max_batches_goes_on_from_the_final_weights(new_session: Callab
 
 
 def test_a_tree_with_any_name_and_named_by_a_relative_path(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=100, size_px=32)
+    session = new_session(max_batches=100)
     session.tree = session.home / "mein Baum " / "日本 'q' [x]"
     session.tree.parent.mkdir()
     said = session.run("trainer", "supervise", "--background", os.path.relpath(session.tree, session.home))
@@ -82,8 +82,10 @@ def test_a_tree_with_any_name_and_named_by_a_relative_path(new_session: Callable
 def test_a_second_supervisor_in_the_background_says_that_one_runs(
     new_session: Callable[..., Session],
 ) -> None:
-    session = new_session(max_batches=5000)
+    session = new_session(max_batches=50_000)
+    session.halt_darknet_at(1)
     session.supervise_in_background()
+    session.wait_for_halt()
     pid = session.status.pid
     (session.home / "link").symlink_to(session.tree)
     for tree in (session.tree, session.home / "link"):
@@ -95,7 +97,7 @@ def test_a_second_supervisor_in_the_background_says_that_one_runs(
 
 
 def test_stop_pushes_what_is_queued_and_leaves_75(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=5000)
+    session = new_session(max_batches=50_000)
     session.supervise_in_background()
     session.wait_for_iteration(110)
     said = session.run("trainer", "stop", str(session.tree))
@@ -110,8 +112,8 @@ def test_stop_pushes_what_is_queued_and_leaves_75(new_session: Callable[..., Ses
 
 
 def test_ctrl_c_stops_a_training_in_the_foreground(new_session: Callable[..., Session]) -> None:
-    session = new_session(max_batches=5000)
-    with session.start("trainer", "supervise", str(session.tree)) as process:
+    session = new_session(max_batches=50_000)
+    with session.running("trainer", "supervise", str(session.tree)) as process:
         session.wait_for_iteration(1)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=30)
@@ -124,9 +126,9 @@ def test_ctrl_c_stops_a_training_in_the_foreground(new_session: Callable[..., Se
 def test_a_signal_while_pulling_ends_at_once_and_the_next_call_goes_on(
     new_session: Callable[..., Session], drive_emulator: DriveEmulator
 ) -> None:
-    session = new_session(max_batches=100, size_px=32)
+    session = new_session(max_batches=100)
     drive_emulator.inject(Fault(Delay(20.0), call="files.get.media", skip=3, times=None))
-    with session.start("trainer", "supervise", str(session.tree)) as process:
+    with session.running("trainer", "supervise", str(session.tree)) as process:
         session.wait_until(lambda: drive_emulator.counters()["files.get.media"].requests >= 15, "all workers")
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=10)
