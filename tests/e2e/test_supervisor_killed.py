@@ -55,7 +55,7 @@ def test_nothing_of_darknet_outlives_a_killed_supervisor(
     session = new_session(max_batches=50_000)
     session.copy_tree()
     arm(session)
-    with session.start("trainer", "supervise", "--no-push", str(session.tree)) as supervisor:
+    with session.running("trainer", "supervise", "--no-push", str(session.tree)) as supervisor:
         session.wait_until(lambda: len(started(session)) == 3, "darknet")
         time.sleep(later_s)
         supervisor.kill()
@@ -68,9 +68,10 @@ def test_nothing_of_darknet_outlives_a_killed_supervisor(
 def test_the_next_call_goes_on_from_what_a_killed_supervisor_has_left(
     new_session: Callable[..., Session],
 ) -> None:
-    session = new_session(max_batches=250, batch=1)
+    session = new_session(max_batches=250)
     session.pull()
-    with session.start("trainer", "supervise", str(session.tree)) as supervisor:
+    session.halt_darknet_at(120)
+    with session.running("trainer", "supervise", str(session.tree)) as supervisor:
         session.wait_for_iteration(120)
         supervisor.kill()
     session.wait_until_gone()
@@ -101,10 +102,10 @@ def test_the_next_call_goes_on_from_what_a_killed_supervisor_has_left(
 def test_a_signal_stops_pushes_and_leaves_75(
     new_session: Callable[..., Session], number: signal.Signals
 ) -> None:
-    session = new_session(max_batches=50_000, batch=1)
+    session = new_session(max_batches=50_000)
     session.pull()
     arm(session)
-    with session.start("trainer", "supervise", str(session.tree)) as supervisor:
+    with session.running("trainer", "supervise", str(session.tree)) as supervisor:
         session.wait_for_iteration(110)
         supervisor.send_signal(number)
         said, _ = supervisor.communicate(timeout=30)
