@@ -43,6 +43,7 @@ def lay(backup: Path, ruins: Mapping[str, bytes]) -> None:
 def trained(new_session: Callable[..., Session]) -> Session:
     """A session whose run has checkpoints of iteration 100, here and on Drive, and is to go on to 200."""
     session = new_session(max_batches=200)
+    session.halt_darknet_at(110)
     session.supervise_in_background()
     # Both, so that no whole snapshot is left in the spool, which a later push would rightly bring to Drive.
     both = {"remote.backup", "remote_100.weights"}
@@ -90,13 +91,13 @@ def test_what_appears_while_training_goes_on(trained: Session) -> None:
     whole = (trained.tree / "backup/remote_100.weights").read_bytes()
     (trained.tree / ".trainer/darknet.log").unlink()
     trained.set_max_batches(400)
+    trained.halt_darknet_at(130)
     trained.supervise_in_background()
     trained.wait_for_iteration(101)
     ruins = name_ruins(whole)
     lay(trained.tree / "backup", ruins)
-    trained.wait_for_iteration(130)
     # darknet dies while the ruins lie there: it must not go on from one of them.
-    trained.kill(trained.processes("darknet"))
+    trained.kill([trained.wait_for_halt()])
     trained.finish()
     first, second = trained.attempts
     newest = first[-1] // 100 * 100
