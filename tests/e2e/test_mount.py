@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Session
 
-MOUNT_WAIT_S = 10.0
+MOUNT_WAIT_S = 30.0
 CALLED = "a cloud storage mounted by rclone (fuse.rclone)"
 
 
@@ -57,7 +57,7 @@ def iterations_behind(session: Session, cloud: Path) -> dict[str, int | None]:
 def test_it_is_trained_on_local_disk_and_pushed_back_and_goes_on_on_another_machine(
     new_session: Callable[..., Session], mounted: Path, tmp_path: Path
 ) -> None:
-    session, cloud = new_session(max_batches=5000), tmp_path / "cloud"
+    session, cloud = new_session(max_batches=50_000), tmp_path / "cloud"
     session.tree = on_mount = mounted / "darknet"
     session.copy_tree()
     leave_chart(on_mount)
@@ -77,7 +77,7 @@ def test_it_is_trained_on_local_disk_and_pushed_back_and_goes_on_on_another_mach
     assert not session.processes("darknet")
     reached = session.status.safe_iteration
     assert reached is not None
-    assert f"written up to iteration {reached}" in session.run("trainer", "status", str(on_mount))
+    assert f"written up to iteration {reached:,} " in session.run("trainer", "status", str(on_mount))
     wait_for(
         lambda: iterations_behind(session, cloud).get("remote.backup") == reached,
         "what was stopped, behind the mount",
