@@ -18,6 +18,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 
 from playwright.sync_api import expect, sync_playwright
 
+from tests.e2e.conftest import wait_for
 from trainer.background import RunLock
 from trainer.curves.writer import MetricsWriter
 from trainer.status import Status, StatusWriter
@@ -94,9 +95,11 @@ def serving(tree: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     argv = [sys.executable, "-m", "trainer", "serve", str(tree)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
-        process.stdout.readline()
-        yield process.stdout.readline().strip(), process
-        process.kill()
+        try:
+            process.stdout.readline()
+            yield process.stdout.readline().strip(), process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -202,8 +205,10 @@ def test_two_viewers_follow_a_run_from_before_its_beginning(tree: Path, look: Ca
             expect(viewer.page.locator("#link")).to_contain_text("does not answer")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [pytest.param(PHONE, id="phone"), pytest.param(DESK, id="desk")])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [pytest.param(PHONE, "light", id="phone, light"), pytest.param(DESK, "dark", id="desk, dark")],
+)
 def test_it_fits_and_is_drawn(
     look: Callable[..., Viewer],
     run: tuple[StatusWriter, MetricsWriter],
@@ -222,10 +227,9 @@ def test_it_fits_and_is_drawn(
     wide, visible = viewer.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide <= visible == size["width"]
     viewer.page.wait_for_function("document.getElementById('chart').width > 300")
-    assert colours(viewer) >= {"average", "score", "rate", "seam"}
+    wait_for(lambda: colours(viewer) >= {"average", "score", "rate", "seam"}, "the curves to be drawn")
     viewer.page.get_by_role("checkbox", name="mAP").uncheck()
-    viewer.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert "score" not in colours(viewer)
+    wait_for(lambda: "score" not in colours(viewer), "one of them to go")
     assert viewer.complaints == []
 
 
@@ -249,12 +253,12 @@ def test_hands_look_at_an_iteration_and_choose_a_stretch(
 
     assert shown() == (1, MANY)
     page.mouse.move(box["x"] + box["width"] / 2, middle)
+    readout(viewer, "iteration 4,")
     hovered = page.locator("#readout").inner_text()
-    assert "iteration 4," in hovered
     page.keyboard.press("Tab")
     chart.focus()
     page.keyboard.press("ArrowRight")
-    assert page.locator("#readout").inner_text() != hovered
+    expect(page.locator("#readout")).not_to_have_text(hovered)
     # By dragging; what lies between the points that were sent is fetched.
     with page.expect_response("**/points?*") as fetched:
         page.mouse.down()
