@@ -565,7 +565,7 @@ def test_killed_at_random_it_goes_on(
         while killed < KILLS:
             before = contents(tree)
             times = {path: (tree / path).stat().st_ctime_ns for path in before}
-            pulls.stdin.write(f"{RANDOM.uniform(0.1, 0.8)}\n")
+            pulls.stdin.write(f"0 {RANDOM.uniform(0.0, 0.6)}\n")
             pulls.stdin.flush()
             status = int(pulls.stdout.readline().split()[0])
             killed += status == -signal.SIGKILL
@@ -575,7 +575,7 @@ def test_killed_at_random_it_goes_on(
             if status == 0:
                 assert contents(tree) == FILES
                 shutil.rmtree(tree)
-        pulls.stdin.write("inf\n")
+        pulls.stdin.write("inf 0\n")
         pulls.stdin.flush()
         assert pulls.stdout.readline().split()[0] == "0"
         pulls.stdin.close()
