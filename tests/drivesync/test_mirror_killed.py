@@ -101,7 +101,9 @@ def test_killed_at_random_moments_it_goes_on_where_it_was(
     clear(drive_emulator)
     counted.reset()
     kills = killed_in_round = midway = 0
-    while kills < KILLS:
+    # A machine that has become busier meanwhile kills most before they send anything.
+    while kills < KILLS or midway < KILLS / 4:
+        assert kills < 10 * KILLS, "some of them are to have begun to send"
         there = names(drive_emulator)
         missing = len(files) - sum(f"darknet/{path}" in there for path in set(files))
         begun_before = counted[CREATE].requests + counted[UPDATE].requests
@@ -121,7 +123,6 @@ def test_killed_at_random_moments_it_goes_on_where_it_was(
     assert push() == 0
     assert_complete(drive_emulator, files)
     assert_little_went_twice(drive_emulator, files, killed_in_round)
-    assert midway >= KILLS / 4, "many of them had begun to send"
 
 
 def assert_complete(drive: DriveEmulator, files: dict[str, bytes]) -> None:
