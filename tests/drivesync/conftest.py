@@ -394,7 +394,7 @@ def _no_thread_is_left() -> Iterator[None]:
     """Every thread that a test starts ends with it."""
     before = set(threading.enumerate())
     yield
-    give_up_s = time.monotonic() + 5
+    give_up_s = time.monotonic() + 20
     # watchdog keeps one thread for all observers that there will ever be.
     while left := {
         thread for thread in set(threading.enumerate()) - before if type(thread).__name__ != "InotifyFD"

@@ -338,7 +338,7 @@ class TestStopped:
         began_s = time.monotonic()
         with pytest.raises(NotAllowedError):
             bring()
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < 20
 
     def test_a_remote_that_is_not_there_leaves_no_trace(
         self, bring: Callable[..., PullResult], here: Path

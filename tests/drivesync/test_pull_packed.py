@@ -233,10 +233,35 @@ class TestWhole:
         assert said["expected_packed"] == {"files": len(FILES), "packs": 1}
         count = len(pieces.plan_pieces(packing.pack, packing.pack.members))
         assert said["expected_seconds"] == pytest.approx((count + 1) * 200 * 60 / 325_000)
-        assert (
-            f"{len(FILES)} files out of 1 pack, 1 one by one"
-            in drivesync("pull", "darknet", tree, "--dry-run").out
-        )
+        told = drivesync("pull", "darknet", tree, "--dry-run").out
+        assert f"{len(FILES)} files out of 1 pack, 1 one by one" in told
+        assert "by the quota of a new Drive project that takes under a second" in told
+
+    @pytest.mark.parametrize(
+        ("settings", "environment", "packed"),
+        [
+            pytest.param('packs = "off"', "", False, id="the settings that are coming"),
+            pytest.param('packs = "off"', "auto", True, id="the environment goes before them"),
+            pytest.param('packs = "manual"', "", True, id="they may be made by a command only"),
+            pytest.param("", "off", False, id="the environment"),
+        ],
+    )
+    def test_no_pack_is_read_where_they_are_off(
+        self,
+        packing: Packing,
+        drivesync: Callable[..., Ended],
+        tree: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        settings: str,
+        environment: str,
+        *,
+        packed: bool,
+    ) -> None:
+        packing.put()
+        put_file(packing.store, "darknet/drivesync.toml", settings.encode())
+        monkeypatch.setenv("DRIVESYNC_PACKS", environment)
+        assert ("out of packs" in drivesync("pull", "darknet", tree).out) is packed
+        assert contents(tree) == FILES | {"drivesync.toml": settings.encode()}
 
     def test_what_a_pull_says(self, packing: Packing, drivesync: Callable[..., Ended], tree: Path) -> None:
         packing.put()

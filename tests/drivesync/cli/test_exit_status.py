@@ -228,7 +228,7 @@ def test_75_stopped_by_a_signal(environment: dict[str, str], full: DriveEmulator
         took_s = time.monotonic() - began_s
     assert process.returncode == 75
     assert err.decode().splitlines()[-1].startswith("drivesync: stopped before the end. Run the same command")
-    assert took_s < 5
+    assert took_s < 20
     assert list((tmp_path / "t" / ".drivesync" / "partial").iterdir()) == []
 
 

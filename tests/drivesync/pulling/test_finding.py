@@ -57,7 +57,7 @@ def test_a_remote_that_keeps_no_packs_is_not_asked(
     [
         pytest.param(b"", "torn", id="empty"),
         pytest.param(manifest()[:-20], "torn", id="torn"),
-        pytest.param(b"no gzip", "cannot be read", id="no manifest"),
+        pytest.param(b"no gzip", "is damaged", id="no manifest"),
         pytest.param(gzip.compress(json.dumps({"format": 99}).encode()), "version", id="a later version"),
         pytest.param(manifest(MOST_MEMBER_BYTES + 1), "too large for a pack", id="a member for the disk"),
     ],

@@ -308,7 +308,7 @@ class TestFailures:
         began_s = time.monotonic()
         with pytest.raises(type(error), match=str(error)):
             bench.bring(*files, *(scripted.put(f"more{at}", b"x") for at in range(10)))
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < 15
         assert (bench.done, bench.failed) == ([], {})
 
     def test_what_cannot_be_recorded_ends_all(self, bench: Bench, scripted: Scripted) -> None:
@@ -352,7 +352,7 @@ class TestFailures:
         began_s = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             interrupt()
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < 15
         assert (bench.done, bench.failed) == ([], {})
         assert len(scripted.reads) < 8
 
@@ -364,7 +364,7 @@ class TestFailures:
         began_s = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             bench.bring(scripted.put("a", b"a"))
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < 15
 
 
 class TestByAnotherWay:

@@ -180,7 +180,7 @@ def test_the_end_is_prompt_and_nothing_is_lost(
         wait_for(lambda: sum(int(str(armed["struck"])) for armed in drive_emulator.app.faults.report()))
         time.sleep(0.05)
         began_s = time.monotonic()
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 10
     assert safe == []
     with pusher:
         assert [entry.iteration for entry in pusher.spool.pending()] == [100]

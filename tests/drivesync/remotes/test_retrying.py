@@ -125,7 +125,7 @@ def test_long_pauses_are_told_and_the_end_cuts_them_short() -> None:
     before_s = time.monotonic()
     with pytest.raises(TransientError):
         retry_policy(budget, 30.0, closing, tell)(Failing(99, TransientError("reading a: lost"), budget))
-    assert time.monotonic() - before_s < 5
+    assert time.monotonic() - before_s < 10
     (line,) = told
     assert line.startswith("reading a: lost; trying again in ")
 

@@ -241,8 +241,8 @@ def test_the_end_comes_soon(
         end(client)
         for work in (reading, waiting):
             with pytest.raises(TransientError):
-                work.result(timeout=5)
-        assert time.monotonic() - begun_s < 5
+                work.result(timeout=20)
+        assert time.monotonic() - begun_s < 20
     with pytest.raises(TransientError, match="stopped"):
         ask(client)
 

@@ -468,7 +468,7 @@ class TestCancel:
             began_s = time.monotonic()
             stubborn.cancel()
             errors = [future.exception(timeout=20) for future in waiting]
-        assert time.monotonic() - began_s < 3
+        assert time.monotonic() - began_s < 10
         assert all(isinstance(error, TransientError) for error in errors), errors
         with pytest.raises(TransientError, match="stopped"):
             stubborn.find("a")
