@@ -78,8 +78,8 @@ class TreeSettings:
     Attributes:
         keep_numbered: so many numbered checkpoints of a run stay on the remote, the newest; None for all.
         unpack: paths of archives that a pull unpacks into the tree.
-        packs: whether packs are made: ``auto`` after a pull of many small files, ``manual`` by a command only, or
-            ``off``.
+        packs: ``auto``: they are made after a pull of many small files; ``manual``: by a command only; ``off``: they
+            are neither made nor read.
     """
 
     keep_numbered: int | None = None
@@ -132,10 +132,21 @@ def _keep_numbered(said: Mapping[str, Any], name: str, environment: Mapping[str,
     return _number(environment, "DRIVESYNC_KEEP_NUMBERED", default=1, low=1, high=1_000_000)
 
 
+def read_packs(environment: Mapping[str, str]) -> str:
+    """What DRIVESYNC_PACKS says, as ``TreeSettings.packs``; empty where it says nothing.
+
+    Raises:
+        SettingsError: there is no such way with packs.
+    """
+    given = environment.get("DRIVESYNC_PACKS", "").strip()
+    return _check_packs(given, "DRIVESYNC_PACKS") if given else ""
+
+
 def _packs(said: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> str:
-    given: object = environment.get("DRIVESYNC_PACKS", "").strip()
-    where = "DRIVESYNC_PACKS" if given else f"{name}: packs"
-    given = given or said.get("packs", TreeSettings().packs)
+    return read_packs(environment) or _check_packs(said.get("packs", TreeSettings().packs), f"{name}: packs")
+
+
+def _check_packs(given: object, where: str) -> str:
     if not isinstance(given, str) or given not in PACKS:
         raise SettingsError(f"{where} is {given!r}; it must be one of {', '.join(PACKS)}")
     return given

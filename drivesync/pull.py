@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
 
-from drivesync.config import DEFAULT_REMOTE, read_unpack
+from drivesync.config import DEFAULT_REMOTE, read_packs, read_unpack
 from drivesync.disk import check_tree, free_bytes, hash_file, is_case_blind, is_same, lock_state, look
 from drivesync.errors import DiskFullError, DrivesyncError, LocalWriteError
 from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile
@@ -18,6 +18,7 @@ from drivesync.index import Index
 from drivesync.listings import Listings
 from drivesync.pulling.fetch import Wanted
 from drivesync.pulling.finding import WORTH_IT, find_packs
+from drivesync.pulling.packed import NO_PACKS
 from drivesync.pulling.parts import Parts
 from drivesync.pulling.plan import DEFAULT_OPTIONS, Chooser, PullOptions, PullPlan, plan_pull
 from drivesync.pulling.source import Source
@@ -68,13 +69,14 @@ class PullResult(TransferResult):
 
 
 def with_environment(options: PullOptions, environment: Mapping[str, str]) -> PullOptions:
-    """``options`` with what the environment says: DRIVESYNC_UNPACK goes before the tree's settings.
+    """``options`` with what the environment says: DRIVESYNC_UNPACK and DRIVESYNC_PACKS go before the tree's settings.
 
     Raises:
-        SettingsError: it cannot be what it says.
+        SettingsError: one of them cannot be what it says.
     """
     named = read_unpack(environment)
     return options if named is None else replace(options, unpack=named + options.unpack, unpack_as_set=False)
+    options = replace(options, packs=read_packs(environment))
 
 
 def pull(
@@ -271,7 +273,8 @@ class _Work:
     def _find_packs(self) -> Packed:
         """What packs there are; asked for once, while the listing goes on."""
         if self._packed is None:
-            self._packed = find_packs(self._remote, self._reporter.note)
+            is_off = self._archives.packs == "off"
+            self._packed = NO_PACKS if is_off else find_packs(self._remote, self._reporter.note)
         return self._packed
 
     def _look(

@@ -171,10 +171,11 @@ def print_expected(pulled: Pulled) -> None:
         click.echo(
             f"{count(pulled.packed_files, 'file')} out of {count(len(pulled.packed), 'pack')}, {singly:,} one by one"
         )
-    if pulled.expected_s is not None and pulled.expected_s >= 1.0:
-        click.echo(
-            f"by the quota of a new Drive project that takes {format_duration(pulled.expected_s)} at least"
+    if pulled.expected_s is not None and (pulled.expected_s >= 1.0 or pulled.packed):
+        takes = (
+            f"{format_duration(pulled.expected_s)} at least" if pulled.expected_s >= 1.0 else "under a second"
         )
+        click.echo(f"by the quota of a new Drive project that takes {takes}")
 
 
 def _print_plan(pulled: Pulled) -> None:

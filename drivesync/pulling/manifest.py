@@ -123,7 +123,7 @@ def read_manifest(raw: bytes) -> Manifest:
     try:
         said = json.loads(_unzip(raw))
     except (ValueError, RecursionError, zlib.error) as error:
-        raise ManifestError(f"the manifest of packs cannot be read: {error}") from error
+        raise ManifestError("the manifest of packs is damaged") from error
     if not isinstance(said, dict) or said.get("format") != _FORMAT:
         raise ManifestError("the manifest of packs is of a version that is not known here")
     packs = tuple(_read_pack(pack) for pack in _list(said.get("packs")))

@@ -34,6 +34,7 @@ class PullOptions:
         dry_run: say what would be done, and do nothing.
         unpack: paths of archives that are unpacked into the tree, and do not come as files.
         unpack_as_set: also those that the tree's own settings name.
+        packs: as in the tree's own settings, and before them; empty for as they say.
     """
 
     theirs: bool = False
@@ -42,6 +43,7 @@ class PullOptions:
     dry_run: bool = False
     unpack: tuple[str, ...] = ()
     unpack_as_set: bool = True
+    packs: str = ""
 
 
 DEFAULT_OPTIONS = PullOptions()

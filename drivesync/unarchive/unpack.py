@@ -61,6 +61,11 @@ class Archives:
         """``pages`` without the archives; see ``Withheld``."""
         return self._withheld.filter(pages)
 
+    @property
+    def packs(self) -> str:
+        """See ``Withheld``."""
+        return self._withheld.packs
+
     def plan(self, result: TransferResult, told: list[Unpacked]) -> None:
         """Add to ``told`` each archive that was withheld, and whether it stands; nothing is fetched."""
         self._tell_absent(result)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drivesync.config import ARCHIVE_ENDS, TREE_SETTINGS, parse_tree_settings, read_tree_settings
+from drivesync.config import (
+    ARCHIVE_ENDS,
+    TREE_SETTINGS,
+    TreeSettings,
+    parse_tree_settings,
+    read_tree_settings,
+)
 from drivesync.disk import hash_file, look
 from drivesync.errors import SettingsError
 from drivesync.files import Page, RemoteFile, Skipped
@@ -41,13 +47,18 @@ class Withheld:
         self._tree = tree
         self._index = index
         self._options = options
-        self._named: frozenset[str] | None = None if options.unpack_as_set else frozenset(options.unpack)
+        self._settings: TreeSettings | None = None
         self._found: dict[str, RemoteFile] = {}
 
     @property
     def archives(self) -> list[RemoteFile]:
         """Those that were in the listing, sorted by path."""
         return [file for _path, file in sorted(self._found.items())]
+
+    @property
+    def packs(self) -> str:
+        """Whether packs are made and read, as ``TreeSettings.packs`` has it."""
+        return self._options.packs or (self._settings or TreeSettings()).packs
 
     @property
     def absent(self) -> list[str]:
@@ -65,13 +76,16 @@ class Withheld:
         held: list[Entry] = []
         settings: RemoteFile | None = None
         for page in pages:
-            if self._named is None:
+            if self._settings is None:
                 settings = settings or _find_settings(page)
+                if page.ends:
+                    self._settings = self._read_settings(settings)
+            if self._named is None or held:
                 held += [entry for entry in page.entries if entry.path.endswith(ARCHIVE_ENDS)]
                 others = [entry for entry in page.entries if not entry.path.endswith(ARCHIVE_ENDS)]
-                if page.ends:
-                    self._named = frozenset(self._options.unpack) | self._read_named(settings)
+                if self._named is not None:
                     others += held
+                    held = []
                 page = replace(page, entries=tuple(others))  # noqa: PLW2901 - the same page, without them
             yield page if self._named is None else self._without(page, self._named)
 
@@ -90,13 +104,21 @@ class Withheld:
     def _is_wanted(self, file: RemoteFile) -> bool:
         return not self._options.only or file.path.startswith(self._options.only)
 
-    def _read_named(self, there: RemoteFile | None) -> frozenset[str]:
-        """What the settings name that the tree will have when this pull is done."""
+    @property
+    def _named(self) -> frozenset[str] | None:
+        """What is to be unpacked; None as long as that is not known."""
+        if not self._options.unpack_as_set:
+            return frozenset(self._options.unpack)
+        if self._settings is None:
+            return None
+        return frozenset((*self._options.unpack, *self._settings.unpack))
+
+    def _read_settings(self, there: RemoteFile | None) -> TreeSettings:
+        """The settings that the tree will have when this pull is done."""
         here = look(self._tree, TREE_SETTINGS)
         if there is not None and self._is_coming(there, here):
-            coming = parse_tree_settings(self._fetch(there), f"{TREE_SETTINGS} of {self._remote.name}", {})
-            return frozenset(coming.unpack)
-        return frozenset(read_tree_settings(self._tree, {}).unpack)
+            return parse_tree_settings(self._fetch(there), f"{TREE_SETTINGS} of {self._remote.name}", {})
+        return read_tree_settings(self._tree, {})
 
     def _is_coming(self, there: RemoteFile, here: LocalFile | None) -> bool:
         """Whether what is ``there`` will be what is here."""

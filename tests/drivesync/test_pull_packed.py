@@ -238,7 +238,7 @@ class TestWhole:
         assert "by the quota of a new Drive project that takes under a second" in told
 
     @pytest.mark.parametrize(
-        ("settings", "environment", "packed"),
+        ("settings", "variable", "packed"),
         [
             pytest.param('packs = "off"', "", False, id="the settings that are coming"),
             pytest.param('packs = "off"', "auto", True, id="the environment goes before them"),
@@ -253,14 +253,15 @@ class TestWhole:
         tree: Path,
         monkeypatch: pytest.MonkeyPatch,
         settings: str,
-        environment: str,
+        variable: str,
         *,
         packed: bool,
     ) -> None:
         packing.put()
         put_file(packing.store, "darknet/drivesync.toml", settings.encode())
-        monkeypatch.setenv("DRIVESYNC_PACKS", environment)
-        assert ("out of packs" in drivesync("pull", "darknet", tree).out) is packed
+        monkeypatch.setattr("drivesync.pull.WORTH_IT", 2)  # more than the first folder holds
+        pulled = drivesync("pull", "darknet", tree, DRIVESYNC_PACKS=variable)
+        assert ("out of packs" in pulled.out) is packed
         assert contents(tree) == FILES | {"drivesync.toml": settings.encode()}
 
     def test_what_a_pull_says(self, packing: Packing, drivesync: Callable[..., Ended], tree: Path) -> None:
