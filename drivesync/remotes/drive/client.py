@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from googleapiclient.discovery import build_from_document
-from googleapiclient.discovery_cache import get_static_doc
 
 from drivesync.errors import NotAllowedError, RateLimitedError, RemoteError, TransientError
 from drivesync.remotes.drive.auth import advise, locate_credentials
 from drivesync.remotes.drive.authorization import Authorization
 from drivesync.remotes.drive.clock import ServerClock
+from drivesync.remotes.drive.description import describe_drive
 from drivesync.remotes.drive.ids import Ids
 from drivesync.remotes.drive.line import Line, resource_keys_header
 from drivesync.remotes.drive.media import MediaRead
@@ -97,7 +97,7 @@ class DriveClient:
         )
         self._authorization = Authorization(found.credentials, self._transport)
         self._origin = found.origin
-        document = json.loads(get_static_doc("drive", "v3"))
+        document = json.loads(describe_drive())
         # Patched here and not by client_options, since media uploads would keep Google's address.
         document["rootUrl"] = f"{self._transport.base_url}/"
         service = build_from_document(document, http=Line(self, "asking Drive", "other", Budget(0)))

@@ -232,6 +232,8 @@ class _Sockets:
                 one.settimeout(timeout_s)
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 one.connect(address)
+                # A cut that came before this had nothing to break: the socket now looks connected, and never is.
+                self.add(one)
             except OSError as error:
                 one.close()
                 problem = error
