@@ -223,6 +223,16 @@ class Room:
         return None if self.limit is None else max(self.limit - self.used, 0)
 
 
+def refuse_path(path: str) -> str:
+    """Say why ``path``, which may be anything, cannot be a file's in a tree; empty if it can."""
+    return next(filter(None, map(refuse_name, path.split("/"))), "")
+
+
+def spell_path(path: str) -> str:
+    r"""``path`` as text, whatever bytes the system has for it: those that are no UTF-8 are spelled ``\xff``."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def refuse_name(name: str) -> str:
     """Say why ``name``, which may hold anything, cannot be one name in a local folder; empty if it can."""
     if name in {"", ".", ".."}:

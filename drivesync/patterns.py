@@ -13,6 +13,21 @@ _MAGIC = frozenset("*?[")
 _ANY_FOLDERS = "**"
 
 
+def refuse_pattern(pattern: str) -> str:
+    """Say why ``pattern`` names nothing that may be pushed of a tree; empty if it may name something."""
+    path = PurePosixPath(pattern)
+    if path.is_absolute():
+        return "it is not relative to TREE"
+    if not path.parts:
+        return "it is empty"
+    if ".." in path.parts:
+        return "it leads out of TREE"
+    if any(_ANY_FOLDERS in part and part != _ANY_FOLDERS for part in path.parts):
+        # As ``Path.glob`` has it before Python 3.13.
+        return "** stands for folders, and for nothing beside them in a name: **/*.pt"
+    return ""
+
+
 def fixed_folder(pattern: str) -> PurePosixPath:
     """The folder below which all is that ``pattern`` can match: ``runs`` of ``runs/*/weights/*.pt``."""
     folders = PurePosixPath(pattern).parts[:-1]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.disk import hash_file, look
 from drivesync.errors import DamagedError, LocalWriteError
-from drivesync.files import STATE_FOLDER, LocalFile, RemoteFile, Skipped
+from drivesync.files import STATE_FOLDER, LocalFile, RemoteFile, Skipped, spell_path
 from drivesync.index import Index
 from drivesync.pulling.plan import Chooser
 from drivesync.unarchive.record import Records
@@ -118,7 +118,7 @@ def verify(remote: Remote, tree: Path, *, reporter: Reporter) -> VerifyResult:
             _settle(*pending.popleft(), result, reporter)
     finally:
         pool.shutdown(cancel_futures=True)
-    result.only_here = [path for path in _walk(tree) if path not in there]
+    result.only_here = [spell_path(path) for path in _walk(tree) if path not in there]
     result.close(remote, time.monotonic() - began_s)
     return result
 

@@ -49,6 +49,7 @@ class Watch(FileSystemEventHandler):
             is missing.
         on_file: gets the POSIX path relative to ``tree``.
         scan_every_s: seconds between two scans.
+        tell: is given a line when a scan cannot be done, once for each reason; the next one is tried nevertheless.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Watch(FileSystemEventHandler):
         on_file: Callable[[str], object],
         *,
         scan_every_s: float = SCAN_EVERY_S,
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self._tree = tree.resolve()
         self._is_deep = any(is_deep(pattern) for pattern in patterns)
         self._patterns = tuple(patterns)
         self._on_file = on_file
         self._scan_every_s = scan_every_s
+        self._tell = tell
         self._one_at_a_time = threading.Lock()
         self._closing = threading.Event()
         self._scan_due = threading.Event()
@@ -159,11 +162,19 @@ class Watch(FileSystemEventHandler):
                 self._on_file(path)
 
     def _scan_for_ever(self) -> None:
+        told = ""
         while not self._closing.is_set():
             self._scan_due.clear()
-            # A mounted folder may fail to be listed now, and not half a minute later.
-            with suppress(OSError):
+            said = ""
+            # A mounted folder may fail to be listed now, and not half a minute later; and a thread that ends unseen
+            # leaves what its events missed where it is.
+            try:
                 self.scan()
+            except Exception as error:  # noqa: BLE001
+                said = f"{self._tree} cannot be looked through, and will be again: {error}"
+            if said not in {"", told}:
+                self._tell(said)
+            told = said
             self._scan_due.wait(self._scan_every_s)
 
 
@@ -203,7 +214,7 @@ def keep_pushed(
         pusher = Pusher(tree, remote, index, accept, reporter, leases=leases, keep_numbered=keep_numbered)
         background = BackgroundPusher(pusher, reporter, on_safe, on_lost=on_lost)
         try:
-            with background, Watch(tree, patterns, background.offer):
+            with background, Watch(tree, patterns, background.offer, tell=reporter.note):
                 yield background
         finally:
             _reopen(remote)

@@ -19,6 +19,7 @@ from drivesync.config import CHECKPOINT_PATTERNS, read_tree_settings
 from drivesync.daemon import is_alive, launch, signal_holder
 from drivesync.errors import DrivesyncError, NotFoundError, UnfinishedError
 from drivesync.leasing.leases import Leases
+from drivesync.patterns import refuse_pattern
 from drivesync.progress import TerminalReporter
 from drivesync.push import find_files
 from drivesync.spooling.spool import read_pending
@@ -37,6 +38,15 @@ _START_WAIT_S = 60.0
 _STOP_MARGIN_S = 30.0
 
 
+def _check_patterns(
+    _context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    for pattern in given:
+        if reason := refuse_pattern(pattern):
+            raise click.BadParameter(f"{pattern!r}: {reason}", param=parameter)
+    return given
+
+
 @click.command("watch", short_help="Push files as they are written.", epilog=REMOTE_NAMES)
 @TREE
 @REMOTE
@@ -45,6 +55,7 @@ _STOP_MARGIN_S = 30.0
     "patterns",
     multiple=True,
     metavar="GLOB",
+    callback=_check_patterns,
     help="Files to push, below TREE; may be given again. Default: backup/*.weights and backup/*.backup.",
 )
 @GRACE

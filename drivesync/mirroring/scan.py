@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors
 from drivesync.errors import LocalWriteError
-from drivesync.files import STATE_FOLDER, LocalFile, Skipped
+from drivesync.files import STATE_FOLDER, LocalFile, Skipped, spell_path
 from drivesync.mirroring.upload_plan import refuse_entry
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _try_to_look(
         with local_errors(entry.path, "look at"):
             return _look(root, folder, entry)
     except LocalWriteError as error:
-        on_failed(_printable(folder.path + entry.name), error)
+        on_failed(spell_path(folder.path + entry.name), error)
         return None
 
 
@@ -114,7 +114,7 @@ def _look(root: str, folder: _Folder, entry: os.DirEntry[str]) -> LocalFile | Sk
             reason = _refuse_target(root, os.path.realpath(entry.path))
         reason = reason or _refuse_kind(folder, status)
     if reason:
-        return Skipped(_printable(path), reason)
+        return Skipped(spell_path(path), reason)
     if stat.S_ISDIR(status.st_mode):
         return _Folder(f"{path}/", folder.above | {_identity(status)})
     return LocalFile(path, status.st_size, status.st_mtime_ns)
@@ -140,7 +140,3 @@ def _refuse_kind(folder: _Folder, status: os.stat_result) -> str:
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
-
-
-def _printable(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from drivesync.disk import is_same, look
-from drivesync.files import refuse_name
+from drivesync.files import refuse_path, spell_path
 from drivesync.spooling.outcome import Refused
 
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ class Offering:
         self._reporter = reporter
         self._offering = threading.Lock()
         self._refused: dict[str, LocalFile] = {}
+        self._misnamed: set[str] = set()
 
     def offer(self, path: str, *, trust_index: bool = True) -> Entry | Refused | Unchanged:
         """Take a snapshot of ``path`` if the remote is not known to hold it as it is.
@@ -64,8 +64,8 @@ class Offering:
         Raises:
             LocalWriteError: the disk cannot take the snapshot.
         """
-        if reason := refuse_name(PurePosixPath(path).name):
-            return Refused(path, reason)
+        if reason := refuse_path(path):
+            return self._refuse_path(path, reason)
         # The watch and a supervisor may offer the same file at the same moment.
         with self._offering:
             here = look(self._tree, path)
@@ -98,6 +98,15 @@ class Offering:
     def allow(self, path: str) -> None:
         """It may be offered again as it is."""
         self._refused.pop(path, None)
+
+    def _refuse_path(self, path: str, reason: str) -> Refused:
+        """No file of this path can be pushed, whatever is in it: told once."""
+        spelled = spell_path(path)
+        is_known = spelled in self._misnamed
+        if not is_known:
+            self._misnamed.add(spelled)
+            self._reporter.note(f"not pushed: {spelled}: {reason}")
+        return Refused(spelled, reason, again=is_known)
 
     def _judge(self, tree: Path, path: str, snapshot: Path) -> Verdict:
         """As ``accept`` does, while a snapshot that is the next to be sent is hashed."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal as format_size
 
 from drivesync.errors import LeaseError, MovedError, RemoteFullError
-from drivesync.files import Receipt
+from drivesync.files import Receipt, refuse_path, spell_path
 from drivesync.pushing.audit import find_overwritten
 from drivesync.pushing.headroom import Headroom
 from drivesync.pushing.landing import Landed, Landing, Outdone
@@ -104,6 +104,7 @@ class Pusher:
             LocalWriteError: the state folder cannot be written.
         """
         self.spool.__enter__()
+        self._sweep()
         self.spool.measure(self._accept)
         self._summing.__enter__()
         self._aside = ThreadPoolExecutor(_ASIDE, "push-aside")
@@ -119,6 +120,14 @@ class Pusher:
             self._aside.shutdown(cancel_futures=True)
         self._summing.__exit__(kind, error, traceback)
         self.spool.__exit__(kind, error, traceback)
+
+    def _sweep(self) -> None:
+        """Put aside what can never be sent: an earlier version took files by any name."""
+        for entry in self.spool.pending():
+            if reason := refuse_path(entry.path):
+                kept = self.spool.reject(entry, reason)
+                where = f"; a copy is kept as {kept}" if kept else ""
+                self._reporter.note(f"not pushed: {spell_path(entry.path)}: {reason}{where}")
 
     def offer(self, path: str, *, trust_index: bool = True) -> Entry | Refused | Unchanged:
         """Take a snapshot of ``path`` if the remote is not known to hold it as it is; see ``Offering``.

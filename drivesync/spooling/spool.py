@@ -211,6 +211,12 @@ class Spool:
             self._mark(entry, Mark.DROPPED)
             self._prune()
 
+    def reject(self, entry: Entry, reason: str) -> str:
+        """As ``drop``, but its snapshot stays where people may look at it; returned is where, see ``keep_rejected``."""
+        kept = keep_rejected(self._tree, name_of(entry.path), self.place_of(entry), reason, time.time())
+        self.drop(entry)
+        return kept
+
     def queue_again(self, entry: Entry) -> None:
         """The remote is to get ``entry``, which it has had or was not to get; nothing happens if that is gone.
 

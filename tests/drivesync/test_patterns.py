@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from drivesync.patterns import fixed_folder, is_deep, matches
+from drivesync.patterns import fixed_folder, is_deep, matches, refuse_pattern
 
 PATHS = [
     "a.pt",
@@ -52,3 +52,25 @@ def test_two_stars_at_the_end_are_all_that_is_there() -> None:
     assert [path for path in PATHS if matches(path, "runs/**")] == [path for path in PATHS if "runs/" in path]
     assert is_deep("runs/**")
     assert not matches("runs", "runs/**")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        pytest.param("", "empty", id="empty"),
+        pytest.param("./", "empty", id="the tree itself"),
+        pytest.param("/abs/*.pt", "not relative", id="absolute"),
+        pytest.param("../outside/*", "leads out", id="above the tree"),
+        pytest.param("a/../../b/*.txt", "leads out", id="by a way around"),
+        pytest.param("**/**x", "stands for folders", id="stars that glob refuses"),
+        pytest.param("**/*.pt", "", id="any depth"),
+        pytest.param("runs/**", "", id="all of a folder"),
+        pytest.param("a..b/*.p[t", "", id="names that only look like it"),
+    ],
+)
+def test_what_names_nothing_of_a_tree(tmp_path: Path, pattern: str, said: str) -> None:
+    reason = refuse_pattern(pattern)
+    assert said in reason
+    assert bool(reason) == bool(said)
+    if not said:
+        assert list(tmp_path.glob(pattern if not pattern.endswith("**") else f"{pattern}/*")) == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivesync import watch
 from drivesync.errors import LocalWriteError, UnfinishedError
 from drivesync.spooling.receipts import read_receipts
 from drivesync.watch import Watch, keep_pushed
@@ -51,6 +52,24 @@ def test_a_file_that_was_there_before_is_found(tree: Tree, wait_for: Callable[..
     told = Heard()
     with Watch(tree.root, PATTERNS, told, scan_every_s=NEVER_S):
         wait_for(lambda: told == ["backup/run_last.weights"])
+
+
+def test_a_scan_that_fails_is_told_once_and_tried_again(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, wait_for: Callable[..., None]
+) -> None:
+    scans: list[int] = []
+
+    def fail(_tree: Path, _patterns: object) -> list[str]:
+        scans.append(len(scans))
+        if len(scans) < 4:
+            raise RuntimeError("what nobody expects")
+        return ["backup/run_last.weights"]
+
+    monkeypatch.setattr(watch, "find_files", fail)
+    told, heard = Heard(), Heard()
+    with Watch(tree.root, PATTERNS, heard, scan_every_s=0.001, tell=told):
+        wait_for(lambda: heard)
+    assert [line.endswith("again: what nobody expects") for line in told] == [True]
 
 
 def test_a_file_is_told_of_when_it_is_closed_and_not_before(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
 def test_equal(drivesync: Run, full: DriveEmulator, tmp_path: Path) -> None:
     drivesync("pull")
-    (tmp_path / "darknet" / "mine").write_bytes(b"x")
+    (tmp_path / "darknet" / os.fsdecode(b"\xffmine")).write_bytes(b"x")
     full.reset()
     ended = drivesync("verify")
     assert ended.status == 0
     assert ended.out.startswith("verify: 2 files (")
     assert "equal, 0 different, 0 missing here, 1 only here, in " in ended.out
-    assert ended.out.endswith("only here:\n  mine\n")
+    assert ended.out.endswith("only here:\n  \\xffmine\n")
     assert full.counters()["files.get.media"].requests == 0
 
 

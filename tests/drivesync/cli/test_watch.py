@@ -92,6 +92,13 @@ def test_75_another_one_is_at_work(
     assert "watch --stop" in ended.complaint
 
 
+@pytest.mark.parametrize("pattern", ["", "/abs", "**/**x", "../outside/*"])
+def test_64_a_pattern_that_names_nothing_of_the_tree(tree: Tree, drivesync: Run, pattern: str) -> None:
+    ended = drivesync("watch", tree.root, "darknet", "--pattern", pattern)
+    assert ended.status == 64
+    assert f"{pattern!r}: " in ended.complaint
+
+
 def test_any_files_of_any_folder(
     environment: dict[str, str], tree: Tree, on_drive: Held, wait_for: Callable[..., None]
 ) -> None:

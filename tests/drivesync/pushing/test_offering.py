@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 from drivesync.pushing.offering import Unchanged
 from drivesync.spooling.entries import Entry
@@ -10,7 +13,7 @@ from drivesync.spooling.outcome import Refused
 
 if TYPE_CHECKING:
     from drivesync.push import Pusher
-    from tests.drivesync.conftest import Tree
+    from tests.drivesync.conftest import Notes, Tree
 
 LAST = "backup/run_last.weights"
 
@@ -30,3 +33,45 @@ def test_what_is_not_there(pusher: Pusher, tree: Tree) -> None:
     with pusher:
         for path in (LAST, "backup/folder.weights"):
             assert pusher.offer(path) == Refused(path, "it is gone", moved=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        pytest.param("../outside.txt", "../outside.txt: its name is '..'", id="outside the tree"),
+        pytest.param("/etc/passwd", "/etc/passwd: its name is ''", id="absolute"),
+        pytest.param("V/\udcff/a.pt", "V/\\xff/a.pt: its name is not valid Unicode", id="no Unicode"),
+    ],
+)
+def test_what_no_remote_can_hold_by_its_name_is_told_once(
+    pusher: Pusher, tree: Tree, notes: Notes, path: str, told: str
+) -> None:
+    (tree.root / "V" / os.fsdecode(b"\xff")).mkdir(parents=True)
+    (tree.root / "V" / os.fsdecode(b"\xff") / "a.pt").touch()
+    (tree.root.parent / "outside.txt").touch()
+    with pusher:
+        outcomes = [pusher.offer(path) for _ in range(2)]
+        assert [isinstance(outcome, Refused) and outcome.again for outcome in outcomes] == [False, True]
+        assert pusher.spool.pending() == ()
+    assert [line for line in notes.lines if "not pushed" in line] == [f"not pushed: {told}"]
+
+
+def test_what_an_earlier_version_took_and_can_never_be_sent_is_put_aside(
+    pusher: Pusher, tree: Tree, notes: Notes
+) -> None:
+    tree.save("run_last.weights", 100)
+    (tree.root / "secret.txt").write_bytes(b"secret")
+    with pusher:
+        taken = pusher.offer("secret.txt")
+        assert isinstance(taken, Entry)
+        pusher.offer(LAST)
+    record = pusher.spool.place_of(taken).with_name("entry.json")
+    record.write_text(record.read_text().replace('"secret.txt"', '"../outside/secret.txt"'))
+    with pusher:
+        assert [entry.path for entry in pusher.spool.pending()] == [LAST]
+    kept = tree.root / ".drivesync/spool/rejected/secret.txt.rejected"
+    assert kept.read_bytes() == b"secret"
+    assert (
+        f"not pushed: ../outside/secret.txt: its name is '..'; a copy is kept as {kept.relative_to(tree.root)}"
+        in notes.lines
+    )
