@@ -89,7 +89,7 @@ def explain_wait(record: LeaseRecord, now_s: float) -> str:
     """The line for a session that waits whether the one of ``record`` is still there."""
     return (
         f"another session has had the run {record.run!r}: {describe_holder(record, now_s)}; waiting to see whether it "
-        "is still there (--take-over goes on at once)"
+        "is still there"
     )
 
 

@@ -92,7 +92,7 @@ def begin(
     run = foresee_run(wishes, lambda path: _read(wishes.tree, source, path))
 
     def tell(line: str) -> None:
-        reporter.note(line)
+        reporter.note(f"{line}; --take-over goes on at once")
         if status.value.state == "starting":
             status.update(state="waiting", message=line)
 

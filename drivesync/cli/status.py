@@ -25,6 +25,7 @@ from drivesync.cli.running import interruptible
 from drivesync.cli.unpack_report import print_unpacked
 from drivesync.cli.words import count, print_skipped, print_some
 from drivesync.config import CHECKPOINT_PATTERNS, DEFAULT_REMOTE
+from drivesync.errors import DrivesyncError
 from drivesync.progress import TerminalReporter, printable
 from drivesync.pull import with_environment
 from drivesync.pulling.plan import PullOptions
@@ -45,31 +46,54 @@ if TYPE_CHECKING:
 def status_command(tree: Path | None, *, as_json: bool) -> None:
     """Say what a pull and a push of TREE would do; nothing is moved.
 
+    What the tree itself can tell is told first, also where REMOTE cannot be asked: that ends it with an error, which
+    --json tells as "error" of its "pull".
+
     \b
     python -m drivesync status
     python -m drivesync status /content/darknet --json
     """
     tree = existing_tree(tree)
-    options = with_environment(PullOptions(dry_run=True), os.environ)
     status = read_status(tree, CHECKPOINT_PATTERNS, find_accept(), DEFAULT_REMOTE)
     if not as_json:
         _print_status(status, tree)
     with TerminalReporter() as reporter, interruptible():
-        source = open_remote(status.source, settings(), reporter.note)
-        pulled = Pulled(tree, source.name, options)
-        try_pull(source, pulled, reporter)
+        pulled = _foresee_pull(tree, status.source, reporter)
+    gone = pulled.result.gone if status.source == status.target else []
+    now = read_status(tree, CHECKPOINT_PATTERNS, find_accept(), DEFAULT_REMOTE, gone) if gone else status
     try:
         if as_json:
-            click.echo(json.dumps({**_describe_status(status, tree), "pull": describe_pulled(pulled)}))
-        elif pulled.error is None:
-            print_expected(pulled)
-            print_unpacked(pulled.result.unpacked, dry_run=True)
-            print_conflicts(pulled.result)
-            print_left(pulled.result, pulled.remote)
-            print_skipped(pulled.result.skipped)
+            click.echo(json.dumps({**_describe_status(now, tree), "pull": describe_pulled(pulled)}))
+        else:
+            again = [_name_unpushed(unpushed) for unpushed in now.unpushed if unpushed.file.path in gone]
+            print_some(f"no longer in {status.target}, to be pushed again", again)
+            if pulled.error is None:
+                _print_foreseen(pulled)
     finally:
         # Also where nobody reads what is printed.
         pulled.raise_failure()
+
+
+def _foresee_pull(tree: Path, name: str, reporter: TerminalReporter) -> Pulled:
+    """What a pull would do, or the error that it would end with."""
+    pulled = Pulled(tree, name, PullOptions(dry_run=True))
+    try:
+        pulled.options = with_environment(pulled.options, os.environ)
+        source = open_remote(name, settings(), reporter.note)
+    except DrivesyncError as error:
+        pulled.error = error
+    else:
+        pulled.remote = source.name
+        try_pull(source, pulled, reporter)
+    return pulled
+
+
+def _print_foreseen(pulled: Pulled) -> None:
+    print_expected(pulled)
+    print_unpacked(pulled.result.unpacked, dry_run=True)
+    print_conflicts(pulled.result)
+    print_left(pulled.result, pulled.remote)
+    print_skipped(pulled.result.skipped)
 
 
 def _print_status(status: TreeStatus, tree: Path) -> None:

@@ -229,4 +229,5 @@ class BackgroundPusher:
 
 def _describe(error: Exception) -> str:
     hint = error.hint if isinstance(error, DrivesyncError) else f"This is an error in the program: {error!r}"
-    return f"{error}. {hint}".rstrip(". ") + "."
+    said = f"{error}. {hint}".rstrip(". ")
+    return said if said.endswith(("?", "!")) else f"{said}."

@@ -64,7 +64,7 @@ def test_the_line_of_who_waits_says_for_whom_and_what_else_to_do() -> None:
     line = explain_wait(FIRST, START_S + 120)
     assert line == (
         "another session has had the run 'remote': root@1a2b3c, process 812, since 2027-01-15 08:00 UTC (2 minutes "
-        "ago), last heard from 2 minutes ago; waiting to see whether it is still there (--take-over goes on at once)"
+        "ago), last heard from 2 minutes ago; waiting to see whether it is still there"
     )
 
 

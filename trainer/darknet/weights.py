@@ -193,6 +193,8 @@ def judge(head: bytes, size_bytes: int, network: Network, *, finite: bool) -> Ve
 def _torn(size_bytes: int, expected: int, network: Network) -> str:
     if size_bytes == expected:
         return ""
+    if not size_bytes:
+        return "it is empty"
     difference = abs(size_bytes - expected)
     word = "shorter" if size_bytes < expected else "longer"
     return f"it is {difference} bytes {word} than the {expected} that {network.net.source} implies"

@@ -6,7 +6,10 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from drivesync.disk import lock_state
+from drivesync.tree import TreeState, write_tree_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +80,27 @@ def test_69_what_the_tree_knows_is_told_without_drive(drivesync: Run, tree: Tree
     assert ended.status == 69
     assert "push would send 1 file\n" in ended.out
     assert "Run the same command again" in ended.complaint
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        pytest.param({"DRIVESYNC_PACKS": "perhaps"}, 78, "perhaps", id="a setting is wrong"),
+        pytest.param({}, 66, "nowhere", id="the remote is missing"),
+    ],
+)
+def test_what_is_known_here_is_told_though_the_remote_cannot_be_asked(
+    drivesync: Run, full: DriveEmulator, tree: Tree, change: dict[str, str], status: int, said: str
+) -> None:
+    assert full.read_tree("darknet")
+    tree.save("run_last.weights", 1200)
+    write_tree_state(tree.root, TreeState("nowhere", complete=True))
+    ended = drivesync("status", tree.root, **change)
+    assert ended.status == status
+    assert "push would send 1 file" in ended.out
+    assert said in ended.complaint
+    ended = drivesync("status", tree.root, "--json", **change)
+    answer = json.loads(ended.out)
+    assert ended.status == answer["pull"]["status"] == status
+    assert said in answer["pull"]["error"]
+    assert [unpushed["path"] for unpushed in answer["unpushed"]] == [LAST]

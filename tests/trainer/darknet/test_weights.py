@@ -93,13 +93,17 @@ def test_an_old_header_is_four_bytes_shorter() -> None:
     assert not judge(old, SIZE, NETWORK, finite=True).whole
 
 
-@given(st.integers(0, 2 * SIZE).filter(lambda size: size != SIZE), st.integers(1, 600))
+@given(st.integers(1, 2 * SIZE).filter(lambda size: size != SIZE), st.integers(1, 600))
 def test_a_file_of_another_size_is_not(size_bytes: int, iteration: int) -> None:
     verdict = judge(head(iteration)[:size_bytes], size_bytes, NETWORK, finite=True)
     assert not verdict.whole
     assert verdict.iteration is None
     assert f"{abs(SIZE - size_bytes)} bytes" in verdict.reason
     assert "cfg/remote.cfg" in verdict.reason
+
+
+def test_an_empty_file_is_called_so() -> None:
+    assert judge(b"", 0, NETWORK, finite=True).reason == "it is empty"
 
 
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(-(2**31), 2**31 - 1), st.integers(-(2**31), 2**31 - 1))
