@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 _NAME = "index.sqlite"
 _NAMELESS = ""
 """A file among the temporary ones that goes with its connection; in memory, a large tree would be too large."""
-_VERSION = 2
+_VERSION = 3
 """Of the tables. Another one's are thrown away, which costs hashing and a listing, never a file."""
+_WITHOUT_REMOTE = 2
+"""That one's have all but a column."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS synced (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, md5 TEXT NOT NULL,
-    revision_id TEXT NOT NULL
+    revision_id TEXT NOT NULL, remote TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS listings (
     number INTEGER PRIMARY KEY, remote TEXT NOT NULL, mark TEXT NOT NULL, complete INTEGER NOT NULL
@@ -135,7 +137,7 @@ def _open(path: Path | str, copied: sqlite3.Connection | None = None) -> sqlite3
         # Losing the last rows to a crash of the machine costs hashing only, so no fsync for each.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        if not _is_current(connection):
+        if _version(connection) != _VERSION:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 _make_tables(connection)
@@ -146,19 +148,23 @@ def _open(path: Path | str, copied: sqlite3.Connection | None = None) -> sqlite3
     return connection
 
 
-def _is_current(connection: sqlite3.Connection) -> bool:
+def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return bool(version == _VERSION)
+    return int(version)
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
+    version = _version(connection)
     # Another process may have been faster.
-    if _is_current(connection):
+    if version == _VERSION:
         return
-    for table in ("synced", "listings", "listed"):
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
-    for statement in _TABLES.split(";"):
-        connection.execute(statement)
+    if version == _WITHOUT_REMOTE:
+        connection.execute("ALTER TABLE synced ADD COLUMN remote TEXT NOT NULL DEFAULT ''")
+    else:
+        for table in ("synced", "listings", "listed"):
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in _TABLES.split(";"):
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {_VERSION}")
 
 

@@ -109,6 +109,7 @@ class LocalFile:
         mtime_ns: Unix time.
         md5: lower-case hex; empty where nobody has read the file at this size and mtime yet.
         revision_id: of the remote's content that it was equal to; empty where that is not known.
+        remote: the name of the remote that holds it as it is; empty where nothing says that one does.
     """
 
     path: str
@@ -116,6 +117,7 @@ class LocalFile:
     mtime_ns: int
     md5: str = ""
     revision_id: str = ""
+    remote: str = ""
 
 
 class Role(Enum):
@@ -165,7 +167,8 @@ class Receipt:
     ``at_s`` is Unix time; ``iteration`` is None for files that are no checkpoints, ``run``, ``role`` (a ``Role``'s
     value) and ``progress`` are as in ``Verdict``; an earlier version did not write the progress. ``proven`` is False
     where the remote cannot prove that what it took will stay: a mounted Drive, which syncs later. ``deleted``: it was
-    removed from the remote again, to make room, at ``at_s``.
+    removed from the remote again, to make room, at ``at_s``. ``remote`` is the name of the remote; an earlier version
+    did not write it, and its receipts prove nothing of any.
     """
 
     path: str
@@ -181,6 +184,7 @@ class Receipt:
     proven: bool = True
     deleted: bool = False
     progress: int | None = None
+    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)

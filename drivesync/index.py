@@ -1,7 +1,8 @@
 """What each local file was when it last equalled the remote's.
 
-A row means: a file of this size and mtime had this md5, and the remote held the same content. So a file that
-still has that size and mtime needs no hashing, and one that has not was changed here.
+A row means: a file of this size and mtime had this md5, and a remote held the same content. So a file that
+still has that size and mtime needs no hashing, and one that has not was changed here. It names the remote for as long
+as that is known to hold the content still: what was proven with one says nothing of another.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drivesync.database import Database
+from drivesync.disk import is_same
 from drivesync.files import LocalFile
 
 if TYPE_CHECKING:
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_COLUMNS = "path, size, mtime_ns, md5, revision_id"
+_COLUMNS = "path, size, mtime_ns, md5, revision_id, remote"
+_LISTED = (
+    "SELECT path, size, md5 FROM listed JOIN listings ON number = listing "
+    "WHERE remote = :remote AND complete AND kind = 'file'"
+)
+_GONE = f"remote = :remote AND (path, size, md5) NOT IN ({_LISTED}) AND (path, size, '') NOT IN ({_LISTED})"
+"""Of rows: what the last complete listing does not tell. One without a checksum is believed by its size."""
 _VARIABLES = 500
 """In one statement; SQLite takes 999 at least (https://www.sqlite.org/limits.html)."""
 
@@ -70,12 +78,38 @@ class Index:
                 found.update((row[0], LocalFile(*row)) for row in connection.execute(query, some))
         return found
 
-    def record(self, *files: LocalFile) -> None:
-        """Say that each of ``files`` equals the remote's.
+    def holds(self, remote: str, here: LocalFile | None) -> bool:
+        """Whether ``remote``, by its name, is known to hold a file as it is ``here``."""
+        known = self.find(here.path) if here is not None else None
+        return known is not None and known.remote == remote and is_same(known, here)
+
+    def forget_gone(self, remote: str, *, all_of_it: bool = False) -> list[str]:
+        """Forget that ``remote`` holds what its last complete listing does not tell; returned are the paths, sorted.
+
+        Args:
+            remote: its name.
+            all_of_it: it holds nothing any more, whatever was listed.
 
         Raises:
             LocalWriteError: the disk cannot take it.
         """
-        rows = [(file.path, file.size, file.mtime_ns, file.md5, file.revision_id) for file in files]
+        gone = "remote = :remote" if all_of_it else _GONE
+        said = {"remote": remote}
         with self.database.use() as connection:
-            connection.executemany("INSERT OR REPLACE INTO synced VALUES (?, ?, ?, ?, ?)", rows)
+            paths = connection.execute(f"SELECT path FROM synced WHERE {gone} ORDER BY path", said).fetchall()  # noqa: S608
+            if paths:
+                connection.execute(f"UPDATE synced SET remote = '' WHERE {gone}", said)  # noqa: S608 - constants
+        return [path for (path,) in paths]
+
+    def record(self, *files: LocalFile) -> None:
+        """Say that each of ``files`` equals the content of a remote, of the one that it names.
+
+        Raises:
+            LocalWriteError: the disk cannot take it.
+        """
+        rows = [
+            (file.path, file.size, file.mtime_ns, file.md5, file.revision_id, file.remote) for file in files
+        ]
+        with self.database.use() as connection:
+            query = f"INSERT OR REPLACE INTO synced ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - a constant
+            connection.executemany(query, rows)

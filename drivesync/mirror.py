@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.filesize import decimal as format_size
@@ -352,7 +352,7 @@ class _Work:
                 raise
             self._failed(upload.here.path, error)
             return
-        self._index.record(sent)
+        self._index.record(replace(sent, remote=self._remote.name))
         with self._lock:
             self._fruitless = 0
             self._result.uploaded_files += 1

@@ -12,7 +12,7 @@ from rich.filesize import decimal as format_size
 
 from drivesync.config import DEFAULT_REMOTE, read_packs, read_unpack
 from drivesync.disk import check_tree, free_bytes, hash_file, is_case_blind, is_same, lock_state, look
-from drivesync.errors import DiskFullError, DrivesyncError, LocalWriteError
+from drivesync.errors import DiskFullError, DrivesyncError, LocalWriteError, NotFoundError
 from drivesync.files import STATE_FOLDER, LocalFile, Page, RemoteFile
 from drivesync.index import Index
 from drivesync.listings import Listings
@@ -55,6 +55,7 @@ class PullResult(TransferResult):
         downloaded_bytes: their size.
         packed_files: files whose content came out of packs, and not in a request of its own.
         left: paths of old numbered checkpoints that stay on the remote.
+        gone: paths of what the remote held as it is, or was, here, and lists no longer.
         unpacked: what became of each archive that is unpacked, and does not come as a file.
     """
 
@@ -62,6 +63,7 @@ class PullResult(TransferResult):
     downloaded_bytes: int = 0
     packed_files: int = 0
     left: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
     unpacked: list[Unpacked] = field(default_factory=list)
 
     def _paths(self) -> tuple[list[str], ...]:
@@ -74,9 +76,9 @@ def with_environment(options: PullOptions, environment: Mapping[str, str]) -> Pu
     Raises:
         SettingsError: one of them cannot be what it says.
     """
+    options = replace(options, packs=read_packs(environment))
     named = read_unpack(environment)
     return options if named is None else replace(options, unpack=named + options.unpack, unpack_as_set=False)
-    options = replace(options, packs=read_packs(environment))
 
 
 def pull(
@@ -136,7 +138,11 @@ def _pull(
         # A dry run keeps out of the way of a pull that is at work, and of one that begins meanwhile.
         index = stack.enter_context(Index(tree, leaves_traces=not options.dry_run))
         reporter.begin("pull", lambda: remote.slowed_by)
-        pages = source.open(Listings(index.database) if is_known or not options.dry_run else None)
+        try:
+            pages = source.open(Listings(index.database) if is_known or not options.dry_run else None)
+        except NotFoundError:
+            result.gone = index.forget_gone(remote.name, all_of_it=True)
+            raise
         work = _Work(remote, tree, index, reporter, options, on_plan, result)
         if options.dry_run:
             work.plan(pages)
@@ -184,6 +190,7 @@ class _Work:
         for planned, _local in self._plan(pages):
             self._account(planned)
         self._archives.plan(self._result, self._result.unpacked)
+        self._forget_gone()
 
     def run(self, source: Source, pages: Iterator[Page]) -> None:
         """Do it all; see ``pull``."""
@@ -198,6 +205,7 @@ class _Work:
                 self._record()
             raise
         self._record()
+        self._forget_gone()
         if not (self._options.only or self._result.failed):
             parts.clear()
 
@@ -266,12 +274,15 @@ class _Work:
             if to_come > WORTH_IT:
                 planned = replace(planned, packed=self._find_packs().take(planned.download))
             # Remember what turned out to be the remote's though no pull of ours brought it.
-            found = [replace(local[file.path], revision_id=file.revision_id) for file in planned.keep]
+            found = [
+                replace(local[file.path], revision_id=file.revision_id, remote=self._remote.name)
+                for file in planned.keep
+            ]
             self._index.record(*(here for here in found if here != synced.get(here.path)))
             yield replace(planned, skipped=chosen.skipped), local
 
     def _find_packs(self) -> Packed:
-        """What packs there are; asked for once, while the listing goes on."""
+        """What packs there are, and are to be read; asked for once, while the listing goes on."""
         if self._packed is None:
             is_off = self._archives.packs == "off"
             self._packed = NO_PACKS if is_off else find_packs(self._remote, self._reporter.note)
@@ -316,7 +327,7 @@ class _Work:
         with self._lock:
             self._result.downloaded_files += 1
             self._result.downloaded_bytes += local.size
-            self._unrecorded.append(local)
+            self._unrecorded.append(replace(local, remote=self._remote.name))
             due = len(self._unrecorded) >= _RECORD_EVERY
         if due:
             self._record()
@@ -327,6 +338,9 @@ class _Work:
         with self._lock:
             files, self._unrecorded = self._unrecorded, []
         self._index.record(*files)
+
+    def _forget_gone(self) -> None:
+        self._result.gone = self._index.forget_gone(self._remote.name)
 
     def _failed(self, path: str, error: DrivesyncError) -> None:
         with self._lock:

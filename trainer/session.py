@@ -203,7 +203,7 @@ class _Session:
         if ground is not None:
             leases = ground.leases
             found = candidates.find()
-            held = _held_by_drive(run, found)
+            held = _held_by(ground.remote.name, run, found)
             _refuse_to_replace(run, held, found)
             self.status.update(
                 run=run.name,
@@ -230,17 +230,14 @@ class _Session:
         Supervisor(run, around, candidates).train()
 
 
-def _held_by_drive(run: Run, found: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
-    """Those checkpoints that lie here as Drive holds them, whole or not."""
+def _held_by(remote: str, run: Run, found: tuple[Checkpoint, ...]) -> tuple[Checkpoint, ...]:
+    """Those checkpoints that lie here as ``remote`` holds them, whole or not."""
     with Index(run.tree) as index:
-        synced = index.read()
-    held = []
-    for checkpoint in found:
-        path = checkpoint.path.relative_to(run.tree).as_posix()
-        here, then = look(run.tree, path), synced.get(path)
-        if here and then and (here.size, here.mtime_ns) == (then.size, then.mtime_ns):
-            held.append(checkpoint)
-    return tuple(held)
+        return tuple(
+            checkpoint
+            for checkpoint in found
+            if index.holds(remote, look(run.tree, checkpoint.path.relative_to(run.tree).as_posix()))
+        )
 
 
 def _refuse_to_replace(run: Run, held: tuple[Checkpoint, ...], found: tuple[Checkpoint, ...]) -> None:

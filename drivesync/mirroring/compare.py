@@ -183,7 +183,8 @@ class Comparison:
         learned = [pair for pair in told if pair is not None]
         plan = plan_upload(learned, ours=ours)
         known = {pair.here.path: pair.then for pair in learned}
-        self._index.record(*(file for file in plan.keep if file != known[file.path]))
+        held = [replace(file, remote=self._remote.name) for file in plan.keep]
+        self._index.record(*(file for file in held if file != known[file.path]))
         self._recognize(plan.unpacked)
         return plan
 

@@ -11,6 +11,7 @@ from drivesync.files import refuse_path, spell_path
 from drivesync.spooling.outcome import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from drivesync.acceptance import Accept
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The remote holds the file as it is; nothing was copied."""
+    """The remote holds the file as it is, or did until it was one too many; nothing was copied."""
 
     path: str
 
@@ -34,19 +35,31 @@ class Offering:
 
     Args:
         tree: the local tree.
+        remote: the name of what it is taken for.
         spool: takes the snapshots.
         index: knows what the remote holds.
+        is_trimmed: whether such a file was deleted there to make room.
         summing: begins with a snapshot that is the next to be sent.
         accept: judges each snapshot.
         reporter: hears what is not taken, and why.
     """
 
     def __init__(
-        self, tree: Path, spool: Spool, index: Index, summing: Summing, accept: Accept, reporter: Reporter
+        self,
+        tree: Path,
+        remote: str,
+        spool: Spool,
+        index: Index,
+        summing: Summing,
+        accept: Accept,
+        reporter: Reporter,
+        is_trimmed: Callable[[LocalFile], bool],
     ) -> None:
         self._tree = tree
+        self._remote = remote
         self._spool = spool
         self._index = index
+        self._is_trimmed = is_trimmed
         self._summing = summing
         self._accept = accept
         self._reporter = reporter
@@ -71,7 +84,7 @@ class Offering:
             here = look(self._tree, path)
             if here is None:
                 return Refused(path, "it is gone", moved=True)
-            if trust_index and is_same(here, self._index.find(path)):
+            if trust_index and self._is_settled(here):
                 return Unchanged(path)
             if any(is_same(here, entry.source) for entry in self._spool.pending() if entry.path == path):
                 return Unchanged(path)
@@ -107,6 +120,13 @@ class Offering:
             self._misnamed.add(spelled)
             self._reporter.note(f"not pushed: {spelled}: {reason}")
         return Refused(spelled, reason, again=is_known)
+
+    def _is_settled(self, here: LocalFile) -> bool:
+        """Whether this remote, and not another, is known to hold it; or is to do without it."""
+        known = self._index.find(here.path)
+        if known is None or not is_same(here, known):
+            return False
+        return known.remote == self._remote or self._is_trimmed(known)
 
     def _judge(self, tree: Path, path: str, snapshot: Path) -> Verdict:
         """As ``accept`` does, while a snapshot that is the next to be sent is hashed."""

@@ -90,7 +90,16 @@ class Pusher:
         self._headroom = Headroom(remote, reporter, monotonic)
         self.spool = Spool(tree)
         self._summing = Summing()
-        self._offering = Offering(tree, self.spool, index, self._summing, accept, reporter)
+        self._offering = Offering(
+            tree,
+            remote.name,
+            self.spool,
+            index,
+            self._summing,
+            accept,
+            reporter,
+            self._trimming.has_trimmed,
+        )
         self._landing = Landing(tree, remote, self.spool, self._summing, accept, leases, clock)
         self._aside: ThreadPoolExecutor | None = None
         self.lost: dict[str, LeaseError] = {}
@@ -239,8 +248,11 @@ class Pusher:
             role=entry.role.value,
             proven=self._remote.proves,
             progress=entry.progress,
+            remote=self._remote.name,
         )
-        known = replace(entry.source, md5=receipt.md5, revision_id=receipt.revision_id)
+        known = replace(
+            entry.source, md5=receipt.md5, revision_id=receipt.revision_id, remote=self._remote.name
+        )
         if entry.direct:
             # It ends with this process: what is in the index is not offered again, and would have no receipt ever.
             self.spool.settle(entry, receipt)

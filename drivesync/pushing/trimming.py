@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from drivesync.files import Receipt
+    from drivesync.files import LocalFile, Receipt
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
     from drivesync.spooling.entries import Entry
@@ -26,7 +26,7 @@ class Trimming:
     """Keeps the newest numbered checkpoints of each run on one remote; used by one thread.
 
     Args:
-        tree: whose receipts say what was pushed.
+        tree: whose receipts say what was pushed, and where.
         remote: entered.
         reporter: hears of each that is deleted.
         keep: so many stay; None keeps all.
@@ -42,12 +42,13 @@ class Trimming:
         self._keep = keep
         self._clock = clock
         self._replaced: set[tuple[str, str]] = set()
+        self._trimmed: frozenset[tuple[str, str]] | None = None
 
     def refuse(self, entry: Entry) -> str:
         """Say why ``entry`` is not to be pushed: it would be deleted at once; empty if it may."""
         if self._keep is None or entry.role is not Role.NUMBERED or entry.progress is None:
             return ""
-        receipts = read_receipts(self._tree)
+        receipts = self._receipts()
         if not is_outnumbered(entry.path, entry.run, entry.progress, receipts, self._keep):
             return ""
         return f"of numbered checkpoints the newest {self._keep} are kept on the remote"
@@ -59,7 +60,7 @@ class Trimming:
         """
         if self._keep is None or entry.role is not Role.NUMBERED:
             return
-        surplus = find_surplus(read_receipts(self._tree), self._keep)
+        surplus = find_surplus(self._receipts(), self._keep)
         try:
             for receipt in surplus:
                 if receipt.run == entry.run and not self._is_replaced(receipt):
@@ -69,7 +70,7 @@ class Trimming:
 
     def describe_freeable(self, trashed_bytes: int) -> str:
         """See ``retention``."""
-        there = [receipt for receipt in read_receipts(self._tree) if not self._is_replaced(receipt)]
+        there = [receipt for receipt in self._receipts() if not self._is_replaced(receipt)]
         return describe_freeable(there, trashed_bytes)
 
     def _delete(self, receipt: Receipt, keep: int) -> None:
@@ -83,9 +84,23 @@ class Trimming:
                 f"deleted on the remote: {receipt.path}, iteration {receipt.iteration} ({format_size(receipt.size)}): "
                 f"the newest {keep} numbered checkpoints are kept"
             )
-        # Also of one that an earlier process deleted, and could not write down. The index goes on saying that it was
-        # there: what is still here is not to be pushed again.
+        # Also of one that an earlier process deleted, and could not write down. What is still here is not to be pushed
+        # again.
         append_receipt(self._tree, replace(receipt, at_s=self._clock(), deleted=True))
+        self._trimmed = None
+
+    def has_trimmed(self, file: LocalFile) -> bool:
+        """Whether this content was deleted on the remote under this path, when it was one too many."""
+        if self._trimmed is None:
+            newest = {receipt.path: receipt for receipt in self._receipts()}
+            self._trimmed = frozenset(
+                (receipt.path, receipt.md5) for receipt in newest.values() if receipt.deleted
+            )
+        return (file.path, file.md5) in self._trimmed
+
+    def _receipts(self) -> list[Receipt]:
+        """Those of this remote, oldest first."""
+        return [receipt for receipt in read_receipts(self._tree) if receipt.remote == self._remote.name]
 
     def _is_replaced(self, receipt: Receipt) -> bool:
         """Whether somebody has put something else in its place, as this process has seen."""

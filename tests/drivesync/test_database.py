@@ -40,7 +40,7 @@ def count(tree: Path) -> int:
 
 
 def insert(connection: sqlite3.Connection, after: Callable[[], object] = bool) -> None:
-    connection.execute("INSERT INTO synced VALUES ('a', 1, 1, 'x', '')")
+    connection.execute("INSERT INTO synced VALUES ('a', 1, 1, 'x', '', '')")
     after()
 
 
@@ -80,7 +80,7 @@ def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
 def test_the_log_of_a_torn_file_goes_with_it(tmp_path: Path) -> None:
     path = fill(tmp_path)
     with closing(sqlite3.connect(path)) as killed:
-        killed.execute("INSERT INTO synced VALUES ('ghost', 1, 1, 'x', '')")
+        killed.execute("INSERT INTO synced VALUES ('ghost', 1, 1, 'x', '', '')")
         killed.commit()
         log = path.with_name("index.sqlite-wal").read_bytes()
     assert log, "the log is what a killed process leaves"
@@ -99,6 +99,16 @@ def test_tables_of_another_version_are_thrown_away(tmp_path: Path, version: int)
         assert index.read() == {}
         index.record(*MANY)
         assert len(index.read()) == len(MANY)
+
+
+def test_tables_of_the_version_before_are_kept_and_prove_nothing_of_a_remote(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(fill(tmp_path))) as connection:
+        connection.execute("UPDATE synced SET remote = 'darknet'")
+        connection.execute("ALTER TABLE synced DROP COLUMN remote")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    with Index(tmp_path) as index:
+        assert index.read() == {file.path: file for file in MANY}
 
 
 def test_what_was_written_survives_a_kill(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivesync.files import LocalFile
+from drivesync.files import LocalFile, RemoteFile, Skipped
 from drivesync.index import Index
+from drivesync.listings import Listings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ MANY = [
 
 
 def test_what_is_recorded_is_found(tmp_path: Path) -> None:
-    first = LocalFile("it's 日本", 1, 2, "a", "revision")
+    first = LocalFile("it's 日本", 1, 2, "a", "revision", "darknet")
     second = LocalFile("b", 2**40, 2**62, "b")
     with Index(tmp_path) as index:
         index.record()
@@ -42,3 +43,64 @@ def test_among_many(tmp_path: Path) -> None:
 def test_it_is_of_no_use_outside_its_context(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="outside its context"):
         Index(tmp_path).read()
+
+
+A = LocalFile("a", 1, 2, "md5 of a", remote="darknet")
+
+
+@pytest.mark.parametrize(
+    ("remote", "here", "held"),
+    [
+        pytest.param("darknet", LocalFile("a", 1, 2), True, id="as it is"),
+        pytest.param("other", LocalFile("a", 1, 2), False, id="another remote has proven nothing"),
+        pytest.param("", LocalFile("a", 1, 2), False, id="no remote"),
+        pytest.param("darknet", LocalFile("a", 1, 3), False, id="saved anew"),
+        pytest.param("darknet", LocalFile("b", 1, 2), False, id="another file"),
+        pytest.param("darknet", None, False, id="no file"),
+    ],
+)
+def test_which_remote_holds_a_file(
+    tmp_path: Path,
+    remote: str,
+    here: LocalFile | None,
+    held: bool,  # noqa: FBT001
+) -> None:
+    with Index(tmp_path) as index:
+        index.record(A)
+        assert index.holds(remote, here) is held
+
+
+@pytest.mark.parametrize(
+    ("listed", "gone"),
+    [
+        pytest.param(RemoteFile("a", "1", 1, "md5 of a", 0.0), [], id="it is there"),
+        pytest.param(RemoteFile("a", "1", 1, "", 0.0), [], id="as far as its size tells"),
+        pytest.param(RemoteFile("a", "1", 1, "another", 0.0), ["a"], id="another content"),
+        pytest.param(RemoteFile("a", "1", 2, "", 0.0), ["a"], id="another size"),
+        pytest.param(RemoteFile("b", "1", 1, "md5 of a", 0.0), ["a"], id="another name"),
+        pytest.param(Skipped("a", "a folder is beside it"), ["a"], id="not to be had"),
+        pytest.param(None, ["a"], id="nothing is there"),
+    ],
+)
+def test_what_a_listing_does_not_tell_is_forgotten(
+    tmp_path: Path, listed: RemoteFile | Skipped | None, gone: list[str]
+) -> None:
+    elsewhere = LocalFile("elsewhere", 1, 2, "x", remote="other")
+    with Index(tmp_path) as index:
+        index.record(A, elsewhere)
+        listings = Listings(index.database)
+        listing = listings.begin("darknet", "")
+        listings.add(listing, [listed] if listed else [])
+        listings.complete(listing)
+        assert index.forget_gone("darknet") == gone
+        assert index.holds("darknet", A) is (gone == [])
+        assert index.holds("other", elsewhere)
+        assert index.forget_gone("darknet") == []
+        assert [file.md5 for file in index.read().values()] == ["md5 of a", "x"], "no need to hash them again"
+
+
+def test_of_a_remote_that_is_gone_nothing_is_held(tmp_path: Path) -> None:
+    with Index(tmp_path) as index:
+        index.record(A)
+        assert index.forget_gone("darknet", all_of_it=True) == ["a"]
+        assert not index.holds("darknet", A)

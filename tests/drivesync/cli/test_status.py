@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.disk import lock_state
+from drivesync.testing.metadata import Metadata
+from drivesync.testing.trees import find
 from drivesync.tree import TreeState, write_tree_state
 
 if TYPE_CHECKING:
@@ -104,3 +106,23 @@ def test_what_is_known_here_is_told_though_the_remote_cannot_be_asked(
     assert ended.status == answer["pull"]["status"] == status
     assert said in answer["pull"]["error"]
     assert [unpushed["path"] for unpushed in answer["unpushed"]] == [LAST]
+
+
+@pytest.mark.parametrize("gone", [f"darknet/{LAST}", "darknet"])
+def test_what_was_safe_and_is_gone_would_be_pushed_again(
+    drivesync: Run, drive_emulator: DriveEmulator, tree: Tree, gone: str
+) -> None:
+    content = tree.save("run_last.weights", 1200)
+    drivesync("push", tree.root)
+    assert drivesync("pull", "darknet", tree.root).status == 0
+    with drive_emulator.locked() as store:
+        entry = find(store, gone)
+        assert entry is not None
+        store.update(entry.id, Metadata(trashed=True))
+    ended = drivesync("status", tree.root)
+    assert (
+        f"no longer in darknet, to be pushed again:\n  {LAST} ({len(content)} bytes, iteration 1,200)\n"
+        in ended.out
+    )
+    said = json.loads(drivesync("status", tree.root, "--json").out)
+    assert ([one["path"] for one in said["unpushed"]], said["safe"]) == ([LAST], [])
