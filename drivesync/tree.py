@@ -18,7 +18,7 @@ class TreeState:
     """Where a tree came from and goes to.
 
     Attributes:
-        remote: where it came from, as the user named it.
+        remote: where it came from, as the user named it; for one that was made here, where it goes.
         complete: every file of the remote has arrived at least once; False while a first pull is unfinished.
         target: where it goes: what it was pushed to last; empty, before it ever was, for where it came from.
     """
@@ -30,6 +30,12 @@ class TreeState:
 
 def read_tree_state(tree: Path) -> TreeState | None:
     """What the tree remembers; None if it was never pulled or pushed, or if that was lost or torn."""
+    state = _read(tree)
+    return replace(state, remote=state.remote or state.target) if state else None
+
+
+def _read(tree: Path) -> TreeState | None:
+    """As it is written: without a ``remote`` if it was never pulled."""
     try:
         record = json.loads((tree / STATE_FOLDER / "remote.json").read_bytes())
         return TreeState(
@@ -67,7 +73,7 @@ def remember_source(tree: Path, remote: str, target: str, *, complete: bool = Fa
     Raises:
         LocalWriteError: the disk cannot take it.
     """
-    before = read_tree_state(tree)
+    before = _read(tree)
     known = before or TreeState(remote)
     was_complete = known.remote == remote and known.complete
     state = TreeState(remote, complete or was_complete, known.target or target)
@@ -78,12 +84,14 @@ def remember_source(tree: Path, remote: str, target: str, *, complete: bool = Fa
 def remember_target(tree: Path, given: str | None, default: str) -> str:
     """The remote to push ``tree`` to: ``given``, else what it remembers, else ``default``; remembered from now on.
 
+    Where the tree came from stays as it is: nothing is pulled from a place only because something was pushed there.
+
     Raises:
         LocalWriteError: the disk cannot take it.
     """
-    before = read_tree_state(tree)
-    known = before or TreeState(given or default, complete=True)
-    state = replace(known, target=given or known.target or known.remote)
+    before = _read(tree)
+    known = before or TreeState("", complete=True)
+    state = replace(known, target=given or known.target or known.remote or default)
     if state != before:
         write_tree_state(tree, state)
     return state.target

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,13 @@ import click
 
 from drivesync.config import DEFAULT_REMOTE, Settings, default_tree
 from drivesync.disk import is_within
-from drivesync.errors import NotFoundError, SettingsError, UsageError
+from drivesync.errors import DrivesyncError, NotFoundError, SettingsError, UsageError
 from drivesync.remotes import open_remote
 from drivesync.remotes.places import DriveId, DrivePath, LocalFolder, parse_place
 from drivesync.tree import read_tree_state, remember_target, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from drivesync.remotes.base import Remote
 
@@ -106,10 +107,8 @@ def is_drive(name: str) -> bool:
     return isinstance(parse_place(name), (DrivePath, DriveId))
 
 
-def open_target(
-    tree: Path, given: str | None, on_wait: Callable[[str], None], *, remember: bool = True
-) -> Remote:
-    """The remote to push to, by default remembered from now on; enter it to use it.
+def find_target(tree: Path, given: str | None, on_wait: Callable[[str], None]) -> Remote:
+    """The remote to push to; enter it to use it.
 
     Raises:
         UsageError: ``given`` names nothing, or a place that takes nothing.
@@ -128,9 +127,36 @@ def open_target(
             f"one of {tree} and {name} lies in the other, and would come into itself",
             hint="Name another TREE, or another REMOTE.",
         )
-    if remember:
-        remember_target(tree, given, DEFAULT_REMOTE)
     return open_remote(name, settings(), on_wait)
+
+
+@contextmanager
+def open_target(
+    tree: Path, given: str | None, on_wait: Callable[[str], None], *, remember: bool = True
+) -> Iterator[Remote]:
+    """The remote to push to, entered; by default remembered once it is there, so that no mistyped one ever is.
+
+    Raises:
+        UsageError: see ``find_target``.
+        DrivesyncError: it cannot be opened.
+    """
+    with find_target(tree, given, on_wait) as target:
+        if remember:
+            _remember_if_there(tree, target)
+        try:
+            yield target
+        finally:
+            if remember:
+                _remember_if_there(tree, target)
+
+
+def _remember_if_there(tree: Path, target: Remote) -> None:
+    """A remote that was not pushed to last is asked for."""
+    known = read_tree_state(tree)
+    if known is None or known.target != target.name:
+        with suppress(DrivesyncError):
+            next(target.list(), None)
+            remember_target(tree, target.name, DEFAULT_REMOTE)
 
 
 def _are_nested(one: Path, other: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.filesize import decimal as format_size
 
-from drivesync.cli.arguments import AS_JSON, REMOTE, REMOTE_NAMES, TREE, existing_tree, open_target
+from drivesync.cli.arguments import AS_JSON, REMOTE, REMOTE_NAMES, TREE, existing_tree, find_target
 from drivesync.cli.running import INTERRUPTED, STOPPED, interruptible
 from drivesync.cli.words import count, describe_usage, print_some
 from drivesync.config import read_tree_settings
@@ -49,7 +49,7 @@ def pack_command(tree: Path | None, remote: str | None, *, dry_run: bool, as_jso
     result = PackResult()
     error: DrivesyncError | KeyboardInterrupt | None = None
     with TerminalReporter() as reporter, interruptible():
-        target = open_target(tree, remote, reporter.note, remember=False)
+        target = find_target(tree, remote, reporter.note)
         try:
             with target:
                 pack(target, tree, reporter=reporter, dry_run=dry_run, result=result)

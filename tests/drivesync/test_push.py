@@ -11,6 +11,7 @@ from drivesync.errors import (
     DamagedError,
     DiskFullError,
     NotFoundError,
+    RemoteError,
     TransientError,
     UnfinishedError,
 )
@@ -21,7 +22,7 @@ from drivesync.spooling.outcome import Refused
 from drivesync.spooling.receipts import read_receipts
 from drivesync.testing import CorruptUpload, ErrorAnswer, Fault, LostAnswer
 from drivesync.testing.metadata import Metadata
-from drivesync.testing.trees import find
+from drivesync.testing.trees import find, make_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,7 @@ class TestPush:
             run="backup/run",
             role="last",
             progress=100,
+            remote="darknet",
         )
         assert read_receipts(tree.root) == [expected]
         assert [(pushed.receipt, pushed.uploaded) for pushed in result.pushed] == [(expected, True)]
@@ -218,6 +220,20 @@ class TestPush:
         do_push(pusher, tree)
         assert on_drive(drive_emulator) == {LAST: content}
         assert [receipt.iteration for receipt in read_receipts(tree.root)] == [100, 200]
+
+    def test_nothing_is_safe_beside_a_folder_of_its_name(
+        self, pusher: Pusher, tree: Tree, drive_emulator: DriveEmulator
+    ) -> None:
+        content = tree.save("run_last.weights", 100)
+        with drive_emulator.locked() as store:
+            folder = make_folders(store, f"darknet/{LAST}")
+        with pytest.raises(RemoteError, match="a folder of the same name is there"):
+            do_push(pusher, tree)
+        assert (on_drive(drive_emulator), read_receipts(tree.root)) == ({}, [])
+        with drive_emulator.locked() as store:
+            store.delete(folder.id)
+        do_push(pusher, tree)
+        assert on_drive(drive_emulator) == {LAST: content}
 
 
 class TestRefused:

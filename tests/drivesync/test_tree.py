@@ -161,6 +161,14 @@ def test_what_is_remembered_already_is_not_written_again(tmp_path: Path) -> None
     assert (tmp_path / ".drivesync" / "remote.json").stat().st_ino == before.st_ino
 
 
+def test_a_tree_that_was_made_here_comes_from_where_it_goes_now(tmp_path: Path) -> None:
+    remember_target(tmp_path, "mistyped", "darknet")
+    remember_target(tmp_path, "mine", "darknet")
+    assert read_tree_state(tmp_path) == TreeState("mine", complete=True, target="mine")
+    remember_source(tmp_path, "other", "")
+    assert read_tree_state(tmp_path) == TreeState("other", target="mine")
+
+
 def test_a_memory_of_an_earlier_version(tmp_path: Path) -> None:
     write_tree_state(tmp_path, TreeState("mine"))
     (tmp_path / ".drivesync" / "remote.json").write_bytes(b'{"remote": "mine", "complete": true}')

@@ -14,7 +14,7 @@ from drivesync.remotes.drive.shortcuts import follow
 from drivesync.remotes.places import DriveId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from drivesync.remotes.drive.client import DriveClient
     from drivesync.remotes.drive.entries import Json
@@ -52,15 +52,24 @@ class Folders:
         client: opened before the first call.
         place: the tree's own folder.
         name: as the user calls it.
+        tell: is given a line when the tree's own folder is made: its name may have been mistyped.
     """
 
-    def __init__(self, client: DriveClient, place: DrivePath | DriveId, name: str) -> None:
+    def __init__(
+        self,
+        client: DriveClient,
+        place: DrivePath | DriveId,
+        name: str,
+        tell: Callable[[str], None] = lambda _line: None,
+    ) -> None:
         self._client = client
         self._place = place
         self._name = name
+        self._tell = tell
         self._lock = threading.Lock()
         self._root: Root | None = None
         self._known: dict[str, tuple[Folder, ...]] = {}
+        self._not_files: set[str] = set()
 
     def root(self) -> Root:
         """The tree's own folder.
@@ -72,10 +81,7 @@ class Folders:
         with self._lock:
             root = self._find_root(make=False)
         if root is None:
-            where = "My Drive"
-            if not isinstance(self._place, DriveId) and self._place.shared_drive:
-                where = f"the shared drive {self._place.shared_drive!r}"
-            raise NotFoundError(f"there is no folder {self._name!r} in {where}", hint=_HINT)
+            raise NotFoundError(f"there is no folder {self._name!r} in {self._where()}", hint=_HINT)
         return root
 
     def find(self, path: str) -> tuple[Folder, ...]:
@@ -90,6 +96,16 @@ class Folders:
         """
         with self._lock:
             return self._walk(path, make=True)[0]
+
+    def note_file(self, path: str, *, is_folder: bool) -> None:
+        """Take down whether a folder has the path of a file that was asked for."""
+        with self._lock:
+            (self._not_files.add if is_folder else self._not_files.discard)(path)
+
+    def is_file_free(self, path: str) -> bool:
+        """Whether no folder was seen at ``path`` by the last ``note_file``."""
+        with self._lock:
+            return path not in self._not_files
 
     def are_shared(self) -> bool:
         """Whether they lie in a shared drive, as far as that shows where the tree is not there yet."""
@@ -145,7 +161,7 @@ class Folders:
         return self._root_by_names(start, place.names, make=True) if root is None and make else root
 
     def _root_by_names(self, start: Folder, names: Sequence[str], *, make: bool) -> Root | None:
-        folder, direct, mine = start, True, False
+        folder, direct, mine, is_made = start, True, False, False
         above: list[tuple[str, str]] = []
         for name in names:
             entry, target = next(self._named((folder,), name), (None, None))
@@ -153,14 +169,21 @@ class Folders:
                 if not make:
                     return None
                 above.append((folder.id, name))
-                folder, mine = self._make(folder, name, ""), True
+                folder, mine, is_made = self._make(folder, name, ""), True, True
                 continue
             # What Drive says of a child has the id that the alias of My Drive stands for.
             folder = replace(folder, id=entry["parents"][0])
             above.append((folder.id, name))
             folder = folder.child(target, "")
             direct, mine = direct and not is_shortcut(entry), bool(target.get("ownedByMe"))
+        if is_made:
+            self._tell(f"made the folder {'/'.join(names)} in {self._where()}")
         return Root(folder, mine, direct, tuple(above))
+
+    def _where(self) -> str:
+        if not isinstance(self._place, DriveId) and self._place.shared_drive:
+            return f"the shared drive {self._place.shared_drive!r}"
+        return "My Drive"
 
     def _root_by_id(self, file_id: str, resource_key: str) -> Root:
         entry = self._look_up_root(file_id, resource_key)

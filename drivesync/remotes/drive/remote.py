@@ -58,7 +58,7 @@ class DriveRemote:
     Args:
         name: such as ``darknet``, ``Shareddrives/TEAM/darknet`` or a folder's address; see ``places``.
         settings: see ``Settings``.
-        on_wait: told a line when a request has to wait for long.
+        on_wait: told a line when a request has to wait for long, and when the tree's folder is made.
         first_wait_s: the first pause before a repeat, in seconds.
 
     Raises:
@@ -80,7 +80,7 @@ class DriveRemote:
     ) -> None:
         self.name = name
         self._client = DriveClient(settings, on_wait, first_wait_s=first_wait_s)
-        self._folders = Folders(self._client, parse_drive_place(name), name)
+        self._folders = Folders(self._client, parse_drive_place(name), name, on_wait)
         self._leases = DriveLeases(self._client, self._folders, settle_s=settings.settle_s)
         self.usage: Usage = self._client.usage
 
@@ -259,7 +259,9 @@ class DriveRemote:
         folders = self._folders.find(folder)
         found = ask_by_name(self._client, folders, name)
         # As ``list`` has it: a folder, then what lies there itself, then what a shortcut leads to.
-        if any(is_folder(entry) for entry in found):
+        is_taken = any(is_folder(entry) for entry in found)
+        self._folders.note_file(path, is_folder=is_taken)
+        if is_taken:
             return None
         if (file := _newest(found, path)) is not None:
             return file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drivesync.errors import NotFoundError
+from drivesync.errors import NotFoundError, RemoteError
 from drivesync.files import Skipped
 from drivesync.remotes.drive.edits import check_path
 from drivesync.remotes.drive.entries import EXECUTABLE, FIELDS, to_time, to_value
@@ -41,11 +41,16 @@ def write_file(
     """See ``Remote.write``.
 
     Raises:
-        RemoteError: no local file could have that path.
+        RemoteError: no local file could have that path, or a folder was found there last.
         NotFoundError: the file that was to be replaced, or the folder, is gone or in the trash.
     """
     action = f"writing {path}"
     check_path(action, path)
+    if replaces is None and not folders.is_file_free(path):
+        raise RemoteError(
+            f"{action}: a folder of the same name is there, beside which no pull would bring the file",
+            hint="Rename or delete that folder in Drive.",
+        )
     folder, _, name = path.rpartition("/")
     parent_id = folders.make(folder).id if replaces is None else ""
     replaced_id = "" if replaces is None else replaces.id

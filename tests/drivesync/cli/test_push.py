@@ -70,6 +70,17 @@ class TestPush:
         assert on_drive("mine") == {LAST: content}
         assert on_drive("darknet") == {}
 
+    def test_a_mistyped_remote_is_told_and_only_remembered_once_it_is_there(
+        self, drivesync: Run, tree: Tree
+    ) -> None:
+        assert drivesync("push", tree.root, "mien").status == 0
+        assert read_tree_state(tree.root) is None
+        tree.save("run_last.weights", 100)
+        assert "made the folder work/mien in My Drive\n" in drivesync("push", tree.root, "work/mien").err
+        assert "remote: work/mien\n" in drivesync("status", tree.root).out
+        drivesync("push", tree.root, "mine")
+        assert "remote: mine\n" in drivesync("status", tree.root).out
+
     @pytest.mark.parametrize("named", [["mine"], []], ids=["where it was told to", "where it came from"])
     def test_a_tree_goes_where_it_went_wherever_it_comes_from_now(
         self, drivesync: Run, tree: Tree, drive_emulator: DriveEmulator, on_drive: Held, named: list[str]
