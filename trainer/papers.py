@@ -5,6 +5,7 @@ Threads: ``chart``, while one is drawn, waits for the process that draws it.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _CHART_TIMEOUT_S = 120.0
 _LOOK_EVERY_S = 0.1
+_ENDED_WITH_US = frozenset({-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
+"""What stops a training often goes to all of its processes."""
 
 
 class Papers:
@@ -155,7 +158,7 @@ class _Drawing:
                     self._argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
                 )
             said = self._wait_for(self._process)
-            if self._process.returncode and not self._is_unwanted:
+            if self._process.returncode not in {0, *_ENDED_WITH_US} and not self._is_unwanted:
                 last = said.decode("utf-8", "replace").strip().splitlines()[-1:]
                 why = last[0] if last else f"it ended with status {self._process.returncode}"
                 self._tell(f"no chart could be drawn: {why}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -149,3 +150,12 @@ def _is_gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_one_that_was_ended_with_the_training_is_no_news(bench: Bench, number: int) -> None:
+    bench.papers.begin_to_draw()
+    wait_for(lambda: bench.pids)
+    os.kill(bench.pids[0], number)
+    wait_for(bench.papers.has_drawn)
+    assert bench.told == []
