@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
 
-from drivesync.errors import LeaseError, MovedError, RemoteFullError
+from drivesync.errors import (
+    DamagedError,
+    DrivesyncError,
+    LeaseError,
+    MovedError,
+    RemoteError,
+    RemoteFullError,
+)
 from drivesync.files import Receipt, refuse_path, spell_path
 from drivesync.pushing.audit import find_overwritten
 from drivesync.pushing.headroom import Headroom
@@ -35,6 +42,8 @@ if TYPE_CHECKING:
 
 _ASIDE = 4
 """Two that ask what is there, one that asks for the lease, and one that looks for room."""
+_OF_ONE_FILE = frozenset({DamagedError, RemoteError})
+"""Just these, and none of their kinds: what is transient, or about the account, meets every file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,7 @@ class Pusher:
         self._aside: ThreadPoolExecutor | None = None
         self.lost: dict[str, LeaseError] = {}
         self.full_bytes: int | None = None
+        self._put_off: set[int] = set()
 
     def __enter__(self) -> Pusher:
         """Take the spool.
@@ -153,6 +163,8 @@ class Pusher:
     def push_next(self, *, below_bytes: int | None = None) -> Pushed | Outdone | None:
         """Push the most valuable pending snapshot and write its receipt; None if there is none to push.
 
+        One that the remote would not take, for a reason of its own, is tried again when all others have been.
+
         Args:
             below_bytes: passes over what is as large, or larger.
 
@@ -162,10 +174,20 @@ class Pusher:
             DamagedError: twice, what Drive holds afterwards was not what was sent; the snapshot stays pending.
             DrivesyncError: the remote cannot take it; the snapshot stays pending.
         """
-        with self.spool.claim(lambda entry: self._is_wanted(entry, below_bytes)) as entry:
+        wanted = {entry.sequence for entry in self.spool.pending() if self._is_wanted(entry, below_bytes)}
+        if wanted <= self._put_off:
+            self._put_off.clear()
+        with self.spool.claim(
+            lambda entry: self._is_wanted(entry, below_bytes) and entry.sequence not in self._put_off
+        ) as entry:
             if entry is None:
                 return None
-            outcome = self._land(entry)
+            try:
+                outcome = self._land(entry)
+            except DrivesyncError as error:
+                if type(error) in _OF_ONE_FILE:
+                    self._put_off.add(entry.sequence)
+                raise
             if isinstance(outcome, Outdone):
                 self._drop(entry, outcome)
                 return outcome

@@ -227,13 +227,20 @@ class TestPush:
         content = tree.save("run_last.weights", 100)
         with drive_emulator.locked() as store:
             folder = make_folders(store, f"darknet/{LAST}")
-        with pytest.raises(RemoteError, match="a folder of the same name is there"):
-            do_push(pusher, tree)
-        assert (on_drive(drive_emulator), read_receipts(tree.root)) == ({}, [])
+        numbered = tree.save("run_100.weights", 100)
+        with pusher:
+            for path in (LAST, "backup/run_100.weights"):
+                pusher.offer(path)
+            with pytest.raises(RemoteError, match="a folder of the same name is there"):
+                pusher.push_next()
+            assert isinstance(pusher.push_next(), Pushed), "it keeps no other file waiting"
+            with pytest.raises(RemoteError, match="a folder of the same name is there"):
+                pusher.push_next()
+        assert [receipt.path for receipt in read_receipts(tree.root)] == ["backup/run_100.weights"]
         with drive_emulator.locked() as store:
             store.delete(folder.id)
         do_push(pusher, tree)
-        assert on_drive(drive_emulator) == {LAST: content}
+        assert on_drive(drive_emulator) == {LAST: content, "backup/run_100.weights": numbered}
 
 
 class TestRefused:
@@ -282,7 +289,7 @@ class TestRefused:
         name = b"backup/\xff.weights".decode(errors="surrogateescape")
         (tree.root / name).write_bytes(b"")
         with picky:
-            assert picky.offer(name) == Refused(name, "its name is not valid Unicode")
+            assert picky.offer(name) == Refused("backup/\\xff.weights", "its name is not valid Unicode")
 
     def test_a_file_in_use_is_no_damaged_file(self) -> None:
         in_use = Refused("a", "it is being written to", moved=True)
