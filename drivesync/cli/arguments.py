@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,12 +151,13 @@ def open_target(
 
 
 def _remember_if_there(tree: Path, target: Remote) -> None:
-    """A remote that was not pushed to last is asked for."""
-    known = read_tree_state(tree)
-    if known is None or known.target != target.name:
-        with suppress(DrivesyncError):
+    """Remember where the tree goes; whether that is there is asked only where the tree has never known it."""
+    if target_of(tree, "") != target.name:
+        try:
             next(target.list(), None)
-            remember_target(tree, target.name, DEFAULT_REMOTE)
+        except DrivesyncError:
+            return
+    remember_target(tree, target.name, DEFAULT_REMOTE)
 
 
 def _are_nested(one: Path, other: Path) -> bool:
