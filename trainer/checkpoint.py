@@ -23,6 +23,7 @@ from trainer.errors import TreeError
 from trainer.learning.history import ATTEMPTS_FILE
 from trainer.learning.learned import LEARNED_FILE
 from trainer.score import find_score
+from trainer.starts import refuse_outlived
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,6 +194,9 @@ class _Acceptor:
             progress=verdict.seen,
         )
 
+    def refuse_run(self, tree: Path, run: str, read: Callable[[str], bytes | None]) -> str:
+        return refuse_outlived(tree, run, read)
+
     def _network(self, path: Path, source: str) -> Network:
         status = path.stat()
         key = (path, status.st_mtime_ns, status.st_size)
@@ -201,12 +205,13 @@ class _Acceptor:
         return self._networks[key]
 
 
-def acceptor() -> Callable[[Path, str, Path], files.Verdict]:
+def acceptor() -> _Acceptor:
     """What drivesync asks, through the entry point ``drivesync.accept``, before it pushes a file.
 
     The answer is called with the tree, the file's path in it, and an immutable copy of the file. Weights files are
     accepted if they are whole by the cfg of their name; all other files are accepted. The metrics, the chart and
     the history of the run that is being trained are the run's too, so that only the session that trains it pushes them.
+    Nor is anything pushed of a run that was started over meanwhile (``starts``).
     """
     return _Acceptor()
 

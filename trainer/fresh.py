@@ -1,14 +1,11 @@
 """Starting a run over: what there is of it goes to ``backup/archive-<date>/`` first, on the remote and here.
 
-    backup/remote_fresh.json   each time that the run ``backup/remote`` was started over, on the remote;
-                               it comes here with a pull, and is not looked at here
-    .trainer/fresh.json        which of them this tree has taken part in
-
 A start has a name, and takes place once: whoever leaves ``--fresh`` in a notebook's cell does not lose his progress to
 the archive each time the cell is run again. The order makes every step repeatable: the start is written down on the
 remote with its folder, the files are moved there one by one, it is written down as complete; then the same here. Cut
 anywhere, the next session of the run, with ``--fresh`` or without, goes on with the same start and the same folder.
-Whoever does this holds the run's lease.
+Whoever does this holds the run's lease. What was started over without the remote is carried out there by the first
+session that has it. Where another machine has started the run over meanwhile, the later of both starts counts.
 """
 
 from __future__ import annotations
@@ -17,45 +14,39 @@ import hashlib
 import io
 import itertools
 import json
+import math
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from drivesync.disk import fsync_folder, local_errors, write_atomically
 from drivesync.errors import DamagedError, NotFoundError
 from drivesync.files import STATE_FOLDER, RemoteFile
-from drivesync.spooling.spool import Spool, read_receipts
-from trainer.curves.metrics import CHART_NAME, METRICS_NAME
-from trainer.darknet.weights import name_of
-from trainer.errors import TreeError
+from drivesync.spooling.receipts import read_receipts
+from drivesync.spooling.spool import Spool
 from trainer.score import forget_best
+from trainer.starts import (
+    Start,
+    find_known,
+    find_missing,
+    find_owed,
+    is_of_run,
+    make_record,
+    name_archive,
+    name_record,
+    parse_record,
+    read_here,
+    write_here,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from drivesync.progress import Reporter
     from drivesync.remotes.base import Remote
-
-_HERE = ".trainer/fresh.json"
-_ASIDE = ".rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """One time that a run was started over.
-
-    Attributes:
-        name: what the user called it.
-        archive: where the older files go, relative to the tree.
-        complete: all of them are there, on the remote.
-    """
-
-    name: str
-    archive: str
-    complete: bool = False
 
 
 class StartingOver:
@@ -95,12 +86,7 @@ class StartingOver:
             LocalWriteError: the disk cannot take it.
             DrivesyncError: see ``Remote``; a rerun goes on.
         """
-        here = self._read_here()
-        starts = (here or ()) if self._remote is None else self._read_remote(self._remote)
-        if here is None:
-            # No session has been in this tree yet: what it holds of the run is what a pull brought after these.
-            here = tuple(start for start in starts if start.complete)
-            self._write_here(here)
+        starts = self._bring_together()
         at = next((start.archive for start in starts if start.name == name), "")
         if at:
             self._reporter.note(
@@ -111,38 +97,60 @@ class StartingOver:
             save()
             starts = (*starts, Start(name, self._new_archive()))
             self._write_remote(starts)
-        # No more than one is ever incomplete: a session begins by completing what another has begun.
-        if begun := next((start for start in starts if not start.complete), None):
-            self._archive_remote(begun.archive)
+            self._carry_out(starts)
+
+    def _bring_together(self) -> tuple[Start, ...]:
+        """All starts that the remote or this tree knows of, each of them carried out on both sides."""
+        there = () if self._remote is None else self._read_remote(self._remote)
+        here = find_known(self._tree, self._run, there)
+        if read_here(self._tree, self._run) is None:
+            write_here(self._tree, self._run, here)
+        if self._remote is None:
+            return here
+        if owed := find_owed(here, there):
+            if _newest_s(owed) >= _newest_s(find_missing(there, here)):
+                # What lies here came after all of them. Known before it is told: else it would be moved away as well.
+                write_here(self._tree, self._run, (*there, *owed))
+            else:
+                # What the remote holds did.
+                owed = [replace(start, complete=True) for start in owed]
+            self._write_remote((*there, *owed))
+        return self._carry_out((*there, *owed))
+
+    def _carry_out(self, starts: tuple[Start, ...]) -> tuple[Start, ...]:
+        """See that no file is in its old place any more, on either side; ``starts`` as they are then."""
+        begun = next((start for start in starts if not start.complete), None)
+        if begun is not None and self._remote is not None:
+            # Whatever lies there is older than the first of them.
+            self._archive_remote(self._remote, begun.archive)
             starts = tuple(replace(start, complete=True) for start in starts)
             self._write_remote(starts)
-        known = {start.archive for start in here}
-        if missed := next((start for start in starts if start.archive not in known), None):
-            # Whatever lies here is older than the first of them.
-            self._archive_here(missed.archive)
-            self._write_here(starts)
+        here = read_here(self._tree, self._run) or ()
+        if missed := find_missing(starts, here):
+            self._archive_here(missed[0].archive)
+        if here != starts:
+            write_here(self._tree, self._run, starts)
+        return starts
 
     def _new_archive(self) -> str:
-        stamp = f"archive-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(self._clock()))}"
+        stamp = name_archive(self._clock())
         taken = {path.name for path in (self._tree / self._folder).glob("archive-*")}
         taken |= {path.name for file in self._list_remote() for path in PurePosixPath(file.path).parents}
         return f"{self._folder}/{_find_free(stamp, taken)}"
 
-    def _archive_remote(self, archive: str) -> None:
-        if self._remote is None:
-            return
+    def _archive_remote(self, remote: Remote, archive: str) -> None:
         files = self._list_remote()
         taken = {name for file in files if (name := _name_in(archive, file.path))}
         moved = 0
         for file in files:
             # A folder may hold several of one name, on Drive; each is moved.
-            if (name := _name_in(self._folder, file.path)) and self._is_ours(name):
+            if (name := _name_in(self._folder, file.path)) and is_of_run(name, self._base):
                 there = _find_free(name, taken)
                 taken.add(there)
-                self._remote.move(file, f"{archive}/{there}")
+                remote.move(file, f"{archive}/{there}")
                 moved += 1
         self._reporter.note(
-            f"starting over: moved {moved} file(s) of {self._run} to {archive} on {self._remote.name}"
+            f"starting over: moved {moved} file(s) of {self._run} to {archive} on {remote.name}"
         )
 
     def _list_remote(self) -> list[RemoteFile]:
@@ -158,7 +166,9 @@ class StartingOver:
     def _archive_here(self, archive: str) -> None:
         place, backup = self._tree / archive, self._tree / self._folder
         here = (
-            sorted(path for path in backup.iterdir() if self._is_ours(path.name)) if backup.is_dir() else []
+            sorted(path for path in backup.iterdir() if is_of_run(path.name, self._base))
+            if backup.is_dir()
+            else []
         )
         taken = {path.name for path in place.iterdir()} if place.is_dir() else set()
         with ExitStack() as stack, local_errors(place):
@@ -181,6 +191,8 @@ class StartingOver:
         for folder in (place, backup):
             fsync_folder(folder)
         forget_best(self._tree)
+        if here:
+            self._reporter.note(f"starting over: moved {len(here)} file(s) of {self._run} to {archive} here")
 
     def _forget_receipts(self) -> None:
         """What they prove lies under other names now, and must not be missed under these."""
@@ -190,62 +202,29 @@ class StartingOver:
             lines = b"".join(json.dumps(asdict(receipt)).encode() + b"\n" for receipt in rest)
             write_atomically(self._tree / STATE_FOLDER / "receipts.jsonl", lines)
 
-    def _is_ours(self, name: str) -> bool:
-        parsed = name_of(name.removesuffix(_ASIDE))
-        return name in {METRICS_NAME, CHART_NAME} or (parsed is not None and parsed.base == self._base)
-
-    def _read_here(self) -> tuple[Start, ...] | None:
-        try:
-            said = json.loads((self._tree / _HERE).read_bytes())
-            return _from_json(said[self._run]) if self._run in said else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-
-    def _write_here(self, starts: tuple[Start, ...]) -> None:
-        path = self._tree / _HERE
-        try:
-            said = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            said = {}
-        said[self._run] = [asdict(start) for start in starts]
-        with local_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(said).encode() + b"\n")
-
-    @property
-    def _there(self) -> str:
-        return f"{self._run}_fresh.json"
-
     def _read_remote(self, remote: Remote) -> tuple[Start, ...]:
+        path = name_record(self._run)
         try:
-            file = remote.find(self._there)
+            file = remote.find(path)
         except NotFoundError:
             return ()
-        if file is None:
-            return ()
-        try:
-            return _from_json(json.loads(read_whole(remote, file)))
-        except (ValueError, TypeError, KeyError) as error:
-            raise TreeError(
-                f"{self._there} on {remote.name} does not say how often the run was started over",
-                hint="Delete it there, if nobody has started the run over.",
-            ) from error
+        return () if file is None else parse_record(read_whole(remote, file), f"{path} on {remote.name}")
 
     def _write_remote(self, starts: tuple[Start, ...]) -> None:
         if self._remote is None:
             return
-        content = json.dumps([asdict(start) for start in starts]).encode() + b"\n"
+        path, content = name_record(self._run), make_record(starts)
         landed = self._remote.write(
-            self._there,
+            path,
             io.BytesIO(content),
             size=len(content),
             modified_s=self._clock(),
             properties={},
             executable=False,
-            replaces=self._remote.find(self._there),
+            replaces=self._remote.find(path),
         )
         if landed.md5 not in {"", hashlib.md5(content, usedforsecurity=False).hexdigest()}:
-            raise DamagedError(f"{self._there} is not on {self._remote.name} as it was sent")
+            raise DamagedError(f"{path} is not on {self._remote.name} as it was sent")
 
 
 def read_whole(remote: Remote, file: RemoteFile) -> bytes:
@@ -267,10 +246,9 @@ class _Blocks:
         self.all.append(block)
 
 
-def _from_json(said: list[dict[str, object]]) -> tuple[Start, ...]:
-    return tuple(
-        Start(str(one["name"]), str(one["archive"]), complete=one["complete"] is True) for one in said
-    )
+def _newest_s(starts: Iterable[Start]) -> float:
+    """When the last of them was, in Unix time; minus infinity for none."""
+    return max((start.at_s for start in starts), default=-math.inf)
 
 
 def _name_in(folder: str, path: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import DamagedError, DrivesyncError, NotFoundError
 from drivesync.files import Role
+from drivesync.pushing.admission import Admission
 from drivesync.pushing.inspection import Inspection
 from drivesync.pushing.sending import Sending
 from drivesync.pushing.standing import (
@@ -98,7 +99,7 @@ class Landing:
         remote: entered.
         spool: entered.
         summing: entered; may have begun with what is to land.
-        accept: judges what lies on the remote, where nobody has recorded what that is.
+        accept: judges what lies on the remote, where nobody has recorded what that is, and what is here of a run.
         leases: entered; None pushes without.
         clock: Unix time in seconds.
     """
@@ -120,6 +121,7 @@ class Landing:
         self._clock = clock
         self._hashed: tuple[Entry, Sum] | None = None
         self._inspection = Inspection(tree, remote, accept)
+        self._admission = Admission(tree, remote, accept)
         self.own: dict[str, Own] = {}
 
     def land(self, entry: Entry, aside: Executor) -> Landed | Outdone:
@@ -130,7 +132,7 @@ class Landing:
             aside: for what is done at the same time; of three threads at least.
 
         Raises:
-            LeaseError: another session has the run.
+            LeaseError: another session has the run, or what is here of it is from before it was started over.
             DamagedError: twice, what the remote held afterwards was not what was sent.
             MovedError: a direct entry's file has changed.
             DrivesyncError: the remote cannot take it.
@@ -140,6 +142,7 @@ class Landing:
         if lease is not None and lease.lost is not None:
             # Known already: so that nothing is sent in vain.
             lease.check()
+        self._admission.check(entry.run)
         ours = Standing(entry.iteration, entry.score, lease.epoch if lease else None, entry.progress)
         summed = self._begin_to_sum(entry)
         # Only now: what another session did before it lost the run is there by now.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,10 +100,12 @@ def without_marker(files: dict[str, bytes]) -> dict[str, bytes]:
     return {path: content for path, content in files.items() if path != f"{RUN}_fresh.json"}
 
 
-def start_over(tree: Path, remote: Remote | None, name: str = "", notes: Notes | None = None) -> int:
+def start_over(
+    tree: Path, remote: Remote | None, name: str = "", notes: Notes | None = None, *, now_s: float = NOW_S
+) -> int:
     """Catch up, and return how often what is only here was saved first."""
     saved: list[None] = []
-    over = StartingOver(tree, RUN, remote, notes or Silence(), clock=lambda: NOW_S)
+    over = StartingOver(tree, RUN, remote, notes or Silence(), clock=lambda: now_s)
     over.catch_up(name, save=lambda: saved.append(None))
     return len(saved)
 
@@ -245,8 +248,79 @@ def test_a_tree_that_was_pulled_afterwards_is_of_the_new_run(tmp_path: Path, rem
     start_over(tmp_path / "other machine", remote, "fresh")
     new = {"backup/remote_last.weights": b"of the new run"}
     lay(tmp_path / "pulled", new)
+    os.utime(tmp_path / "pulled/backup/remote_last.weights", (NOW_S + 1, NOW_S + 1))
     start_over(tmp_path / "pulled", remote, "fresh")
     assert read(tmp_path / "pulled") == new
+
+
+def test_a_tree_that_was_pulled_before_and_never_trained_is_of_the_old_run(
+    tmp_path: Path, remote: Remote
+) -> None:
+    pulled = tmp_path / "pulled"
+    lay(pulled, OF_THE_RUN)
+    for path in OF_THE_RUN:
+        os.utime(pulled / path, (NOW_S - 1, NOW_S - 1))
+    start_over(tmp_path / "other machine", remote, "fresh")
+    # The pull before has left more files than the one after has replaced.
+    os.utime(pulled / "backup/remote_last.weights", (NOW_S + 1, NOW_S + 1))
+    start_over(pulled, remote)
+    assert read(pulled) == ARCHIVED
+
+
+def test_what_was_started_over_without_the_remote_is_carried_out_there(
+    tree: Path, remote: Remote, kept: Path
+) -> None:
+    start_over(tree, None, "fresh")
+    new = {"backup/remote_100.weights": b"of the new run"}
+    lay(tree, new)
+    for _ in range(2):
+        assert start_over(tree, remote) == 0
+        assert read(tree) == ARCHIVED | OTHERS | new
+        assert without_marker(read(kept)) == ARCHIVED | OTHERS
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_killed_while_that_is_carried_out(tmp_path: Path, *, after: bool) -> None:
+    new = {"backup/remote_100.weights": b"of the new run"}
+    for last in range(1, 3 + len(OF_THE_RUN)):
+        tree, place = tmp_path / f"tree {last}", tmp_path / f"remote {last}"
+        for folder in (tree, place):
+            lay(folder, OF_THE_RUN)
+        start_over(tree, None)
+        start_over(tree, None, "fresh")
+        lay(tree, new)
+        with open_remote(str(place), Settings(), print) as remote:
+            mortal: Any = Mortal(remote, last, after=after)
+            with pytest.raises(Killed):
+                start_over(tree, mortal)
+            start_over(tree, remote)
+        assert read(tree) == ARCHIVED | new
+        assert without_marker(read(place)) == ARCHIVED
+
+
+@pytest.mark.parametrize("later_here", [True, False], ids=["later here", "later there"])
+def test_of_a_start_here_and_one_on_the_remote_the_later_counts(
+    tree: Path, tmp_path: Path, remote: Remote, kept: Path, *, later_here: bool
+) -> None:
+    ours, theirs = {"backup/remote_100.weights": b"ours"}, {"backup/remote_200.weights": b"theirs"}
+    here_s, there_s = (NOW_S + 60, NOW_S) if later_here else (NOW_S, NOW_S + 60)
+    start_over(tree, None, "ours", now_s=here_s)
+    lay(tree, ours)
+    start_over(tmp_path / "other machine", remote, "theirs", now_s=there_s)
+    lay(kept, theirs)
+    here_before, there_before = read(tree), without_marker(read(kept))
+    for _ in range(2):
+        start_over(tree, remote)
+    here, there = read(tree), without_marker(read(kept))
+    later = "backup/archive-20260921-141420"
+    if later_here:
+        assert here == here_before
+        del there_before["backup/remote_200.weights"]
+        assert there == there_before | {f"{later}/remote_200.weights": b"theirs"}
+    else:
+        assert there == there_before
+        del here_before["backup/remote_100.weights"]
+        assert here == here_before | {f"{later}/remote_100.weights": b"ours"}
 
 
 def test_without_a_remote(tree: Path) -> None:
@@ -283,8 +357,11 @@ def test_a_record_that_cannot_be_read_is_told(tree: Path, remote: Remote, kept: 
     assert read(tree) == OF_THE_RUN | OTHERS
 
 
-def test_a_record_here_that_cannot_be_read_is_as_if_there_were_none(tree: Path, remote: Remote) -> None:
-    (tree / ".trainer/fresh.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[]", "[1]", "1", '{"backup/remote": 1}', "[" * 100_000])
+def test_a_record_here_that_cannot_be_read_is_as_if_there_were_none(
+    tree: Path, remote: Remote, content: str
+) -> None:
+    (tree / ".trainer/fresh.json").write_text(content)
     start_over(tree, remote, "fresh")
     assert read(tree) == ARCHIVED | OTHERS
     assert json.loads((tree / ".trainer/fresh.json").read_text())[RUN][0]["archive"] == ARCHIVE
