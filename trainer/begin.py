@@ -1,14 +1,15 @@
 """The beginning of a session: be the only one that trains the run, and have what the sessions before it have left.
 
-In this order: the lease of the run is claimed, so that nobody else adds to it from then on; a run that is to be started
-over is moved out of the way; and only then checkpoints are pulled.
+In this order: what is here already is looked at; the lease of the run is claimed, so that nobody else adds to it from
+then on; a run that is to be started over is moved out of the way; and only then checkpoints are pulled. Where both
+sides hold some that the other does not, training goes on from the further ones.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.filesize import decimal as format_size
@@ -23,7 +24,8 @@ from drivesync.pulling.plan import DEFAULT_OPTIONS, PullOptions
 from drivesync.push import Pusher, push
 from drivesync.remotes import is_pull_only, open_remote
 from drivesync.tree import read_tree_state, remember_target
-from trainer.config import DEFAULT_BACKUP, STATE_FOLDER, checkpoint_patterns, foresee_run
+from trainer.config import DEFAULT_BACKUP, STATE_FOLDER, checkpoint_patterns, foresee_run, resolve_run
+from trainer.forks import settle_fork
 from trainer.fresh import StartingOver, read_whole
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from drivesync.remotes.base import Remote
     from trainer.config import Wishes
     from trainer.status import StatusWriter
+
+_NAMED = 3
+"""So many of the files that differ are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,13 @@ def begin(
 
     Raises:
         LeaseError: another session has the run.
+        TreeError, NoDarknetError: what is here cannot be trained, see ``resolve_run``.
         DrivesyncError: see ``pull`` and ``StartingOver``.
     """
     source, place, given = _open_places(wishes.tree, terms, settings, reporter, stack)
     run = foresee_run(wishes, lambda path: _read(wishes.tree, source, path))
+    if source is None:
+        _look_ahead(wishes, run)
 
     def tell(line: str) -> None:
         reporter.note(f"{line}; --take-over goes on at once")
@@ -102,19 +110,17 @@ def begin(
             epoch = leases.hold(run).epoch
             status.update(run=run, epoch=epoch, state="starting", message="")
             _start_over(wishes.tree, run, place, leases, terms.fresh, reporter)
+        status.update(state="pulling")
+        conflicts: tuple[str, ...] = ()
         if source is not None:
-            status.update(state="pulling")
-            _pull(source, wishes.tree, reporter, DEFAULT_OPTIONS)
+            conflicts = _pull(source, wishes.tree, reporter, DEFAULT_OPTIONS)
         if source is not place:
-            status.update(state="pulling")
             # There may be no checkpoints yet, nor a folder for them.
             with suppress(NotFoundError):
-                _pull(
-                    place,
-                    wishes.tree,
-                    reporter,
-                    PullOptions(only=(f"{_folder_of(run)}/", f"{STATE_FOLDER}/")),
-                )
+                only = f"{_folder_of(run)}/", f"{STATE_FOLDER}/"
+                conflicts = _pull(place, wishes.tree, reporter, PullOptions(only=only))
+        if run and conflicts:
+            _settle(wishes, conflicts, place, reporter)
     except (RemoteError, NotAllowedError) as error:
         if source is not None or terms.fresh:
             raise
@@ -155,11 +161,33 @@ def _start_over(tree: Path, run: str, remote: Remote, leases: Leases, name: str,
     StartingOver(tree, run, remote, reporter).catch_up(name, save)
 
 
-def _pull(source: Remote, tree: Path, reporter: Reporter, options: PullOptions) -> None:
+def _look_ahead(wishes: Wishes, run: str) -> None:
+    """See that what is to be trained is there, as far as it can be told before the run's folder is brought."""
+    if wishes.weights is not None and wishes.weights.startswith(f"{_folder_of(run)}/"):
+        wishes = replace(wishes, weights=None)
+    resolve_run(wishes)
+
+
+def _pull(source: Remote, tree: Path, reporter: Reporter, options: PullOptions) -> tuple[str, ...]:
+    """Returned is what stays as it is here, though ``source`` has another."""
     reporter.note(f"pulling {' and '.join(options.only) or 'all'} of {source.name} to {tree}")
     result = pull(source, tree, reporter=reporter, options=with_environment(options, os.environ))
     result.raise_failure()
-    reporter.note(f"pulled {result.downloaded_files} files ({format_size(result.downloaded_bytes)})")
+    kept = result.conflicts
+    more = f" and {len(kept) - _NAMED} more" if len(kept) > _NAMED else ""
+    said = (
+        f", {len(kept)} changed here and there and left as here: {', '.join(kept[:_NAMED])}{more}"
+        if kept
+        else ""
+    )
+    reporter.note(f"pulled {result.downloaded_files} files ({format_size(result.downloaded_bytes)}){said}")
+    return tuple(kept)
+
+
+def _settle(wishes: Wishes, conflicts: tuple[str, ...], place: Remote, reporter: Reporter) -> None:
+    behind = settle_fork(resolve_run(wishes), conflicts, place, find_accept(), reporter.note)
+    if behind:
+        _pull(place, wishes.tree, reporter, PullOptions(only=behind))
 
 
 def _folder_of(run: str) -> str:

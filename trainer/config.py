@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, write_atomically
+from drivesync.files import STATE_FOLDER as DRIVESYNC_FOLDER
 from trainer.checkpoint import RUN_FILE, name_run, read_network, read_recorded
 from trainer.darknet.data import parse_data
 from trainer.darknet.program import Flavour, flavour_of, refuse_weights
@@ -239,6 +240,11 @@ def _backup(tree: Path, data: str, backup: str) -> str:
     if place is None:
         raise TreeError(
             f"{data}: backup = {backup} is not a directory within the tree, so checkpoints could not be kept safe",
+            hint="Write `backup = backup/` there.",
+        )
+    if (first := PurePosixPath(place).parts[0]) in {DRIVESYNC_FOLDER, STATE_FOLDER}:
+        raise TreeError(
+            f"{data}: backup = {backup} lies in {first}, of which no checkpoint is ever pushed",
             hint="Write `backup = backup/` there.",
         )
     return place

@@ -87,6 +87,15 @@ def test_the_directory_for_checkpoints_is_what_the_data_file_says(tree: Path, sa
     assert resolve_run(Wishes(link)).backup == backup
 
 
+@pytest.mark.parametrize("said", [".drivesync/", ".trainer", "./.trainer/backup", "x/../.drivesync"])
+def test_a_directory_of_which_nothing_is_pushed(tree: Path, said: str) -> None:
+    (tree / "cfg/remote.data").write_text(f"classes=2\nbackup={said}\n")
+    with pytest.raises(
+        TreeError, match=r"lies in \.(drivesync|trainer), of which no checkpoint is ever pushed"
+    ):
+        resolve_run(Wishes(tree))
+
+
 @pytest.mark.parametrize("said", ["backup\0", "b" * 5000, "b/" * 4000])
 def test_a_directory_that_no_disk_has(tree: Path, said: str) -> None:
     (tree / "cfg/remote.data").write_text(f"classes=2\nbackup={said}\n")
