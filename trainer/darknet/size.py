@@ -78,14 +78,21 @@ def _input_shape(network: Network) -> _Shape:
         return _Shape(network.width, network.height, network.channels)
     inputs = network.net.integer("inputs", 0)
     if inputs < 1:
-        raise network.net.wrong("has neither width, height and channels nor inputs")
+        raise network.net.wrong(
+            "has neither width, height and channels nor inputs",
+            hint="Set width=416, height=416 and channels=3, say.",
+        )
     return _Shape(1, 1, inputs)
 
 
 def _positive(layer: Layer, key: str, default: int = 1) -> int:
     value = layer.integer(key, default)
     if value < 1:
-        raise layer.wrong(f"{key}={value} must be at least 1")
+        raise layer.wrong(
+            f"{key}={value} must be at least 1",
+            key,
+            hint=f"Set the {key}= of the cfg that yours was made from.",
+        )
     return value
 
 
@@ -94,7 +101,11 @@ def _named(layer: Layer, key: str, shapes: Sequence[_Shape]) -> tuple[_Shape, ..
     numbers = [number if number >= 0 else len(shapes) + number for number in layer.integers(key)]
     if not numbers or not all(0 <= number < len(shapes) for number in numbers):
         written = layer.options.get(key, "")
-        raise layer.wrong(f"{key}={written} names no layer before this one, number {len(shapes)}")
+        raise layer.wrong(
+            f"{key}={written} names no layer before this one, number {len(shapes)}",
+            key,
+            hint="Name layers by their numbers from 0, or by how many they are back: -1 is the one before.",
+        )
     return tuple(shapes[number] for number in numbers)
 
 
@@ -162,7 +173,10 @@ def _output(layer: Layer, given: _Shape, shapes: Sequence[_Shape], flavour: Flav
         return _named(layer, "from", shapes)[0]
     shape = _OUTPUTS.get(layer.kind)
     if shape is None:
-        raise layer.wrong("is a layer whose size in a weights file is not known here")
+        raise layer.wrong(
+            "is a layer whose size in a weights file is not known here",
+            hint="See whether its name is spelt right: [convolutional], [maxpool], [route], [yolo], say.",
+        )
     return shape(layer, given)
 
 

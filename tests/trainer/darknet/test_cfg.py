@@ -34,6 +34,9 @@ def test_reads_what_training_needs() -> None:
         pytest.param(f"# a\n; b\n{NET}[convolutional]\n# filters=5\nfilters=6\n", 6, id="comments"),
         pytest.param(f"{NET}[convolutional]\nfilters=6#not5\n", 6, id="a number ends where it ends"),
         pytest.param(f"{NET}[convolutional]\nfilters=6\nfilters=7\n", 6, id="the first of two counts"),
+        pytest.param(
+            f"{NET}[convolutional]\nfilters=\nfilters=6\n", 6, id="an option without a value is none"
+        ),
         pytest.param(f"{NET}[convolutional]\nwhatever\nfilters=6\n", 6, id="a line that is nothing"),
         pytest.param(f"{NET}[convolutional]\nfilters=6".replace("\n", "\r\n"), 6, id="CRLF"),
         pytest.param(f"{NET}[convolutional]\n", 1, id="the default"),
@@ -70,12 +73,19 @@ def test_images_per_iteration(batch: int, subdivisions: int, images: int) -> Non
             "\ufeff" + NET + CONVOLUTION, "my.cfg: begins with a byte order mark", id="byte order mark"
         ),
         pytest.param(
-            "[net]\nbatch=x\n" + CONVOLUTION, "my.cfg:1: [net] batch=x is no number", id="no number"
+            "[net]\nbatch=x\n" + CONVOLUTION, "my.cfg:2: [net] batch=x is no number", id="no number"
         ),
         pytest.param(
-            f"[net]\nbatch={'9' * 5000}\n" + CONVOLUTION, "my.cfg:1: [net] batch=999", id="endless number"
+            f"[net]\nbatch={'9' * 5000}\n" + CONVOLUTION, "my.cfg:2: [net] batch=999", id="endless number"
         ),
-        pytest.param("[net]\nbatch=0\n" + CONVOLUTION, "my.cfg:1: [net] batch=0", id="no images"),
+        pytest.param(
+            "[net]\nbatch=4\nwidth=2147483648\n" + CONVOLUTION,
+            "my.cfg:3: [net] width=2147483648 is beyond 2147483647",
+            id="more than an int",
+        ),
+        pytest.param(
+            "[net]\nbatch=0\n" + CONVOLUTION, "my.cfg:2: [net] batch=0 must be at least 1", id="no images"
+        ),
     ],
 )
 def test_what_darknet_cannot_read_is_said_with_its_place(text: str, message: str) -> None:
@@ -94,5 +104,5 @@ def test_a_list_of_numbers() -> None:
     layer = parse_cfg(f"{NET}[route]\nlayers = -1, -4, 3x\n").layers[0]
     assert layer.integers("layers") == (-1, -4, 3)
     assert layer.integers("absent") == ()
-    with pytest.raises(TreeError, match=r"cfg:6: \[route\] layers=a,1 is no list of numbers"):
+    with pytest.raises(TreeError, match=r"cfg:7: \[route\] layers=a,1 is no list of numbers"):
         parse_cfg(f"{NET}[route]\nlayers=a,1\n").layers[0].integers("layers")

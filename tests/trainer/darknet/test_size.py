@@ -106,17 +106,17 @@ def test_a_network_whose_input_is_no_image() -> None:
         ),
         pytest.param(
             NET + "[route]\nlayers=-1\n",
-            r"cfg:6: \[route\] layers=-1 names no layer before",
+            r"cfg:7: \[route\] layers=-1 names no layer before",
             id="too far back",
         ),
         pytest.param(
             NET + "[route]\nlayers=5\n",
-            r"cfg:6: \[route\] layers=5 names no layer before",
+            r"cfg:7: \[route\] layers=5 names no layer before",
             id="not yet there",
         ),
         pytest.param(NET + "[route]\n", r"cfg:6: \[route\] layers= names no layer", id="nowhere"),
         pytest.param(
-            NET + "[convolutional]\nfilters=0\n", r"cfg:6: .* filters=0 must be at least 1", id="no filters"
+            NET + "[convolutional]\nfilters=0\n", r"cfg:7: .* filters=0 must be at least 1", id="no filters"
         ),
         pytest.param("[net]\nbatch=1\n[connected]\n", r"cfg:1: \[net\] has neither", id="no input"),
     ],

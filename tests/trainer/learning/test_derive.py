@@ -72,7 +72,7 @@ def test_the_learning_rate(net: str, derived: str) -> None:
     assert derive_cfg("[net]\n" + net + LAYERS, rate_factor=0.5) == "[net]\n" + derived + LAYERS
 
 
-@pytest.mark.parametrize("text", ["", "[net]\nbatch=8\n", "[net]\nlearning_rate=\n" + LAYERS])
+@pytest.mark.parametrize("text", ["", "[net]\nbatch=8\n", "[net]\nlearning_rate=x\n" + LAYERS])
 def test_what_is_no_cfg_is_not_derived_from(text: str) -> None:
     with pytest.raises(TreeError):
         derive_cfg(text, rate_factor=0.5)
