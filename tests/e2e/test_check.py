@@ -138,7 +138,7 @@ def finish_already(tree: Path) -> None:
             remove("data/train/1.txt"), "", ("error", "label-missing", "data/train.txt", 1), id="no label"
         ),
         pytest.param(
-            remove("data/train.txt"), "", ("error", "list-missing", "data/train.txt", None), id="no list"
+            remove("data/train.txt"), "", ("error", "list-missing", "cfg/remote.data", 2), id="no list"
         ),
         pytest.param(remove("cfg/remote.cfg"), "", ("error", "no-file", "cfg/remote.cfg", None), id="no cfg"),
         pytest.param(

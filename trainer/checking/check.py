@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -13,19 +12,19 @@ from trainer.checking.dataset import Dataset, Split, check_dataset, check_lists
 from trainer.checking.files import TextKind
 from trainer.checking.findings import Finding, Severity, sort_findings
 from trainer.checking.network import check_network, from_error
-from trainer.checking.rows import find_line
+from trainer.checking.options import check_options
+from trainer.checking.rows import find_line, read_options
+from trainer.checking.starting import check_start
 from trainer.checking.texts import ENDS, Texts
-from trainer.checking.weights import CLEAR, check_weights
-from trainer.config import DEFAULT_CFG, DEFAULT_DATA, DEFAULT_WEIGHTS, find_program, resolve_run
+from trainer.config import DEFAULT_CFG, DEFAULT_DATA, find_program, resolve_run
 from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.data import parse_data
 from trainer.darknet.labels import parse_image_list
 from trainer.darknet.program import Flavour, flavour_of, train_arguments
-from trainer.darknet.size import HEADER_BYTES
 from trainer.errors import NoDarknetError, TreeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from trainer.config import Wishes
     from trainer.darknet.cfg import Network
@@ -113,6 +112,7 @@ class _Check:
         self._flavour, self._flavour_known = flavour or Flavour.AX, flavour is not None
         self._texts = Texts(self._tree, self._flavour)
         self._findings = self._texts.findings
+        self._doubted: frozenset[int | None] = frozenset()  # lines of the cfg
 
     def run(self, *, deep: bool, quick: bool, tell: Callable[[int, int], None]) -> Report:
         """Look at everything once."""
@@ -120,6 +120,10 @@ class _Check:
         cfg = self._texts.place(self._wishes.cfg or DEFAULT_CFG)
         data_text = self._texts.read_main(data, TextKind.DATA)
         cfg_text = self._texts.read_main(cfg, TextKind.CFG)
+        if cfg_text is not None:
+            options = list(check_options(cfg_text, cfg, flavour=self._flavour))
+            self._findings += options
+            self._doubted = frozenset(one.line for one in options if one.severity is not Severity.NOTE)
         network = self._parse_cfg(cfg, cfg_text)
         said = self._check_data(data, data_text, cfg, network)
         classes = images = None
@@ -130,10 +134,12 @@ class _Check:
             images = self._read_lists(said)
         if network is not None and cfg_text is not None:
             self._check_network(network, cfg, cfg_text, classes, images)
-            self._check_weights(network)
+            self._findings += check_start(
+                self._wishes, self._tree, network, said.backup if said else None, self._flavour
+            )
         splits: list[Split] = []
         if said is not None:
-            dataset = Dataset(said.train, said.valid, said.classes, self._flavour)
+            dataset = self._describe_dataset(said, data, data_text or "")
             self._findings += (
                 check_lists(self._tree, dataset)
                 if quick
@@ -150,8 +156,31 @@ class _Check:
         try:
             return parse_cfg(text, path)
         except TreeError as error:
-            self._findings.append(from_error(error, path, ENDS))
+            self._refuse(error, path, ENDS)
             return None
+
+    def _refuse(self, error: TreeError, path: str, effect: str) -> None:
+        """What our own parsers refuse, unless the line has been found wrong already."""
+        refused = from_error(error, path, effect)
+        if refused.line is None or refused.line not in self._wrong_lines(path):
+            self._findings.append(refused)
+
+    def _wrong_lines(self, path: str) -> frozenset[int | None]:
+        return frozenset(
+            one.line for one in self._findings if one.path == path and one.severity is Severity.ERROR
+        )
+
+    def _describe_dataset(self, said: DataFile, path: str, text: str) -> Dataset:
+        named = {option.key: option.line for option in reversed(list(read_options(text))) if option.value}
+        return Dataset(
+            said.train,
+            said.valid,
+            said.classes,
+            self._flavour,
+            data=path,
+            train_line=named.get("train", 0),
+            valid_line=named.get("valid", 0),
+        )
 
     def _check_data(self, path: str, text: str | None, cfg: str, network: Network | None) -> DataFile | None:
         if text is None:
@@ -205,47 +234,15 @@ class _Check:
     def _check_network(
         self, network: Network, path: str, text: str, classes: int | None, images: int | None
     ) -> None:
+        told = self._doubted | self._wrong_lines(path)  # what darknet makes of such a line is no news
         try:
             for finding in check_network(
                 network, text, path, classes=classes, images=images, flavour=self._flavour
             ):
-                self._findings.append(finding)
+                if finding.line not in told:
+                    self._findings.append(finding)
         except TreeError as error:
-            self._findings.append(from_error(error, path, ENDS))
-
-    def _check_weights(self, network: Network) -> None:
-        path = self._wishes.weights or DEFAULT_WEIGHTS
-        place = self._tree / path
-        if not self._texts.exists(path):
-            if self._wishes.weights:
-                self._add(
-                    Severity.ERROR,
-                    "no-file",
-                    path,
-                    f"There are no pretrained weights {path}.",
-                    f"{ENDS[:-1]}, and hank-ai's trains from random weights.",
-                    "Put them there, or name others with --weights.",
-                )
-            return
-        try:
-            with place.open("rb") as file:
-                head, size_bytes = file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size
-            self._findings += self._fitting(
-                check_weights(
-                    head, size_bytes, network, path, flavour=self._flavour, clear=CLEAR in self._wishes.extra
-                )
-            )
-        except OSError as error:
-            what = f"It cannot be read: {error.strerror or error}."
-            self._add(Severity.ERROR, "unreadable", path, what, ENDS, "Make it a file that can be read.")
-        except TreeError:
-            pass  # said of the network: what is not known of its layers is not known of their weights
-
-    def _fitting(self, findings: Iterator[Finding]) -> Iterator[Finding]:
-        """The findings; those of weights that nobody has asked for, and that are left out then, are no errors."""
-        for finding in findings:
-            left_out = finding.code == "weights-name" and not self._wishes.weights
-            yield replace(finding, severity=Severity.WARNING) if left_out else finding
+            self._refuse(error, path, ENDS)
 
     def _note_refusal(self, data: str, cfg: str) -> None:
         """What ``supervise`` would refuse, and nothing here has called an error."""

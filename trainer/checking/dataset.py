@@ -23,6 +23,7 @@ from trainer.checking.findings import Finding, Severity
 from trainer.checking.folding import Folding
 from trainer.checking.images import Ask, Inquiry, find_in_tree, look_at
 from trainer.checking.lists import Listed, check_both, check_list, read_list
+from trainer.checking.wording import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 NEGATIVES = "negatives.txt"
 """A list beside a list of images: those of them, or whole folders, that are known to show nothing."""
+
+_QUOTES = "\"'`"
 
 _SHARE = 250
 """Images that a worker gets at a time: some tens of milliseconds."""
@@ -52,12 +55,18 @@ class Dataset:
         valid: the list of images for mAP, likewise.
         classes: how many there are.
         flavour: the darknet that will train.
+        data: the .data file that names the lists, for the findings; empty where none does.
+        train_line: of that file; 0 where it does not say, which is told already.
+        valid_line: likewise.
     """
 
     train: str
     valid: str
     classes: int
     flavour: Flavour
+    data: str = ""
+    train_line: int = 0
+    valid_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ def check_lists(tree: Path, dataset: Dataset) -> Iterator[Finding]:
         raw = _read(tree, path)
         name = _name(tree, path)
         if raw is None:
-            yield _no_list(dataset, path, name)
+            yield from _no_list(tree, dataset, path)
             continue
         found = check_list(name, raw, dataset.flavour)
         if find_in_tree(str(tree.absolute()), path) is None:
@@ -103,7 +112,7 @@ def check_lists(tree: Path, dataset: Dataset) -> Iterator[Finding]:
         folding = Folding()
         yield from folding.sift(check_both(train, trained, valid, tested))
         yield from folding.rest()
-    elif named and dataset.train == dataset.valid:
+    elif named and dataset.train == dataset.valid and (dataset.valid_line or not dataset.data):
         ((path, images),) = named
         yield from check_both(path, images, path, images)
 
@@ -131,7 +140,8 @@ def check_dataset(
         UnfinishedError: a worker was killed, or crashed at an image.
     """
     yield from check_lists(tree, dataset)
-    splits = {path: _ask(tree, path) for path in dict.fromkeys((dataset.train, dataset.valid))}
+    lists = {path: _ask(tree, path) for path in dict.fromkeys((dataset.train, dataset.valid))}
+    splits = {path: asks for path, asks in lists.items() if asks is not None}
     total = sum(map(len, splits.values()))
     done = 0
     tell(done, total)
@@ -191,11 +201,11 @@ def _shares(asks: Sequence[Ask]) -> Iterator[tuple[Ask, ...]]:
         yield share
 
 
-def _ask(tree: Path, path: str) -> tuple[Ask, ...]:
-    """The images of a list, and which of them are declared to show nothing."""
+def _ask(tree: Path, path: str) -> tuple[Ask, ...] | None:
+    """The images of a list, and which of them are declared to show nothing; None if there is no such list."""
     raw = _read(tree, path)
     if raw is None:
-        return ()
+        return None
     said = _read(tree, str(PurePosixPath(path).with_name(NEGATIVES))) or b""
     negatives = frozenset(listed.key for listed in read_list(said))
     return tuple(
@@ -221,18 +231,33 @@ def _name(tree: Path, path: str) -> str:
     return find_in_tree(str(tree.absolute()), path) or path
 
 
-def _no_list(dataset: Dataset, path: str, name: str) -> Finding:
-    if path == dataset.train:
-        return Finding(
-            Severity.ERROR, "list-missing", name, None, "There is no such list of training images.",
-            "darknet ends at once; the original with exit status 0.",
-            "Write the list, or name another one at train= in the .data file.",
-        )  # fmt: skip
-    return Finding(
-        Severity.WARNING, "list-missing", name, None, "There is no such list of images to test with.",
-        "darknet trains without it, and ends at the first mAP (-map).",
-        "Write the list, or name another one at valid= in the .data file.",
-    )  # fmt: skip
+def _no_list(tree: Path, dataset: Dataset, path: str) -> Iterator[Finding]:
+    trains = path == dataset.train
+    key, line = ("train", dataset.train_line) if trains else ("valid", dataset.valid_line)
+    if dataset.data and not line:
+        return  # that the .data file does not name it has been said
+    severity, images, effect = (
+        (Severity.ERROR, "training images", "darknet ends at once; the original with exit status 0.")
+        if trains
+        else (
+            Severity.WARNING,
+            "images to test with",
+            "darknet trains without it, and ends at the first mAP (-map).",
+        )
+    )
+    said = f"{key} = {quote(path)[1:-1]}"
+    what, fix = f"{said}: There is no such list of {images}.", "Write the list, or name another one here."
+    if path.strip(_QUOTES) != path:
+        what = f"{said} stands in quotes: There is no such list of {images}."
+        effect = f"darknet takes them for a part of the name. {effect[0].upper()}{effect[1:]}"
+        fix = "Delete the quotes."
+    elif os.path.isdir(tree / path):  # noqa: PTH112 - as Path.is_dir, but it never raises
+        what, fix = f"{said} is a directory.", f"Name the list of {images} in it: one path a line."
+    elif os.path.exists(tree / path) and not os.path.isfile(tree / path):  # noqa: PTH110, PTH113 - likewise
+        what = f"{said} is no file."
+    yield Finding(
+        severity, "list-missing", dataset.data or _name(tree, path), line or None, what, effect, fix
+    )
 
 
 def _nothing_usable(split: Split, *, trained_on: bool) -> Finding:

@@ -43,6 +43,11 @@ _EFFECT_OF_MARK = {
 }
 
 
+def is_utf_16(raw: bytes) -> bool:
+    """Whether a file says by its first bytes that it is in UTF-16."""
+    return raw.startswith(_UTF_16)
+
+
 def check_text(path: str, raw: bytes, kind: TextKind, *, flavour: Flavour = Flavour.AX) -> Iterator[Finding]:
     """Find what is wrong with a file as a text, before anybody asks what it says.
 
@@ -52,7 +57,7 @@ def check_text(path: str, raw: bytes, kind: TextKind, *, flavour: Flavour = Flav
         kind: what darknet reads it as.
         flavour: which darknet that is.
     """
-    if raw.startswith(_UTF_16):
+    if is_utf_16(raw):
         yield Finding(
             Severity.ERROR,
             "utf-16",

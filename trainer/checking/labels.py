@@ -23,6 +23,9 @@ MAX_BYTES = 1 << 20
 
 BOM = b"\xef\xbb\xbf"
 
+_ROUNDING = 0.01
+"""Of edges, as parts of the image: programs write whole pixels, of small images, too, or two digits after the point."""
+
 _WHOLE = rb"[+-]?[0-9]+"
 _NUMBER = rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _ROW = re.compile(rb"\s*(" + _WHOLE + rb")" + (rb"\s+(" + _NUMBER + rb")") * 4 + rb"\s*")
@@ -52,7 +55,7 @@ class LabelReport:
     Attributes:
         rows: lines that are not blank; 0 says that the image shows nothing that is to be found.
         boxes: those of them that darknet will learn from as they are meant.
-        findings: what is wrong with it, in the order of its lines.
+        findings: what is wrong with it, in the order of its lines; then what is only not as good as it could be.
     """
 
     rows: int
@@ -75,6 +78,9 @@ def check_label(path: str, raw: bytes, *, classes: int, flavour: Flavour) -> Lab
     findings: list[Finding] = []
     lines = raw.removeprefix(BOM).split(b"\n")
     rows, boxes, lost = 0, 0, False
+    outside: list[int] = []
+    twice: list[int] = []
+    seen: set[tuple[bytes, ...]] = set()
     for number, line in enumerate(lines, start=1):
         match = _ROW.fullmatch(line)
         if match is None:
@@ -84,9 +90,16 @@ def check_label(path: str, raw: bytes, *, classes: int, flavour: Flavour) -> Lab
                 findings.append(_refuse_row(path, number, line))
             continue
         rows += 1
-        wrong = list(_check_row(path, number, match, classes, flavour))
+        row = match.groups()
+        wrong = list(_check_row(path, number, row, classes, flavour))
         boxes += not (wrong or lost)
         findings += wrong
+        if row in seen:
+            twice.append(number)
+        elif not wrong and _leaves_image(row):
+            outside.append(number)
+        seen.add(row)
+    findings += _gather(path, outside, twice)
     if rows and raw.startswith(BOM):
         boxes = 0
         findings.insert(0, _begins_with_mark(path))
@@ -134,9 +147,9 @@ def _refuse_row(path: str, number: int, line: bytes) -> Finding:
 
 
 def _check_row(
-    path: str, number: int, match: re.Match[bytes], classes: int, flavour: Flavour
+    path: str, number: int, row: tuple[bytes, ...], classes: int, flavour: Flavour
 ) -> Iterator[Finding]:
-    kind, *box = match.groups()
+    kind, *box = row
     # So long a number is out of range in any case, and Python would refuse to read it.
     if len(kind) > 18 or not 0 <= int(kind) < classes:
         yield Finding(
@@ -155,3 +168,33 @@ def _check_row(
             f"{', '.join(wrong)}: not above 0 and at most 1.",
             _WRONG_BOX[flavour], "Give the box's centre and size as parts of the image's width and height.",
         )  # fmt: skip
+
+
+def _leaves_image(row: tuple[bytes, ...]) -> bool:
+    """Whether the box reaches out of the image, by more than comes of rounding."""
+    _, x, y, width, height = row
+    # The edge that is nearer to the image's own leaves it first.
+    across = float(width) / 2 - min(float(x), 1 - float(x))
+    down = float(height) / 2 - min(float(y), 1 - float(y))
+    return max(across, down) > _ROUNDING
+
+
+def _gather(path: str, outside: list[int], twice: list[int]) -> Iterator[Finding]:
+    """One finding for all boxes of a label that are wrong in one way, on the line of the first."""
+    if outside:
+        yield Finding(
+            Severity.WARNING, "label-box-outside", path, outside[0],
+            f"{_count(outside)} out of the image.",
+            "darknet cuts off what is outside, and learns the rest.",
+            "See whether x and y are the box's centre, not its corner.",
+        )  # fmt: skip
+    if twice:
+        yield Finding(
+            Severity.WARNING, "label-box-twice", path, twice[0],
+            f"{'The box stands' if len(twice) == 1 else f'This box and {len(twice) - 1:,} more stand'} before, too.",
+            "darknet counts it as two objects, in its mAP, too.", "Delete the row.",
+        )  # fmt: skip
+
+
+def _count(lines: list[int]) -> str:
+    return "The box reaches" if len(lines) == 1 else f"This box and {len(lines) - 1:,} more reach"

@@ -7,9 +7,11 @@ objects"); what each darknet does with a wrong value was measured in 2026, or is
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from trainer.checking.anchors import check_anchors, check_unused
 from trainer.checking.findings import Finding, Severity
 from trainer.checking.schedule import Place, check_schedule
 from trainer.darknet.detection import DEFAULT_CLASSES, NUMBERS_BESIDE_CLASSES, needed_filters
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from trainer.darknet.cfg import Layer, Network
 
+
+_NO_HINT = "Compare it with the cfg that yours was made from."
 
 _DETECTING = frozenset({*NUMBERS_BESIDE_CLASSES, "region", "detection"})
 
@@ -50,11 +54,30 @@ def check_network(
     """
     place = Place(path, text)
     yield from check_schedule(network, place, classes=classes, images=images, flavour=flavour)
-    yield from _check_layers(network, path)
+    yield from _check_detectors(network, place, path, classes, flavour)
     if flavour is Flavour.PJ:
         yield from _check_groups(network, place)
+
+
+def _check_detectors(
+    network: Network, place: Place, path: str, classes: int | None, flavour: Flavour
+) -> Iterator[Finding]:
     detecting = [layer for layer in network.layers if layer.kind in _DETECTING]
-    if not detecting:
+    found: list[Finding] = []
+    for before, layer in pairwise((network.net, *network.layers)):
+        if layer.kind in _DETECTING:
+            found += _check_classes(layer, place, classes)
+            if layer.kind in NUMBERS_BESIDE_CLASSES:
+                found += check_anchors(layer, place)
+            found += _check_filters(before, layer, place, classes)
+            if flavour is not Flavour.PJ:  # it knows no such option
+                found += _check_counters(layer, place)
+    found += check_unused([layer for layer in detecting if layer.kind in NUMBERS_BESIDE_CLASSES], place)
+    # What has been said of a line is not said again in other words.
+    told = {finding.line for finding in found}
+    layers = [finding for finding in _check_layers(network, path) if finding.line not in told]
+    yield from (*layers, *found)
+    if not detecting and not layers:
         yield Finding(
             Severity.ERROR,
             "no-detector",
@@ -64,13 +87,6 @@ def check_network(
             "darknet takes the last layer for one all the same, and dies or learns nothing.",
             "Take the cfg of a detector, such as yolov4-tiny-custom.cfg.",
         )
-    for before, layer in pairwise((network.net, *network.layers)):
-        if layer.kind in _DETECTING:
-            yield from _check_classes(layer, place, classes)
-            yield from _check_anchors(layer, place)
-            yield from _check_filters(before, layer, place)
-            if flavour is not Flavour.PJ:  # it knows no such option
-                yield from _check_counters(layer, place)
 
 
 def _check_layers(network: Network, path: str) -> Iterator[Finding]:
@@ -109,11 +125,21 @@ def from_error(error: TreeError, path: str, effect: str, code: str = "cfg") -> F
     match = re.match(rf"{re.escape(path)}:(?:([0-9]+):)?\s*", said)
     line = int(match[1]) if match and match[1] else None
     what = said[match.end() :] if match else said
-    return Finding(Severity.ERROR, code, path, line, f"{what}.", effect, error.hint or "Mend it.")
+    return Finding(Severity.ERROR, code, path, line, f"{what}.", effect, error.hint or _NO_HINT)
 
 
 def _check_classes(layer: Layer, place: Place, classes: int | None) -> Iterator[Finding]:
     has = layer.integer("classes", DEFAULT_CLASSES)
+    if classes is None and has < 1:
+        yield place.find(
+            Severity.ERROR,
+            "classes-differ",
+            layer,
+            "classes",
+            what=f"[{layer.kind}] has classes={has}, which is not above 0.",
+            effect="darknet dies at the start, or learns nothing.",
+            fix="Set the number of classes here, and filters= in the [convolutional] before it.",
+        )
     if classes is not None and has != classes:
         yield place.find(
             Severity.ERROR,
@@ -126,40 +152,14 @@ def _check_classes(layer: Layer, place: Place, classes: int | None) -> Iterator[
         )
 
 
-def _check_anchors(layer: Layer, place: Place) -> Iterator[Finding]:
-    if layer.kind not in NUMBERS_BESIDE_CLASSES:
-        return
-    masks, anchors = layer.integers("mask"), layer.options.get("anchors", "")
-    number, pairs = layer.integer("num", 1), len([part for part in anchors.split(",") if part]) / 2
-    if pairs != number:
-        yield place.find(
-            Severity.ERROR if pairs > number else Severity.WARNING,
-            "anchors",
-            layer,
-            "anchors",
-            what=f"anchors= holds {pairs:g} pairs, and num={number}.",
-            effect="darknet writes beyond the end of its memory for them."
-            if pairs > number
-            else "darknet takes half a pixel for what is missing.",
-            fix=f"Set num={pairs:g}, or write {number} anchors.",
-        )
-    if wrong := [mask for mask in masks if not 0 <= mask < number]:
-        yield place.find(
-            Severity.ERROR,
-            "mask",
-            layer,
-            "mask",
-            what=f"mask={layer.options['mask']} names anchor {wrong[0]}, and there are {number}, numbered from 0.",
-            effect="darknet reads beyond the end of its memory for the anchors.",
-            fix="Write the numbers of anchors of which this layer is to find the boxes.",
-        )
-
-
-def _check_filters(before: Layer, layer: Layer, place: Place) -> Iterator[Finding]:
-    needed = needed_filters(layer)
+def _check_filters(before: Layer, layer: Layer, place: Place, meant: int | None) -> Iterator[Finding]:
+    """``meant`` is the number of classes by the .data file: where the layer has another, that is what is wrong."""
+    own = layer.integer("classes", DEFAULT_CLASSES)
+    classes = own if meant is None else meant
+    needed = needed_filters(replace(layer, options={**layer.options, "classes": str(classes)}))
     has = before.integer("filters", 1)
-    if needed and before.kind == "convolutional" and has != needed:
-        classes = layer.integer("classes", DEFAULT_CLASSES)
+    fits = has == needed or (own > 0 and has == needed_filters(layer))
+    if needed > 0 and classes > 0 and before.kind == "convolutional" and not fits:
         yield place.find(
             Severity.ERROR,
             "filters",

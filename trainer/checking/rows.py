@@ -37,9 +37,29 @@ def read_options(text: str, section_line: int = 0) -> Iterator[Option]:
             continue
         if row.startswith("["):
             return
-        key, equals, value = row.partition("=")
-        if equals:
-            yield Option(number, "".join(key.split()), "".join(value.split()), value.strip())
+        option = read_option(number, row)
+        if option is not None:
+            yield option
+
+
+def read_option(number: int, row: str) -> Option | None:
+    """The option in a row; None if it has no ``=``."""
+    key, equals, value = row.partition("=")
+    return Option(number, "".join(key.split()), "".join(value.split()), value.strip()) if equals else None
+
+
+def read_sections(text: str) -> Iterator[tuple[str, tuple[tuple[int, str], ...]]]:
+    """The sections of a .cfg: each with its ``[...]`` line, without spaces, and its other rows, as ``read_rows``."""
+    head, rows = "", list[tuple[int, str]]()
+    for number, row in read_rows(text):
+        if row.startswith("["):
+            if head:
+                yield head, tuple(rows)
+            head, rows = "".join(row.split()), []
+        else:
+            rows.append((number, row))
+    if head:
+        yield head, tuple(rows)
 
 
 def find_line(text: str, section_line: int, key: str) -> int:

@@ -6,11 +6,14 @@ wrong value was measured in 2026, or is in its parser and its detector.c.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from trainer.checking.findings import Finding, Severity
 from trainer.checking.rows import find_line
+from trainer.checking.wording import quote
+from trainer.darknet.cfg import REAL
 from trainer.darknet.program import Flavour
 from trainer.darknet.rules import (
     BATCH,
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
 
 _SMALL_SET = 100
 """Images; the advice on how long to train is for no smaller set."""
+
+
+_LARGEST_INPUT_PX = 4096
+"""No GPU that people have trains a larger input: who has written more has mistyped."""
+
+_USUAL_INPUT_PX = 416
 
 
 class Place:
@@ -102,7 +111,7 @@ def _check_input(network: Network, place: Place) -> Iterator[Finding]:
     for key, value in (("width", network.width), ("height", network.height)):
         if value % STRIDE_PX == 0 and value > 0:
             continue
-        nearest = max(STRIDE_PX, round(value / STRIDE_PX) * STRIDE_PX)
+        nearest = round(value / STRIDE_PX) * STRIDE_PX
         yield place.find(
             Severity.ERROR if resizes or value < 1 else Severity.WARNING,
             key,
@@ -112,7 +121,7 @@ def _check_input(network: Network, place: Place) -> Iterator[Finding]:
             effect="Layers that are joined again do not fit one another, and darknet ends or joins nothing."
             if resizes
             else "darknet needs one; other sizes it mostly rounds, and what lies at the edge is lost.",
-            fix=f"Set {key}={nearest}.",
+            fix=f"Set {key}={nearest if STRIDE_PX <= nearest <= _LARGEST_INPUT_PX else _USUAL_INPUT_PX}.",
         )
 
 
@@ -144,7 +153,7 @@ def _check_length(
             if few
             else "The training may end before it has learned what it could.",
             fix=f"Set max_batches={advised} (classes * {ITERATIONS_PER_CLASS}, at least {FEWEST_ITERATIONS} and "
-            f"the number of images), and {_steps(advised)}.",
+            f"the number of images), and {_advise_steps(advised)}.",
         )
 
 
@@ -154,52 +163,57 @@ def _check_steps(network: Network, place: Place) -> Iterator[Finding]:
         return
     steps, scales = net.integers("steps"), [part for part in net.options.get("scales", "").split(",") if part]
     asked = network.max_batches
-    fix = f"Set {_steps(asked)} (80 % and 90 % of max_batches), and scales={STEP_SCALES}."
+    fix = f"Set {_advise_steps(asked)}, and scales={STEP_SCALES}."
+    written = f"steps={quote(net.options.get('steps', ''))[1:-1]}"
+
+    def find(severity: Severity, what: str, effect: str, key: str = "steps") -> Finding:
+        return place.find(severity, "steps", net, key, what=what, effect=effect, fix=fix)
+
     if not steps or not scales or len(scales) < len(steps):
-        yield place.find(
+        yield find(
             Severity.ERROR,
-            "steps",
-            net,
+            f"policy=steps has {len(steps)} steps and {len(scales)} scales.",
+            "darknet ends at the start, or reads beyond the end of the line.",
             "scales" if steps else "steps",
-            what=f"policy=steps has {len(steps)} steps and {len(scales)} scales.",
-            effect="darknet ends at the start, or reads beyond the end of the line.",
-            fix=fix,
         )
-    elif any(later <= earlier for earlier, later in pairwise(steps)):
-        yield place.find(
-            Severity.WARNING,
-            "steps",
-            net,
-            "steps",
-            what=f"steps={net.options['steps']} do not ascend.",
-            effect="darknet lowers the learning rate at other iterations than are meant.",
-            fix=fix,
+        return
+    if wrong := [scale for scale in scales[: len(steps)] if not _is_scale(scale)]:
+        yield find(
+            Severity.ERROR,
+            f"{quote(wrong[0])} in scales= is no number above 0.",
+            "darknet multiplies the learning rate by it, or by 0: from that step on it learns nothing.",
+            "scales",
+        )
+    if steps[0] < 1 or any(later <= earlier for earlier, later in pairwise(steps)):
+        yield find(
+            Severity.ERROR,
+            f"{written} do not ascend from 1.",
+            "darknet lowers the learning rate at other iterations than are meant.",
         )
     elif 0 < asked <= steps[-1]:
-        yield place.find(
+        yield find(
             Severity.WARNING,
-            "steps",
-            net,
-            "steps",
-            what=f"steps={net.options['steps']} go beyond max_batches={asked}.",
-            effect="The learning rate is not lowered before the end, and the last of what could be learned is not.",
-            fix=fix,
+            f"{written} go beyond max_batches={asked}.",
+            "The learning rate is not lowered before the end, and the last of what could be learned is not.",
         )
     elif steps[-1] < asked // 2:
-        yield place.find(
+        yield find(
             Severity.WARNING,
-            "steps",
-            net,
-            "steps",
-            what=f"steps={net.options['steps']} all lie in the first half of max_batches={asked}.",
-            effect="Most of the training goes on with a learning rate that was lowered too early.",
-            fix=fix,
+            f"{written} all lie in the first half of max_batches={asked}.",
+            "Most of the training goes on with a learning rate that was lowered too early.",
         )
 
 
-def _steps(max_batches: int) -> str:
+def _is_scale(part: str) -> bool:
+    match = REAL.match(part)
+    return match is not None and 0 < float(match.group()) < math.inf
+
+
+def _advise_steps(max_batches: int) -> str:
+    """What to set steps= to; of so few iterations that they have no two steps, only the rule."""
     first, second = advised_steps(max_batches)
-    return f"steps={first},{second}"
+    rule = "80 % and 90 % of max_batches"
+    return f"steps={first},{second} ({rule})" if 1 <= first < second else f"steps= to {rule}"
 
 
 def _check_rate(network: Network, place: Place) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trainer.checking.files import TextKind, check_text
+from trainer.checking.files import TextKind, check_text, is_utf_16
 from trainer.checking.findings import Finding, Severity
 from trainer.checking.images import find_in_tree
 
@@ -61,7 +61,7 @@ class Texts:
         return None
 
     def read(self, name: str, kind: TextKind) -> str | None:
-        """The text of a file, without byte order marks; None if it cannot be read."""
+        """The text of a file, without byte order marks; None if it cannot be read, or is UTF-16."""
         path = self.place(name)
         try:
             with (self._tree / path).open("rb") as file:
@@ -77,6 +77,8 @@ class Texts:
         outside = find_in_tree(str(self._tree), path) is None
         for finding in check_text(path, raw, kind, flavour=self._flavour):
             self.findings.append(replace(finding, mendable=False) if outside else finding)
+        if is_utf_16(raw):
+            return None  # what it says in UTF-8 is nothing that anybody has written
         return raw.decode("utf-8", "replace").lstrip("\ufeff")
 
     def _add(self, code: str, path: str, what: str, effect: str, fix: str) -> None:

@@ -6,16 +6,18 @@ another network by nothing: it trains from nonsense then.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainer.checking.findings import Finding, Severity
+from trainer.darknet.pretrained import find_published
 from trainer.darknet.program import Flavour, refuse_weights
 from trainer.darknet.size import FLOAT_BYTES, weight_count
 from trainer.darknet.weights import HeaderError, parse_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from trainer.darknet.cfg import Network
     from trainer.darknet.weights import Header
@@ -24,6 +26,11 @@ CLEAR = "-clear"
 """darknet's flag to count from the first iteration, whatever the weights file says."""
 
 _NONSENSE = "darknet reads its numbers into the wrong places without a word, and trains from nonsense."
+_CALLED = re.compile(r"\.(?:weights|conv\.[0-9]+)\Z")
+_NAMED = 3
+_FROM_NOTHING = (
+    "darknet starts from random weights: it takes many more images and iterations to learn as much."
+)
 _OTHERS = (
     "Take the file that was made for this network (yolov4-tiny.conv.29 for yolov4-tiny), or fetch it again."
 )
@@ -65,6 +72,55 @@ def check_weights(
     done = header.seen // network.images_per_iteration
     if done and not clear:
         yield _trained(done, network, path)
+
+
+def is_pretrained(name: str) -> bool:
+    """Whether a file is called as weights are: ``x.weights``, or ``x.conv.N`` for those of the first N layers."""
+    return _CALLED.search(name) is not None
+
+
+def fits(head: bytes, size_bytes: int, network: Network, path: str, flavour: Flavour) -> bool:
+    """Whether a file could start the network; arguments and errors as ``check_weights``."""
+    return not any(
+        finding.severity is Severity.ERROR
+        for finding in check_weights(head, size_bytes, network, path, flavour=flavour, clear=True)
+    )
+
+
+def check_absence(
+    network: Network, default: str, *, fitting: Sequence[str], others: Sequence[str], flavour: Flavour
+) -> Finding | None:
+    """What to say where a training starts from no pretrained weights.
+
+    Args:
+        network: that is to be trained.
+        default: the file that is taken where no other one is named; it is not there.
+        fitting: files beside it that could start the network.
+        others: those that could not.
+        flavour: which darknet trains.
+
+    Returns:
+        None where nothing is known that would start the network.
+    """
+    wanted = find_published(network, flavour)
+    if wanted is None and not fitting:
+        return None
+    name = wanted or default
+    if refuse_weights(flavour, name):
+        name += ".weights"
+    if fitting:
+        what = f"{default} is not there, and no other weights are named; {fitting[0]} is there."
+        fix = f"Name it: `--weights {fitting[0]}` starts from it."
+    else:
+        there = (
+            f"; {', '.join(others[:_NAMED])} {'are' if len(others) > 1 else 'is'} of another network"
+            if others
+            else ""
+        )
+        what = f"There are no pretrained weights for {network.net.source}, which {wanted} is made for{there}."
+        named = "" if name == default else f", and name it: --weights {name}"
+        fix = f"Put {wanted} into the tree{f' as {name}' if name != wanted else ''}{named}."
+    return Finding(Severity.WARNING, "no-weights", name, None, what, _FROM_NOTHING, fix)
 
 
 def _fits(numbers: int, network: Network, flavour: Flavour) -> bool:

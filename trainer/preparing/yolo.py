@@ -6,6 +6,7 @@ import math
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from trainer.checking.findings import Severity
 from trainer.checking.labels import check_label
 from trainer.darknet.program import Flavour
 from trainer.errors import TreeError
@@ -34,7 +35,7 @@ def parse_yolo(raw: bytes, path: str) -> Label:
         TreeError: a row is not of five numbers; the message names file and line.
     """
     found = check_label(path, raw, classes=1, flavour=Flavour.AX).findings
-    fault = next((finding for finding in found if finding.code not in _MENDED), None)
+    fault = next((one for one in found if one.severity is Severity.ERROR and one.code not in _MENDED), None)
     if fault is not None:
         raise TreeError(f"{fault.place}: {fault.what}")
     words = iter(raw.removeprefix(_MARK).decode("ascii").split())

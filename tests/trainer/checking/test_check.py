@@ -15,6 +15,8 @@ from trainer.darknet.cfg import parse_cfg
 from trainer.darknet.program import Flavour
 from trainer.darknet.size import weight_count
 from trainer.errors import NoDarknetError
+from trainer.preparing.template import make_cfg
+from trainer.preparing.yolov4_tiny import tiny_cfg_text
 from trainer.testing import make_tree
 
 if TYPE_CHECKING:
@@ -96,8 +98,8 @@ def test_of_a_clean_tree_nothing_is_said(tree: Path) -> None:
         pytest.param(remove(DATA), (E, "no-file", DATA, None), id="no .data"),
         pytest.param(remove(CFG), (E, "no-file", CFG, None), id="no .cfg"),
         pytest.param(remove(NAMES), (W, "no-file", DATA, 4), id="no names"),
-        pytest.param(remove(TRAIN), (E, "list-missing", TRAIN, None), id="no list of training images"),
-        pytest.param(remove(TEST), (W, "list-missing", TEST, None), id="no list of test images"),
+        pytest.param(remove(TRAIN), (E, "list-missing", DATA, 2), id="no list of training images"),
+        pytest.param(remove(TEST), (W, "list-missing", DATA, 3), id="no list of test images"),
         pytest.param(
             lambda tree: (tree / "backup").rmdir(), (E, "no-backup-folder", "backup", None), id="no backup/"
         ),
@@ -127,7 +129,7 @@ def test_of_a_clean_tree_nothing_is_said(tree: Path) -> None:
         # The network.
         pytest.param(replace(CFG, "[net]", "[bet]"), (E, "cfg", CFG, None), id="no [net]"),
         pytest.param(replace(CFG, "[net]", "what"), (E, "cfg", CFG, 1), id="no section"),
-        pytest.param(replace(CFG, "batch=4", "batch=x"), (E, "cfg", CFG, 1), id="no number"),
+        pytest.param(replace(CFG, "batch=4", "batch=x"), (E, "no-number", CFG, 2), id="no number"),
         pytest.param(replace(CFG, "batch=4", "batch=1"), (W, "batch", CFG, 2), id="batch=1"),
         pytest.param(
             replace(CFG, "subdivisions=1", "subdivisions=3"), (W, "subdivisions", CFG, 3), id="a remainder"
@@ -143,13 +145,13 @@ def test_of_a_clean_tree_nothing_is_said(tree: Path) -> None:
         ),
         pytest.param(replace(CFG, "240,270", "240,300"), (W, "steps", CFG, 13), id="a step beyond the end"),
         pytest.param(replace(CFG, "240,270", "20,30"), (W, "steps", CFG, 13), id="steps far too early"),
-        pytest.param(replace(CFG, "240,270", "270,240"), (W, "steps", CFG, 13), id="steps that descend"),
+        pytest.param(replace(CFG, "240,270", "270,240"), (E, "steps", CFG, 13), id="steps that descend"),
         pytest.param(replace(CFG, "steps=240,270", ""), (E, "steps", CFG, 1), id="no steps"),
         pytest.param(replace(CFG, ".1,.1", ".1"), (E, "steps", CFG, 14), id="a scale is missing"),
         pytest.param(replace(CFG, "rate=0.001", "rate=0"), (E, "learning-rate", CFG, 9), id="learning_rate=0"),
         pytest.param(replace(CFG, "burn_in=20", "burn_in=500"), (W, "burn-in", CFG, 10), id="burn_in"),
         pytest.param(replace(CFG, "filters=21", "filters=255"), (E, "filters", CFG, 41), id="filters"),
-        pytest.param(replace(CFG, "filters=8", "filters=0"), (E, "cfg", CFG, 16), id="no filters at all"),
+        pytest.param(replace(CFG, "filters=8", "filters=0"), (E, "cfg", CFG, 18), id="no filters at all"),
         pytest.param(replace(CFG, "num=3", "num=9"), (W, "anchors", CFG, 49), id="anchors are missing"),
         pytest.param(replace(CFG, "mask=0,1,2", "mask=3,4,5"), (E, "mask", CFG, 48), id="mask"),
         pytest.param(replace(CFG, "[yolo]", "[yoyo]"), (E, "cfg", CFG, 47), id="a layer that there is not"),
@@ -211,7 +213,78 @@ def test_a_path_to_no_file(tree: Path, key: str, value: str) -> None:
 
 def test_a_detector_of_other_classes_than_the_data_file(tree: Path) -> None:
     replace(CFG, "classes=2", "classes=80")(tree)
-    assert look(tree) == [(E, "filters", CFG, 41), (E, "classes-differ", CFG, 50)]
+    assert look(tree) == [(E, "classes-differ", CFG, 50)]  # its filters are those of the .data file's classes
+    replace(CFG, "filters=21", "filters=20")(tree)
+    findings = check(Wishes(tree)).findings
+    assert [one.code for one in findings] == ["filters", "classes-differ"]
+    assert findings[0].fix.startswith("Set filters=21 ")
+
+
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        pytest.param(replace(DATA, "train = data/train.txt", ""), (E, "no-train", DATA, None), id="no train="),
+        pytest.param(replace(DATA, "valid = data/test.txt", ""), (W, "no-valid", DATA, None), id="no valid="),
+        pytest.param(replace(CFG, "filters=21", "filters=-21"), (E, "filters", CFG, 41), id="filters below 0"),
+        pytest.param(replace(CFG, "batch=4", "batch=-4"), (E, "no-images", CFG, 2), id="batch below 0"),
+        pytest.param(replace(CFG, "0.001", "0,001"), (E, "number-cut", CFG, 9), id="a decimal comma"),
+        pytest.param(replace(CFG, "anchors=1", "anchors=\n#1"), (W, "no-option", CFG, 49), id="no anchors"),
+        pytest.param(replace(CFG, "num=3\n", ""), (E, "anchors", CFG, 49), id="no num"),
+        pytest.param(replace(CFG, "[yolo]", "[yollo]"), (E, "cfg", CFG, 47), id="a section that there is not"),
+        pytest.param(replace(CFG, "batch=4", "batch=4\0"), (E, "zero-byte", CFG, 2), id="a byte 0"),
+        pytest.param(replace(CFG, "steps=240", "steps=-240"), (E, "steps", CFG, 13), id="a step below 1"),
+        pytest.param(replace(CFG, "scales=.1", "scales=a"), (E, "steps", CFG, 14), id="a scale that is none"),
+        pytest.param(replace(CFG, "classes=2", "classes=-2"), (E, "classes-differ", CFG, 50), id="classes below 0"),
+        pytest.param(replace(CFG, "classes=2\n", ""), (E, "classes-differ", CFG, 47), id="no classes"),
+    ],
+)  # fmt: skip
+def test_one_fault_is_one_finding(tree: Path, harm: Callable[[Path], object], found: Found) -> None:
+    harm(tree)
+    assert look(tree) == [found]
+
+
+@pytest.mark.parametrize("path", [CFG, DATA, NAMES])
+def test_what_a_file_says_in_utf_16_is_not_read(tree: Path, path: str) -> None:
+    (tree / path).write_bytes((tree / path).read_text().encode("utf-16"))
+    assert look(tree) == [(E, "utf-16", path, 1)]
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        pytest.param("data/train", "train = data/train is a directory.", id="a directory"),
+        pytest.param(
+            '"data/train.txt"', 'train = "data/train.txt" stands in quotes: There is no such', id="quotes"
+        ),
+        pytest.param(
+            "data/no.txt", "train = data/no.txt: There is no such list of training images.", id="nothing"
+        ),
+        pytest.param("/dev/zero", "train = /dev/zero is no file.", id="a device"),
+    ],
+)
+def test_a_list_that_is_none_is_told_where_it_is_named(tree: Path, value: str, what: str) -> None:
+    replace(DATA, "data/train.txt", value)(tree)
+    report = check(Wishes(tree))
+    assert [(one.code, one.place) for one in report.findings] == [("list-missing", f"{DATA}:2")]
+    assert report.findings[0].what.startswith(what)
+    assert [split.path for split in report.splits] == [TEST]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fix"),
+    [
+        pytest.param("240,270", "1,1", "Set steps=240,270 (80 % and 90 %", id="steps"),
+        pytest.param(
+            "max_batches=300", "max_batches=3", "Set steps= to 80 % and 90 % of", id="no room for steps"
+        ),
+        pytest.param("width=64", "width=70", "Set width=64.", id="width"),
+        pytest.param("width=64", "width=2147483647", "Set width=416.", id="no GPU's width"),
+        pytest.param("width=64", "width=-64", "Set width=416.", id="a width below 0"),
+    ],
+)
+def test_what_is_advised_can_be_done(tree: Path, old: str, new: str, fix: str) -> None:
+    replace(CFG, old, new)(tree)
+    assert [one for one in check(Wishes(tree)).findings if one.fix.startswith(fix)]
 
 
 def test_a_long_set_trained_for_too_short(tree: Path) -> None:
@@ -278,8 +351,51 @@ def test_pretrained_weights(tree: Path, weights: Weights, found: list[tuple[Seve
     assert look(tree) == [(severity, code, WEIGHTS, None) for severity, code in found]
     other = tree / "mine.weights"
     (tree / WEIGHTS).rename(other)
-    assert look(tree) == []
+    starts = all(code in {"weights-classes", "weights-trained"} for _, code in found)
+    assert look(tree) == ([(W, "no-weights", WEIGHTS, None)] if starts else [])
     assert look(tree, weights=other.name) == [(severity, code, other.name, None) for severity, code in found]
+
+
+class TestWithoutWeights:
+    """A tree of yolov4-tiny's layers, for which weights are published."""
+
+    @pytest.fixture
+    def tiny(self, tree: Path) -> Path:
+        (tree / "darknet").write_bytes(b" hours left")
+        (tree / CFG).write_text(make_cfg(tiny_cfg_text(), "tiny", classes=2, images=4))
+        return tree
+
+    def test_it_is_said_which_ones_to_fetch(self, tiny: Path) -> None:
+        (finding,) = check(Wishes(tiny)).findings
+        assert (finding.severity, finding.code, finding.path) == (W, "no-weights", WEIGHTS)
+        assert finding.fix == f"Put {WEIGHTS} into the tree."
+        assert "random weights" in finding.effect
+
+    def test_what_is_there_is_named(self, tiny: Path) -> None:
+        (tiny / "yolov4.conv.137").write_bytes(bytes(1000))
+        (finding,) = check(Wishes(tiny)).findings
+        assert finding.what.endswith("; yolov4.conv.137 is of another network.")
+        Weights(cutoff=29).write(tiny)
+        (tiny / WEIGHTS).rename(tiny / "mine.weights")
+        (finding,) = check(Wishes(tiny)).findings
+        assert finding.fix == "Name it: `--weights mine.weights` starts from it."
+        assert look(tiny, weights="mine.weights") == []
+
+    def test_hank_ais_wants_another_name_for_them(self, tiny: Path) -> None:
+        (tiny / "darknet").write_bytes(b"time remaining=")
+        (finding,) = check(Wishes(tiny)).findings
+        name = f"{WEIGHTS}.weights"
+        assert finding.fix == f"Put {WEIGHTS} into the tree as {name}, and name it: --weights {name}."
+
+    def test_a_training_that_goes_on_needs_none(self, tiny: Path) -> None:
+        (tiny / "backup/other_100.weights").touch()
+        assert look(tiny) != []
+        (tiny / "backup/remote_last.weights").touch()
+        assert look(tiny) == []
+
+    def test_the_original_makes_another_network_of_it(self, tiny: Path) -> None:
+        (tiny / "darknet").write_bytes(b"%f rate, %lf seconds, ")
+        assert [code for _, code, _, _ in look(tiny)] == ["route-groups"]
 
 
 def test_trained_weights_are_counted_from_the_first_iteration_with_clear(tree: Path) -> None:

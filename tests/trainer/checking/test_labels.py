@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from trainer.checking.findings import Severity
 from trainer.checking.labels import MAX_BYTES, check_label
 from trainer.darknet.program import Flavour
 
 GOOD = b"0 0.5 0.5 0.2 0.2\n"
+OTHER = b"1 0.3 0.7 0.1 0.1\n"
 BOM = b"\xef\xbb\xbf"
 
 
@@ -18,9 +20,11 @@ BOM = b"\xef\xbb\xbf"
         pytest.param(b" \r\n\n", 0, 0, id="blank: a negative"),
         pytest.param(BOM, 0, 0, id="nothing but a mark: a negative"),
         pytest.param(GOOD, 1, 1, id="one"),
-        pytest.param(GOOD.rstrip() + b"\r\n\r\n" + GOOD.rstrip(), 2, 2, id="line ends of Windows"),
+        pytest.param(GOOD.rstrip() + b"\r\n\r\n" + OTHER.rstrip(), 2, 2, id="line ends of Windows"),
         pytest.param(b"\t1   .5 5.e-1\t0.2 +1", 1, 1, id="as C reads numbers"),
-        pytest.param(b"1 1 1 1 1.000", 1, 1, id="the whole image's right half"),
+        pytest.param(b"1 .5 .5 1 1.000", 1, 1, id="the whole image"),
+        pytest.param(b"0 .95 .04 .115 .09", 1, 1, id="over two edges, by rounding"),
+        pytest.param(GOOD + b"1" + GOOD[1:], 2, 2, id="one box of two classes"),
     ],
 )
 def test_good(raw: bytes, rows: int, boxes: int) -> None:
@@ -31,13 +35,13 @@ def test_good(raw: bytes, rows: int, boxes: int) -> None:
 @pytest.mark.parametrize(
     ("raw", "code", "line", "boxes"),
     [
-        pytest.param(GOOD + b"2 0.5 0.5 0.2 0.2\n" + GOOD, "label-class-range", 2, 2, id="class too high"),
+        pytest.param(GOOD + b"2 0.5 0.5 0.2 0.2\n" + OTHER, "label-class-range", 2, 2, id="class too high"),
         pytest.param(GOOD + b"-1 0.5 0.5 0.2 0.2\n", "label-class-range", 2, 1, id="class below 0"),
         pytest.param(
             b"9" * 5000 + b" 0.5 0.5 0.2 0.2\n", "label-class-range", 1, 0, id="class of 5000 digits"
         ),
         pytest.param(
-            b"\n" + GOOD + b"cat 0.5 0.5 0.2 0.2\n" + GOOD, "label-class-text", 3, 1, id="class as text"
+            b"\n" + GOOD + b"cat 0.5 0.5 0.2 0.2\n" + OTHER, "label-class-text", 3, 1, id="class as text"
         ),
         pytest.param(b"0.0 0.5 0.5 0.2 0.2\n", "label-class-fraction", 1, 0, id="class with a point"),
         pytest.param(b"0,0.5,0.5,0.2,0.2\n", "label-comma", 1, 0, id="commas"),
@@ -78,3 +82,23 @@ def test_each_row_is_judged() -> None:
         ("label-class-text", 2),
     ]
     assert (report.rows, report.boxes) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        pytest.param(b"0 .95 .5 .5 .5\n", [("label-box-outside", 1)], id="to the right"),
+        pytest.param(b"0 .2 .5 .5 .5\n", [("label-box-outside", 1)], id="to the left"),
+        pytest.param(b"0 .5 .9 .1 .5\n", [("label-box-outside", 1)], id="below"),
+        pytest.param(GOOD + b"1 1 1 1 1\n1 0.9 1 1 1", [("label-box-outside", 2)], id="two are one finding"),
+        pytest.param(OTHER + GOOD + b"\n" + GOOD + GOOD, [("label-box-twice", 4)], id="thrice the same"),
+        pytest.param(
+            b"1 1 1 1 1\n" * 2, [("label-box-outside", 1), ("label-box-twice", 2)], id="outside, and twice"
+        ),
+    ],
+)
+def test_what_can_be_learned_but_is_hardly_meant(raw: bytes, found: list[tuple[str, int]]) -> None:
+    report = check_label("a.txt", raw, classes=2, flavour=Flavour.AX)
+    assert [(one.code, one.line) for one in report.findings] == found
+    assert {one.severity for one in report.findings} == {Severity.WARNING}
+    assert report.boxes == report.rows
