@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from drivesync.cli.words import SHOWN, count
+from trainer.config import DEFAULT_WEIGHTS
 from trainer.preparing.layout import BACKUP, CFG, DATA, NAMES, TEST_LIST, TRAIN_LIST
 
 if TYPE_CHECKING:
@@ -112,7 +113,20 @@ def _describe_made(plan: Plan, made: Made | None) -> list[str]:
         lines = [f"everything was there already in {plan.tree}"]
     if made.deleted:
         lines.append(f"deleted: {made.deleted:,} images and labels of an earlier init")
-    return [*lines, "next: trainer check, trainer build, trainer supervise"]
+    return [*lines, *_describe_next(plan)]
+
+
+def _describe_next(plan: Plan) -> list[str]:
+    """What to do then; with the pretrained weights that the network wants, if any are published for it."""
+    weights = plan.cfg.weights
+    named = f" --weights {weights}" if weights not in {None, DEFAULT_WEIGHTS} else ""
+    commands = f"trainer check{named}, trainer build, trainer supervise{named}"
+    if weights is None or plan.cfg.weights_there:
+        return [f"next: {commands}"]
+    return [
+        f"pretrained weights: {weights} is not in {plan.tree}; without it the training starts from random ones",
+        f"next: put {weights} there, {commands}",
+    ]
 
 
 def describe(plan: Plan, made: Made | None) -> dict[str, Any]:
@@ -144,6 +158,8 @@ def describe(plan: Plan, made: Made | None) -> dict[str, Any]:
             "max_batches": cfg.network.max_batches,
             "anchors": [list(size) for size in cfg.anchors.sizes] if cfg.anchors else None,
             "mean_iou": cfg.anchors.mean_iou if cfg.anchors else None,
+            "weights": cfg.weights,
+            "weights_there": cfg.weights_there,
         },
         "files": len(plan.parts),
         "written": made.written if made else 0,

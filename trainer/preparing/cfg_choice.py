@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.errors import NotFoundError
 from trainer.darknet.cfg import parse_cfg
+from trainer.darknet.pretrained import find_published
 from trainer.errors import TreeError
 from trainer.preparing.anchors import Anchors, find_anchors
 from trainer.preparing.template import find_template, make_cfg
@@ -54,12 +55,16 @@ class MadeCfg:
         template: what it was made from.
         network: what it says.
         anchors: those found by the boxes; None where the template's were kept.
+        weights: the pretrained weights that are published for it; None where none are known.
+        weights_there: whether they are in the tree.
     """
 
     text: str
     template: str
     network: Network
     anchors: Anchors | None
+    weights: str | None
+    weights_there: bool
 
 
 def make_network(
@@ -100,7 +105,8 @@ def make_network(
         found = find_anchors(list(_input_sizes(pictures, network)), _count_anchors(network), seed)
         text = make(found.sizes)
         network = parse_cfg(text, source)
-    return MadeCfg(text, source, network, found)
+    weights = find_published(network)
+    return MadeCfg(text, source, network, found, weights, weights in _names_in(tree))
 
 
 def _read_template(tree: Path, wanted: str | None) -> tuple[str, str]:

@@ -61,8 +61,16 @@ def parse_coco(raw: bytes, path: str) -> CocoFile | None:
     """
     try:
         said = json.loads(raw)
+    except json.JSONDecodeError as error:
+        raise TreeError(
+            f"{path}:{error.lineno}: no JSON, or not all of it, from column {error.colno} on"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise TreeError(f"{path}: no JSON: it is not in UTF-8") from error
     except (ValueError, RecursionError) as error:
-        raise TreeError(f"{path}: no JSON ({error})") from error
+        raise TreeError(
+            f"{path}: no JSON that is read here: a number is too long, or too much lies within another"
+        ) from error
     if not isinstance(said, dict) or not all(isinstance(said.get(key), list) for key in _KEYS):
         return None
     names = _read_categories(said["categories"], path)

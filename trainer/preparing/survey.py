@@ -112,7 +112,7 @@ class _Looking:
     def look_at(self, image: str) -> None:
         """Read an image's label and its header."""
         try:
-            label = self._labels.find(image)
+            label = self._find_label(image)
             if label is None:
                 self._unlabelled.append(image)
                 if not self._negatives:
@@ -121,6 +121,13 @@ class _Looking:
             self._seen[image] = read_header(self._folder / image), label
         except TreeError as error:
             self._left_out.append(LeftOut(image, str(error)))
+
+    def _find_label(self, image: str) -> Label | None:
+        """Raises TreeError, which names the image, too, where its label is of no use."""
+        try:
+            return self._labels.find(image)
+        except TreeError as error:
+            raise TreeError(f"{self._folder / image}: its label is of no use: {error}") from error
 
     def sum_up(self, names: tuple[str, ...] | None) -> Survey:
         """Make pictures of what has been seen, now that all classes are known."""

@@ -111,8 +111,8 @@ def make_cfg(
         batch: images per iteration; None for 64.
         subdivisions: parts in which a batch goes through the network; None for 16, or for what divides a smaller batch.
         anchors: widths and heights in pixels of the network's input; None leaves those of the template. Where they
-            are as many as before, each layer keeps its share (``mask``) of them, smallest area first; else they are
-            shared out anew, evenly, the smaller to the layers that had the smaller.
+            are as many as before, and each served one layer, each layer keeps its share (``mask``) of them, smallest
+            area first; else they are shared out anew, evenly, the smaller to the layers that had the smaller.
 
     Raises:
         TreeError: the template is no cfg, or not of a network to which these rules apply, or an argument does not fit;
@@ -213,7 +213,9 @@ def _share_out(anchors: Sequence[tuple[float, float]], layers: Sequence[Layer]) 
     number = len(ascending)
     written = ",  ".join(f"{_side(width)},{_side(height)}" for width, height in ascending)
     shares = [{"num": str(number), "anchors": written} for _ in layers]
-    if any(layer.integer("num", 1) != number for layer in layers):
+    masks = [layer.integers("mask") or range(number) for layer in layers]
+    each_once = sorted(mask for share in masks for mask in share) == list(range(number))
+    if not each_once or any(layer.integer("num", 1) != number for layer in layers):
         by_size = sorted(range(len(layers)), key=lambda index: min(layers[index].integers("mask"), default=0))
         for rank, index in enumerate(by_size):
             mine = range(rank * number // len(layers), (rank + 1) * number // len(layers))

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
+from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from trainer.errors import TreeError
@@ -37,9 +38,12 @@ def parse_voc(raw: bytes, path: str) -> Label:
     try:
         root = fromstring(raw, forbid_dtd=True)
     except ParseError as error:
-        raise TreeError(f"{path}:{error.position[0]}: no XML ({error})") from error
-    except (ValueError, LookupError) as error:  # what is forbidden, and encodings that there are not
-        raise TreeError(f"{path}: no XML that is read here ({error})") from error
+        line, column = error.position
+        raise TreeError(f"{path}:{line}: no XML, or not all of it, from column {column + 1} on") from error
+    except DefusedXmlException as error:
+        raise TreeError(f"{path}: it has a <!DOCTYPE>, which is not read here") from error
+    except (ValueError, LookupError) as error:
+        raise TreeError(f"{path}: it is in an encoding that is not known here") from error
     if root.tag != _ROOT:
         raise TreeError(f"{path}: it is a <{root.tag[:40]}>, no <{_ROOT}>")
     return Label(tuple(_read_objects(root, path)), _read_frame(root))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from drivesync.cli import run_command
 from trainer.cli.init import init_command
 from trainer.preparing.annotations import Format
 from trainer.testing.labelled import make_labelled
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def run(*argv: object) -> int:
@@ -31,7 +28,7 @@ def test_what_people_read(tree: Path, images: Path, capsys: pytest.CaptureFixtur
     (images / "forgotten.jpg").write_bytes(b"")
     (images / "train-1.txt").write_text("0 0 .5 .2 .2\n0 .5 .5 0 .1\n")
     assert run(tree, "--images", images, "--names", "circle, square, star", "--anchors", "auto") == 0
-    *lines, cfg, made, more = capsys.readouterr().out.splitlines()
+    *lines, cfg, made, weights, more = capsys.readouterr().out.splitlines()
     assert lines == [
         "10 images with labels in YOLO's format: 7 to train with, 3 to test with",
         "  circle  4 boxes in 3 + 1 images",
@@ -50,7 +47,29 @@ def test_what_people_read(tree: Path, images: Path, capsys: pytest.CaptureFixtur
     )
     assert "mean IoU" in cfg
     assert made.startswith(f"made in {tree}: data/train, data/test, ")
-    assert more.startswith("next: trainer check")
+    assert weights.startswith(f"pretrained weights: yolov4-tiny.conv.29 is not in {tree}; without it ")
+    assert more == "next: put yolov4-tiny.conv.29 there, trainer check, trainer build, trainer supervise"
+
+
+@pytest.mark.parametrize(
+    ("weights", "commands"),
+    [
+        pytest.param("yolov4-tiny.conv.29", "check, trainer build, trainer supervise", id="the tutorial's"),
+        pytest.param(
+            "darknet53.conv.74",
+            "check --weights darknet53.conv.74, trainer build, trainer supervise --weights darknet53.conv.74",
+            id="of another network",
+        ),
+    ],
+)
+def test_pretrained_weights_that_are_there_are_named(
+    tree: Path, images: Path, capsys: pytest.CaptureFixture[str], weights: str, commands: str
+) -> None:
+    (tree / "cfg").mkdir(parents=True)
+    (tree / "cfg/yolov3.cfg").write_bytes(Path("/usr/share/darknet/cfg/yolov3.cfg").read_bytes())
+    (tree / weights).touch()
+    assert run(tree, "--images", images, "--names", "circle,square") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"next: trainer {commands}"
 
 
 def test_what_programs_read(tree: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:

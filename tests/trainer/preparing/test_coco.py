@@ -95,9 +95,9 @@ def test_json_that_is_something_else(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        pytest.param(b"{", "all.json: no JSON", id="torn"),
-        pytest.param(b"\xff", "all.json: no JSON", id="no text"),
-        pytest.param(b"[" * 100_000, "all.json: no JSON", id="deep"),
+        pytest.param(b"{\n", "all.json:2: no JSON, or not all of it, from column 1 on$", id="torn"),
+        pytest.param(b"\xff", "all.json: no JSON: it is not in UTF-8$", id="no text"),
+        pytest.param(b"[" * 100_000, "all.json: no JSON that is read here", id="deep"),
         pytest.param(
             coco(categories=[{"id": "1", "name": "x"}]), r"categories\[0\]", id="an id that is no number"
         ),

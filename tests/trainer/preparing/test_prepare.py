@@ -57,7 +57,9 @@ def find_faults(tree: Path) -> list[str]:
     """What ``check`` finds, by the rules of the darknet that this project's users build."""
     (tree / "darknet").write_bytes(b"#!/bin/sh\n#  hours left\n")
     (tree / "darknet").chmod(0o755)
-    return [f"{one.place}: {one.what}" for one in check(Wishes(tree), deep=True).findings]
+    """What ``check`` says of a tree, but that pretrained weights are for people to put there."""
+    found = check(Wishes(tree), deep=True).findings
+    return [f"{one.place}: {one.what}" for one in found if one.code != "no-weights"]
 
 
 @pytest.mark.parametrize("kind", Format)
@@ -167,7 +169,7 @@ def remove_a_label(folder: Path) -> None:
     [
         pytest.param(damage_an_image, "train-1.png: it cannot be read as an image", id="no image"),
         pytest.param(empty_an_image, "train-1.png: it cannot be read as an image (it is empty)", id="empty"),
-        pytest.param(damage_a_label, "train-1.txt:2: 4 numbers instead of 5", id="a torn label"),
+        pytest.param(damage_a_label, "train-1.png: its label is of no use: ", id="a torn label"),
     ],
 )
 def test_what_cannot_be_used_is_left_out(

@@ -107,7 +107,7 @@ def test_other_json_is_no_matter_where_there_are_labels(tmp_path: Path) -> None:
     [
         pytest.param(None, NotFoundError, "there is no label", id="nothing"),
         pytest.param("nowhere", NotFoundError, "there is no .*nowhere", id="no such place"),
-        pytest.param("torn.json", TreeError, "torn.json: no JSON", id="torn"),
+        pytest.param("torn.json", TreeError, "torn.json:1: no JSON", id="torn"),
         pytest.param("captions.json", TreeError, "captions.json is no COCO file", id="of another kind"),
     ],
 )

@@ -49,8 +49,9 @@ def make(
 
 
 def findings(text: str, classes: int, images: int) -> list[str]:
+    """What ``check`` says of a cfg; that a template leaves out an anchor is its author's affair."""
     found = check_network(parse_cfg(text, "x.cfg"), text, "x.cfg", classes=classes, images=images)
-    return [str(finding) for finding in found]
+    return [str(finding) for finding in found if finding.code != "anchor-unused"]
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
@@ -220,6 +221,16 @@ def test_another_number_of_anchors_is_shared_out(name: str, number: int, masks: 
     assert make(made, anchors=anchors) == made
 
 
+@pytest.mark.parametrize("second", ["1,2,3", "2,3"])
+def test_each_anchor_of_ones_own_serves_one_layer(second: str) -> None:
+    """yolov4-tiny's published weights were trained with a mask that leaves out an anchor, and has one twice."""
+    template = TEMPLATES["yolov4-tiny"].replace("mask=0,1,2", f"mask={second}")
+    assert detecting_options(make(template), "mask") == [("3,4,5",), (second,)]
+    made = make(template, anchors=[(10.0 * side, 10.0 * side) for side in range(1, 7)])
+    assert detecting_options(made, "mask") == [("3,4,5",), ("0,1,2",)]
+    assert findings(made, 2, 100) == []
+
+
 @pytest.mark.parametrize(
     ("template", "arguments", "message"),
     [
@@ -230,7 +241,7 @@ def test_another_number_of_anchors_is_shared_out(name: str, number: int, masks: 
             "[dropout]\n[yolo]", {}, r"t\.cfg:13: \[yolo\] comes after a \[dropout\]", id="no filters to set"
         ),
         pytest.param(
-            "[yolo]\nmask=x", {}, r"t\.cfg:12: \[yolo\] mask=x is no list", id="a mask that is none"
+            "[yolo]\nmask=x", {}, r"t\.cfg:13: \[yolo\] mask=x is no list", id="a mask that is none"
         ),
         pytest.param("yolo", {}, r"t\.cfg", id="a line without brackets"),
         pytest.param("[yolo]", {"width_px": 420}, "a width of 420 pixels", id="width"),

@@ -48,7 +48,7 @@ def test_labels(raw: bytes, label: Label) -> None:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        pytest.param(b"", "1.xml:1: no XML", id="empty"),
+        pytest.param(b"", "1.xml:1: no XML, or not all of it, from column 1 on$", id="empty"),
         pytest.param(annotation("<object>"), "1.xml:3: no XML", id="torn"),
         pytest.param(b"<annotations/>", "1.xml: it is a <annotations>", id="of another format"),
         pytest.param(
@@ -65,14 +65,18 @@ def test_labels(raw: bytes, label: Label) -> None:
             id="an edge nowhere",
         ),
         pytest.param(
-            (BOMB + "<annotation>&b;</annotation>").encode(), "1.xml: no XML that is read here", id="entities"
+            (BOMB + "<annotation>&b;</annotation>").encode(), "1.xml: it has a <!DOCTYPE>", id="entities"
         ),
         pytest.param(
             b"<!DOCTYPE a SYSTEM 'file:///etc/passwd'><annotation/>",
-            "no XML that is read here",
+            "1.xml: it has a <!DOCTYPE>, which is not read here$",
             id="a document type",
         ),
-        pytest.param(b"<?xml version='1.0' encoding='nonsense'?><annotation/>", "1.xml", id="no encoding"),
+        pytest.param(
+            b"<?xml version='1.0' encoding='nonsense'?><annotation/>",
+            "1.xml: it is in an encoding",
+            id="no encoding",
+        ),
         pytest.param(b"\x00\xff\x00", "1.xml", id="no text"),
     ],
 )
