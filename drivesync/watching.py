@@ -62,6 +62,20 @@ def hold_watch(tree: Path) -> JobLock:
     return JobLock(watch_job(tree), busy)
 
 
+def refuse_beside_watch(tree: Path) -> None:
+    """See that no watch is at work in ``tree``: what it pushes, nobody else can push.
+
+    Raises:
+        UnfinishedError: one is.
+    """
+    pid = holder_of(watch_job(tree))
+    if pid is not None:
+        raise UnfinishedError(
+            f"a watch of this tree (process {pid}) pushes its checkpoints, and training would do the same",
+            hint=f"End it, then run this again: python -m drivesync watch --stop {tree}",
+        )
+
+
 def note_watching(tree: Path, watching: Watching) -> None:
     """Say what this process does.
 

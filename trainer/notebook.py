@@ -26,10 +26,11 @@ from zoneinfo import ZoneInfo
 from PIL import Image
 
 from drivesync.config import default_tree
-from drivesync.errors import NotFoundError, UsageError
+from drivesync.errors import DamagedError, NotFoundError, UsageError
 from trainer.config import trained_backup
 from trainer.curves.metrics import CHART_NAME
 from trainer.place import find_training_place
+from trainer.recall import Recollection
 from trainer.seeing.card import Card, Notice, make_card
 from trainer.seeing.html import to_html
 from trainer.seeing.text import to_lines
@@ -132,6 +133,7 @@ class _View:
         self._zone = zone
         self._clock = clock
         self._chart = _Chart()
+        self._recollection = Recollection()
         self._card: Card | None = None
         self._shown = ""
         self._is_running = False
@@ -140,7 +142,12 @@ class _View:
         """Look, and show what is new; returned is whether the run has ended, and so nothing else will be."""
         # Each time: a tree on a mount is trained in a copy that is yet to be made.
         place = find_training_place(self._tree)
-        status, now_s = read_status(place), self._clock()
+        now_s = self._clock()
+        try:
+            status = read_status(place) or self._recollection.look(place)
+        except DamagedError as error:
+            self._put(_unreadable(error))
+            return False
         if status is None:
             self._put(_nothing_yet(self._tree))
             return False
@@ -231,11 +238,20 @@ def _nothing_yet(tree: Path) -> Card:
         "It is shown here as soon as it begins.",
         "If no training has been started, stop this cell and run `trainer run --background` first.",
     )
+    return _waiting_card(f"nothing has been trained in {tree} yet", "waiting for a training to begin", notice)
+
+
+def _unreadable(error: DamagedError) -> Card:
+    notice = Notice(f"{error}.", error.hint, "trouble")
+    return _waiting_card("how the training stands cannot be read", "it is shown here when it can", notice)
+
+
+def _waiting_card(headline: str, standing: str, notice: Notice) -> Card:
     return Card(
-        headline=f"nothing has been trained in {tree} yet",
-        safety="waiting",
-        standing="waiting for a training to begin",
-        tone="waiting",
+        headline=headline,
+        safety=notice.tone,
+        standing=standing,
+        tone=notice.tone,
         progress=None,
         rows=(),
         notices=(notice,),

@@ -19,6 +19,7 @@ from trainer.deciding.policy import Restart
 from trainer.learning.history import read_attempts
 from trainer.life import describe_life
 from trainer.papers import Papers
+from trainer.recall import recall
 from trainer.status import RestartNote
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Recorder:
         self._around = around
         self._keep = keep
         self._iteration_s: float | None = None
+        self._has_trained = False
         self._noted_s = 0.0
         self._shown_s = around.clock()
         self._offered_s = around.steady()
@@ -72,10 +74,21 @@ class Recorder:
         self.disk_trouble = ""
         """Why a file that is to be pushed cannot be copied; empty if all can."""
 
+    def recall(self) -> float | None:
+        """Make known what the tree's files tell of the sessions before; returned is when the last of them ended."""
+        around = self._around
+        told = recall(self._run.tree)
+        ended_s: float | None = told.pop("ended_s")
+        # What the remote holds was just looked at.
+        if told.pop("safe_iteration") != around.status.value.safe_iteration:
+            told["safe_at_s"] = None
+        around.status.update(**told)
+        return ended_s
+
     def begin_attempt(self, number: int, resumed_from: int, changes: Changes) -> None:
         """Note that darknet is about to be started for the ``number``-th time in this session."""
         around, said = self._around, describe_run(changes, self._run.network.learning_rate)
-        self._iteration_s = None
+        self._iteration_s, self._has_trained = None, False
         reasons = [note.reason for note in around.status.value.restarts]
         self._chronicle.begin(resumed_from, why_again="".join(reasons[-1:]) if number > 1 else None)
         if said:
@@ -112,9 +125,9 @@ class Recorder:
         around = self._around
         self._chronicle.hear(event, around.steady())
         if isinstance(event, Progress):
-            first = around.status.value.avg_loss is None
             around.status.update(iteration=event.iteration, avg_loss=event.avg_loss)
-            if first:
+            if not self._has_trained:
+                self._has_trained = True
                 around.status.flush()
                 around.on_training()
         elif isinstance(event, Saving):
@@ -148,7 +161,7 @@ class Recorder:
         """Take in what has become safe, and let people know now and then."""
         around, now_s = self._around, self._around.clock()
         self.take_receipts()
-        self._read_gauges()
+        self.read_gauges()
         status = around.status.value
         # Either way, each time: the clock of a new machine is set while we run.
         if abs(now_s - self._noted_s) >= _NOTE_EVERY_S and status.iteration is not None:
@@ -166,7 +179,7 @@ class Recorder:
         elif self._papers.has_drawn():
             self.offer(*self._papers.paths)
 
-    def _read_gauges(self) -> None:
+    def read_gauges(self) -> None:
         """Make known what the machine has to do and to spare, and how it goes."""
         around = self._around
         reading = around.gauges()

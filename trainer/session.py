@@ -16,6 +16,7 @@ from drivesync.disk import look
 from drivesync.errors import DrivesyncError, LeaseError, UnfinishedError, UsageError
 from drivesync.index import Index
 from drivesync.watch import keep_pushed
+from drivesync.watching import refuse_beside_watch
 from trainer.background import RunLock
 from trainer.begin import begin
 from trainer.candidates import Candidates
@@ -29,6 +30,7 @@ from trainer.hooks import NO_HOOKS, Bell, Hooks, give_back
 from trainer.mounted import warn_of_backup
 from trainer.packing import prepare_packing
 from trainer.place import remember_place, resolve_place
+from trainer.recall import recall
 from trainer.settings import read_settings
 from trainer.status import Status, StatusWriter
 from trainer.supervisor import Supervisor
@@ -101,6 +103,9 @@ def supervise(
             Status("starting", os.getpid(), time.time(), warning=place.warning, pushing=pushing),
         )
         status.flush()
+        # What is known shows while the rest is being found out.
+        status.update(**recall(wishes.tree) | {"ended_s": None})
+        status.flush()
         with Bell(hooks.notify, wishes.tree, status, reporter.note, time.time) as bell, _told(status, bell):
             session = _Session(wishes, status, reporter, bell, stop, hurry or threading.Event(), grace_s)
             proven = session.hold(settings, terms, pushing=pushing, while_pulling=while_pulling)
@@ -161,6 +166,7 @@ class _Session:
         with ExitStack() as stack:
             ground: Ground | None = None
             if pushing:
+                refuse_beside_watch(self.wishes.tree)
                 with while_pulling():
                     ground = begin(
                         self.wishes,

@@ -69,10 +69,11 @@ class Supervisor:
                 starting it.
             NoDarknetError: the program is gone.
         """
+        ended_s = self._recorder.recall()
         candidates = self._find()
         final = find_final(candidates)
         if final is not None and is_finished(final, self._run.network.max_batches):
-            self._finish(final, "the training was finished already")
+            self._finish(final, "the training was finished already", ended_s=ended_s)
             return
         best = choose_checkpoint(candidates, flavour=self._run.flavour)
         for line in self._experience.begin(best):
@@ -206,8 +207,14 @@ class Supervisor:
         self._distrusted |= {candidate.path for candidate in self._candidates.find() if is_bad(candidate)}
         return self._find()
 
-    def _finish(self, final: Checkpoint, message: str) -> None:
-        """Wait until everything is safe, for as long as that takes: only then the training is over."""
+    def _finish(self, final: Checkpoint, message: str, *, ended_s: float | None = None) -> None:
+        """Wait until everything is safe, for as long as that takes: only then the training is over.
+
+        Args:
+            final: the result.
+            message: how it has come to its end.
+            ended_s: when, in Unix time, if that was in a session before.
+        """
         around = self._around
         around.status.update(state="pushing", iteration=final.iteration)
         self._recorder.wrap_up()
@@ -219,7 +226,8 @@ class Supervisor:
         )
         kept = proof if around.pusher is not None else ""
         said = f"{message}; {self._shown(final.path)} holds iteration {final.iteration}{kept}"
-        around.status.update(state="finished", message=said, exit_code=0)
+        self._recorder.read_gauges()
+        around.status.update(state="finished", message=said, exit_code=0, ended_s=ended_s)
         around.reporter.note(said)
 
     def _wait_until_safe(self, pusher: BackgroundPusher) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drivesync.errors import UnfinishedError
-from drivesync.watching import Watching, hold_watch, note_watching, read_watching
+from drivesync.watching import Watching, hold_watch, note_watching, read_watching, refuse_beside_watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,3 +49,13 @@ def test_the_second_is_told_of_the_first(tmp_path: Path) -> None:
         hold_watch(tmp_path),
     ):
         pytest.fail("both watch")
+
+
+def test_who_would_push_beside_it_hears_which_watch_is_in_the_way(tmp_path: Path) -> None:
+    refuse_beside_watch(tmp_path)
+    with (
+        hold_watch(tmp_path),
+        pytest.raises(UnfinishedError, match=rf"a watch of this tree \(process {os.getpid()}\)") as refused,
+    ):
+        refuse_beside_watch(tmp_path)
+    assert f"drivesync watch --stop {tmp_path}" in refused.value.hint

@@ -158,6 +158,17 @@ def test_the_end_is_the_end(training: Training, trained: Training) -> None:
     assert training.status.value.message.startswith("the training was finished already")
 
 
+def test_run_again_after_the_end_it_stands_as_before(training: Training, trained: Training) -> None:
+    for path in ("backup/remote_final.weights", "backup/metrics.jsonl", ".trainer/attempts.jsonl"):
+        (training.run.tree / path).parent.mkdir(exist_ok=True)
+        shutil.copy(trained.run.tree / path, training.run.tree / path)
+    training.train()
+    now, then = training.status.value, trained.status.value
+    assert (now.avg_loss, now.life, now.iteration) == (then.avg_loss, then.life, then.iteration)
+    assert now.ended_s is not None
+    assert now.ended_s == pytest.approx(then.updated_s, abs=60.0)
+
+
 def test_on_from_a_checkpoint(training: Training, checkpoint: Path) -> None:
     shutil.copy(checkpoint, training.backup)
     training.train()

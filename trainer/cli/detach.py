@@ -13,7 +13,7 @@ from drivesync.errors import DrivesyncError
 from trainer.background import running_pid
 from trainer.cli.arguments import supervisor_log
 from trainer.cli.words import print_status
-from trainer.status import DEAD, ENDED, Status, read_status
+from trainer.status import DEAD, ENDED, Status, peek_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,9 +75,9 @@ def _wait_for_training(tree: Path, pid: int) -> bool:
     """
     give_up_s = time.monotonic() + _START_WAIT_S
     while time.monotonic() < give_up_s:
-        status = read_status(tree)
+        status = peek_status(tree)
         if status is not None and status.pid == pid:
-            if status.state in {"finished", "waiting"} or status.avg_loss is not None:
+            if status.state in {"finished", "waiting"} or _has_trained(status):
                 break
             if status.state in {"training", "restarting", "pushing"}:
                 # darknet says what it misses before its first iteration, which a large network may take long for.
@@ -90,13 +90,18 @@ def _wait_for_training(tree: Path, pid: int) -> bool:
     return True
 
 
+def _has_trained(status: Status) -> bool:
+    """Whether this session has brought the run any further."""
+    return status.attempts > 0 and (status.iteration or 0) > (status.resumed_from or 0)
+
+
 def _say_running(tree: Path, pid: int) -> None:
     click.echo(f"trainer: process {pid} supervises {tree} already")
     _print_status(tree)
 
 
 def _print_status(tree: Path) -> None:
-    if (status := read_status(tree)) is not None:
+    if (status := peek_status(tree)) is not None:
         print_status(status)
 
 

@@ -17,7 +17,7 @@ from drivesync.progress import is_screen, printable
 from trainer.cli.arguments import find_tree
 from trainer.cli.words import COLOURS, card_now, existing_status, print_status
 from trainer.seeing.text import to_lines, to_spans
-from trainer.status import DEAD, ENDED, to_json
+from trainer.status import AWAY, DEAD, ENDED, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,10 @@ def status_command(tree: Path | None, *, as_json: bool, watch: bool) -> None:
     trainer status --watch
     trainer status --json mytree            one JSON object; with --watch one to a line
 
-    Exit status: 0 shown, whatever became of the training; 64 called wrongly; 66 nothing was ever trained there.
+    A tree that has come from elsewhere, and in which no session has begun, tells what its own files know.
+
+    Exit status: 0 shown, whatever became of the training; 64 called wrongly; 65 what was left of it cannot be read; 66
+    nothing was ever trained there.
     """
     place = find_tree(tree)
     if not watch:
@@ -78,7 +81,7 @@ def _watch(read: Callable[[], Status], display: Display) -> None:
     """Show what is read, until the run has ended."""
     while True:
         status = read()
-        over = status.state in {*ENDED, DEAD}
+        over = status.state in {*ENDED, DEAD, AWAY}
         display.show(status, last=over)
         if over:
             return

@@ -17,7 +17,7 @@ from trainer.cli.arguments import find_tree
 from trainer.cli.offspring import find_offspring
 from trainer.cli.orders import AT_ONCE
 from trainer.cli.words import print_status
-from trainer.status import read_status
+from trainer.status import peek_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def stop_command(tree: Path | None, *, now: bool) -> None:
         raise _unfinished(place, pid)
     if killed:
         click.echo(f"trainer: process {pid} did not answer, and was killed with all that it had started")
-    if (status := read_status(place)) is not None:
+    if (status := peek_status(place)) is not None:
         print_status(status)
 
 
@@ -104,7 +104,7 @@ def _immortal(pid: int) -> DrivesyncError:
 
 
 def _unfinished(tree: Path, pid: int) -> UnfinishedError:
-    status = read_status(tree)
+    status = peek_status(tree)
     if status is not None and status.state == "pushing":
         said = f"process {pid} is still pushing"
         return UnfinishedError(

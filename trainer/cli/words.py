@@ -29,14 +29,19 @@ COLOURS: dict[Tone, str | None] = {
 
 
 def existing_status(tree: Path) -> Status:
-    """How the run in ``tree`` stands.
+    """How the run in ``tree`` stands; where no session has begun there, as far as its files tell.
 
     Raises:
         NotFoundError: there never was one.
+        DamagedError: what a session has left of it cannot be read.
     """
     status = read_status(tree)
     if status is None:
-        raise NotFoundError(f"nothing has been trained in {tree}", hint="Start it with `trainer supervise`.")
+        from trainer.recall import recall_status  # noqa: PLC0415 - it takes half a second, and is mostly not needed
+
+        status = recall_status(tree)
+    if status is None:
+        raise NotFoundError(f"nothing has been trained in {tree}", hint="Start it with `trainer run`.")
     return status
 
 

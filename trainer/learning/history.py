@@ -11,22 +11,22 @@ is a field that only a later version knows.
 from __future__ import annotations
 
 import json
-import math
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from drivesync.disk import append_line, local_errors
 from trainer.darknet.output import Cause, Complaint
 from trainer.deciding.endings import AttemptEnd, Changes
 from trainer.learning.facts import CfgFacts
+from trainer.learning.typed import READERS, or_none, read_text, read_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from trainer.learning.typed import Readers
 
 ATTEMPTS_FILE = ".trainer/attempts.jsonl"
 """In a tree."""
@@ -35,9 +35,6 @@ _READ_BYTES = 8 << 20
 """So much of the end of the file is read: thousands of attempts."""
 _TEXT_CHARACTERS = 4000
 """Longer texts, darknet's longest lines say, are cut off."""
-_NUMBER_MAX = 1 << 53
-
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ def read_attempts(tree: Path) -> list[AttemptRecord]:
     records = []
     for line in lines[1:] if begin else lines:
         with suppress(ValueError, TypeError, RecursionError):
-            records.append(_read_value(AttemptRecord, json.loads(line)))
+            records.append(read_value(AttemptRecord, json.loads(line), _READERS))
     return records
 
 
@@ -116,63 +113,19 @@ def to_end(record: AttemptRecord) -> AttemptEnd:
     return replace(record.end, earlier_session=True)
 
 
-# From JSON, which may say anything.
-
-
-def _read_value(kind: Callable[..., _Value], said: object) -> _Value:
-    """A value of a dataclass; raises ValueError or TypeError where ``said`` is none."""
-    if not isinstance(said, dict):
-        raise TypeError(said)
-    known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass, as all of ours
-    return kind(**{name: _READERS[known[name]](value) for name, value in said.items() if name in known})
-
-
-def _read_text(said: object) -> str:
-    if isinstance(said, str):
-        return said
-    raise TypeError(said)
-
-
-def _read_integer(said: object) -> int:
-    if isinstance(said, int) and not isinstance(said, bool) and abs(said) < _NUMBER_MAX:
-        return said
-    raise TypeError(said)
-
-
-def _read_number(said: object) -> float:
-    if isinstance(said, float) and math.isfinite(said):
-        return said
-    return float(_read_integer(said))
-
-
-def _read_answer(said: object) -> bool:
-    if isinstance(said, bool):
-        return said
-    raise TypeError(said)
-
-
 def _read_cause(said: object) -> Cause:
-    cause = Cause.__members__.get(_read_text(said))
+    cause = Cause.__members__.get(read_text(said))
     if cause is None:
         raise ValueError(said)
     return cause
 
 
-def _or_none(read: Callable[[object], _Value]) -> Callable[[object], _Value | None]:
-    return lambda said: None if said is None else read(said)
-
-
-_READERS: Mapping[str, Callable[[object], object]] = {
-    "str": _read_text,
-    "int": _read_integer,
-    "float": _read_number,
-    "bool": _read_answer,
-    "int | None": _or_none(_read_integer),
-    "float | None": _or_none(_read_number),
+_READERS: Readers = {
+    **READERS,
     "Cause": _read_cause,
-    "Complaint | None": _or_none(lambda said: _read_value(Complaint, said)),
-    "Changes": lambda said: _read_value(Changes, said),
-    "CfgFacts": lambda said: _read_value(CfgFacts, said),
-    "AttemptEnd": lambda said: _read_value(AttemptEnd, said),
+    "Complaint | None": or_none(lambda said: read_value(Complaint, said, _READERS)),
+    "Changes": lambda said: read_value(Changes, said, _READERS),
+    "CfgFacts": lambda said: read_value(CfgFacts, said, _READERS),
+    "AttemptEnd": lambda said: read_value(AttemptEnd, said, _READERS),
 }
 """By a field's annotation."""

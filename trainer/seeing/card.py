@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from trainer.seeing.facts import list_facts
 from trainer.seeing.notices import list_notices
 from trainer.seeing.rows import Notice, Row, Tone
-from trainer.status.value import DEAD, describe_age
+from trainer.status.value import AWAY, BEGINNING, DEAD, describe_age
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Card", "Notice", "Row", "Tone", "make_card"]
 
-_STANDINGS = {"waiting": "waiting for another session", DEAD: "supervisor gone", "gave up": "given up"}
+_STANDINGS = {
+    AWAY: "not running here,",
+    "waiting": "waiting for another session",
+    DEAD: "supervisor gone",
+    "gave up": "given up",
+}
 _TONES: dict[str, Tone] = {
     "training": "good",
     "finished": "over",
@@ -78,7 +83,8 @@ def make_card(status: Status, now_s: float, *, zone: tzinfo) -> Card:
 def _describe_safety(status: Status, now_s: float) -> str:
     if not status.pushing:
         return "nothing is pushed: all of it is on this machine alone"
-    if status.safe_iteration is None and status.iteration is None and not status.attempts:
+    is_unknown = status.iteration is None or status.state in {*BEGINNING, AWAY}
+    if status.safe_iteration is None and is_unknown and not status.attempts:
         return f"it is not known yet what is safe on {'Drive' if status.proven else 'the remote'}"
     if status.safe_iteration is None:
         return "nothing is safe on Drive yet" if status.proven else "nothing is written to the remote yet"
@@ -98,6 +104,8 @@ def _judge_safety(status: Status) -> Tone:
 
 def _describe_standing(status: Status) -> str:
     state = _STANDINGS.get(status.state, status.state)
+    if status.iteration is None:
+        state = state.rstrip(",")
     if status.ending == "diverged" and status.state in {"restarting", "gave up"}:
         state = f"diverged, {state}"
     done = "" if status.iteration is None else f" at iteration {status.iteration:,}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal as format_size
 
 from trainer.seeing.rows import Row
-from trainer.status.value import DEAD, ENDED, describe_age
+from trainer.status.value import AWAY, DEAD, ENDED, describe_age
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +33,13 @@ def list_facts(status: Status, now_s: float, zone: tzinfo) -> tuple[Row, ...]:
 
 
 def _facts(status: Status, now_s: float, zone: tzinfo) -> Iterator[Row]:
-    lives = status.state not in {*ENDED, DEAD}
+    lives = status.state not in {*ENDED, DEAD, AWAY}
+    seen_s = status.ended_s or status.updated_s
     if status.state in _TRAINS:
         yield from _speed(status, zone)
-    elif not lives and status.updated_s:
-        label = "last seen" if status.state == DEAD else "ended"
-        ago = describe_age(now_s - status.updated_s)
-        yield Row(label, f"{describe_time(status.updated_s, now_s, zone)}, {ago} ago")
+    elif not lives and seen_s:
+        label = "ended" if status.state in ENDED else "last seen"
+        yield Row(label, f"{describe_time(seen_s, now_s, zone)}, {describe_age(now_s - seen_s)} ago")
     yield from _learning(status)
     yield from _attempts(status, now_s, zone)
     yield from _stores(status)

@@ -8,7 +8,7 @@ from rich.filesize import decimal as format_size
 
 from drivesync.errors import LeaseError
 from trainer.seeing.rows import Notice
-from trainer.status.value import DEAD, WORKING, describe_age
+from trainer.status.value import AWAY, DEAD, WORKING, describe_age
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,11 @@ def _endings(status: Status) -> Iterator[Notice]:
             "Run `trainer supervise`, or the same cell, again: it goes on where it stopped.",
             "trouble",
         )
+    elif status.state == AWAY:
+        yield _describe_absence(status)
+    elif status.state == "waiting" and status.message:
+        remedy = "To go on at once: `trainer stop`, then `trainer run --take-over`."
+        yield Notice(status.message, remedy)
     elif status.exit_code == LeaseError.exit_code or status.holder:
         yield Notice(status.holder or status.message, _describe_way_back(status), "trouble")
     elif status.state in {"gave up", "failed"}:
@@ -51,6 +56,13 @@ def _endings(status: Status) -> Iterator[Notice]:
         yield Notice(status.message, remedy, "trouble")
     elif status.message:
         yield Notice(status.message, "", "over" if status.exit_code is not None else "waiting")
+
+
+def _describe_absence(status: Status) -> Notice:
+    said = "No session of this run has begun in this tree: that is what its files tell."
+    if status.max_batches and (status.iteration or 0) >= status.max_batches:
+        return Notice(f"{said} It is trained to its end.", "", "over")
+    return Notice(said, "Run `trainer run`, or the same cells, again: it goes on where it stopped.")
 
 
 def _describe_way_back(status: Status) -> str:

@@ -11,6 +11,7 @@ from drivesync.errors import DrivesyncError
 from trainer.config import trained_backup
 from trainer.curves.metrics import METRICS_NAME
 from trainer.place import find_training_place
+from trainer.recall import Recollection
 from trainer.seeing.card import make_card
 from trainer.seeing.html import to_html
 from trainer.serving.following import Following
@@ -50,6 +51,7 @@ class Standing:
         self._status: Status | None = None
         self._trouble = ""
         self._is_there = False
+        self._recollection = Recollection()
         self._shown_s = 0.0
         self._views: dict[tzinfo, View] = {}
         self._metrics = trained_backup(self._tree) / METRICS_NAME
@@ -76,7 +78,7 @@ class Standing:
             status = read_status(self._tree)
             if status is None:
                 self._tree = find_training_place(self._named)
-                status = read_status(self._tree)
+                status = read_status(self._tree) or self._recollection.look(self._tree)
         except DrivesyncError as error:
             return None, str(error)
         except OSError as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from trainer.status.file import StatusWriter, read_status, status_path
-from trainer.status.value import DEAD, ENDED, GpuNote, RestartNote, Status, describe_age, to_json
+from trainer.status.file import StatusWriter, peek_status, read_status, status_path
+from trainer.status.value import AWAY, DEAD, ENDED, GpuNote, RestartNote, Status, describe_age, to_json
 
 __all__ = [
+    "AWAY",
     "DEAD",
     "ENDED",
     "GpuNote",
@@ -13,6 +14,7 @@ __all__ = [
     "Status",
     "StatusWriter",
     "describe_age",
+    "peek_status",
     "read_status",
     "status_path",
     "to_json",

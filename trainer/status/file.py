@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from drivesync.disk import local_errors, write_atomically
-from drivesync.errors import DiskFullError, LocalWriteError
+from drivesync.errors import DamagedError, DiskFullError, LocalWriteError
 from trainer.background import running_pid
 from trainer.status.value import DEAD, ENDED, from_json, to_json
 
@@ -71,12 +71,30 @@ def status_path(tree: Path) -> Path:
 
 
 def read_status(tree: Path) -> Status | None:
-    """The status as it is now; None if no supervisor ever ran there, or if the file was lost."""
+    """The status as it is now; None if no supervisor ever ran there, or if the file was lost.
+
+    Raises:
+        DamagedError: it is there, and cannot be read.
+    """
+    path = status_path(tree)
     try:
-        status = from_json(json.loads(status_path(tree).read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        status = from_json(json.loads(path.read_bytes()))
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not what a supervisor writes"
+        raise DamagedError(
+            f"{path} cannot be read: {reason}",
+            hint="Remove it: the next session writes another, and of the training nothing is lost with it.",
+        ) from error
     if status.state not in ENDED and running_pid(tree) is None:
         message = "The supervisor is gone without a word; `trainer supervise` goes on where it stopped."
         return replace(status, state=DEAD, message=message)
     return status
+
+
+def peek_status(tree: Path) -> Status | None:
+    """As ``read_status``, for who can do without: what cannot be read is none."""
+    with suppress(DamagedError):
+        return read_status(tree)
+    return None

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from trainer.learning.typed import READERS, read_tuple, read_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from trainer.learning.typed import Readers
 
 ENDED = frozenset({"finished", "stopped", "gave up", "failed"})
 WORKING = frozenset({"training", "restarting", "pushing"})
 """A supervisor that is at this writes its status every second, and saves."""
 
+BEGINNING = frozenset({"starting", "waiting", "pulling"})
+"""A supervisor that is at this has not looked yet at what the remote holds."""
+
 DEAD = "dead"
 """What only a reader can say: the supervisor is gone without having ended."""
 
-_FEW = 5
+AWAY = "away"
+"""What only a reader can say: the run has been trained, elsewhere or before, and no session has begun here."""
 
-_Value = TypeVar("_Value")
+_FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,8 @@ class Status:
 
     Attributes:
         state: "starting", "waiting" (for another session to end), "pulling", "training", "restarting", "pushing",
-            "finished", "stopped", "gave up", "failed"; and "dead", which only a reader can say: the supervisor is gone
-            without having ended.
+            "finished", "stopped", "gave up", "failed"; and what only a reader can say: "dead", the supervisor is gone
+            without having ended, and "away", there is a run, and none of its sessions has begun here.
         pid: of the supervisor.
         started_s: when this session began.
         updated_s: when this was written.
@@ -76,6 +82,7 @@ class Status:
         restarts: why, for the last ones of these.
         message: what the user should know; the reason where the run has ended.
         exit_code: of the supervisor, where it has ended.
+        ended_s: when the training ended, where that is not when this was written.
         run: what is trained, by the name under which one session at a time may push it; empty where nothing is pushed.
         epoch: how many turns of sessions the run has had, this one's included; None where this one has none.
         holder: which other session has the run; empty for none.
@@ -121,6 +128,7 @@ class Status:
     restarts: tuple[RestartNote, ...] = ()
     message: str = ""
     exit_code: int | None = None
+    ended_s: float | None = None
     run: str = ""
     epoch: int | None = None
     holder: str = ""
@@ -158,20 +166,9 @@ def from_json(said: Any) -> Status:
     """The status that ``to_json`` made ``said`` of, here or in another version, which may know of more or of less.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: it is none.
+        ValueError, TypeError: it is none.
     """
-    lists = {
-        "restarts": tuple(_pick(RestartNote, note) for note in said["restarts"]),
-        "gpus": tuple(_pick(GpuNote, note) for note in said.get("gpus", ())),
-        "waiting": tuple(said["waiting"]),
-        "life": tuple(said.get("life", ())),
-    }
-    return _pick(Status, {**said, **lists})
-
-
-def _pick(kind: Callable[..., _Value], said: Mapping[str, Any]) -> _Value:
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # a dataclass, as all of ours
-    return kind(**{key: said[key] for key in said.keys() & known})
+    return read_value(Status, said, _READERS)
 
 
 def describe_age(seconds: float) -> str:
@@ -181,3 +178,10 @@ def describe_age(seconds: float) -> str:
     if seconds < 7200:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h" if seconds < 72 * 3600 else f"{seconds / 86400:,.1f} days"
+
+
+_READERS: Readers = {
+    **READERS,
+    "tuple[RestartNote, ...]": read_tuple(lambda said: read_value(RestartNote, said, READERS)),
+    "tuple[GpuNote, ...]": read_tuple(lambda said: read_value(GpuNote, said, READERS)),
+}

@@ -15,7 +15,7 @@ from typing import Any
 from trainer.seeing.card import make_card
 from trainer.seeing.html import to_html
 from trainer.seeing.text import to_lines
-from trainer.status import DEAD, GpuNote, RestartNote, Status
+from trainer.status import AWAY, DEAD, GpuNote, RestartNote, Status
 
 NOW_S = 1_790_085_600.0
 """2026-09-22 14:00 UTC."""
@@ -192,12 +192,26 @@ STANDINGS: dict[str, Status] = {
         safe_at_s=NOW_S - 3960.0,
     ),
     "starting": _AT_FIRST,
+    "pulled, and not running here": replace(
+        _OVER,
+        state=AWAY,
+        updated_s=0.0,
+        ended_s=NOW_S - 3600.0,
+        iteration=2700,
+        attempts=0,
+        restarts=(),
+        restarted=0,
+        pushed=0,
+        disk_free_bytes=None,
+        remote_free_bytes=None,
+        changes="",
+    ),
     "pulling": replace(_AT_FIRST, state="pulling", run="backup/remote", epoch=2),
     "another session holds the run": replace(
         _AT_FIRST,
         state="waiting",
         message=f"another session has had the run 'backup/remote': {_HOLDER}; waiting to see whether it is still "
-        "there (--take-over goes on at once)",
+        "there",
     ),
     "taken over by another session": replace(
         _OVER,

@@ -142,5 +142,6 @@ def test_a_tree_without_a_status_still_has_its_curve(tree: Path) -> None:
         writer.progress(iteration=1, loss=2.0, avg_loss=2.0, rate=0.001, seconds=0.1)
     standing = Standing(tree)
     standing.look()
-    assert "No training has begun" in standing.view(UTC).html
+    assert "not running here" in standing.view(UTC).html
+    assert "<code>trainer run</code>" in standing.view(UTC).html
     assert len(standing.curve.since("").points) == 1

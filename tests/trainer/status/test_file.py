@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drivesync.errors import DamagedError
 from trainer.background import RunLock
 from trainer.status import (
     GpuNote,
     RestartNote,
     Status,
     StatusWriter,
+    peek_status,
     read_status,
     status_path,
     to_json,
@@ -111,15 +113,18 @@ def test_a_loss_that_is_no_number_is_null(tmp_path: Path, loss: float) -> None:
         pytest.param(b'{"state": "tr', id="torn"),
         pytest.param(b"[1, 2]", id="another thing"),
         pytest.param(b'{"restarts": [], "future": 1}', id="of another version"),
+        pytest.param(b"[" * 100_000, id="too deep"),
         pytest.param(
             b'{"state": "stopped", "pid": 1, "started_s": 1, "restarts": [{}]}', id="no restart note"
         ),
     ],
 )
-def test_a_file_that_was_lost_is_no_status(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_cannot_be_read_is_another_thing_than_none(tmp_path: Path, content: bytes) -> None:
     status_path(tmp_path).parent.mkdir()
     status_path(tmp_path).write_bytes(content)
-    assert read_status(tmp_path) is None
+    with pytest.raises(DamagedError, match=r"status.json cannot be read"):
+        read_status(tmp_path)
+    assert peek_status(tmp_path) is None
 
 
 def test_a_supervisor_that_is_gone_without_a_word_is_dead(tmp_path: Path) -> None:

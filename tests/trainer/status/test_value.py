@@ -45,9 +45,16 @@ def test_a_newer_version_knows_of_more() -> None:
     assert from_json(said) == STATUS
 
 
-@pytest.mark.parametrize("said", [None, [], {}, "x", written(restarts=None), written(gpus=[1])])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *[None, [], {}, "x", written(restarts=None), written(restarts=[{"at_s": 1}]), written(gpus=[1, 2])],
+        *[written(max_batches="x"), written(life=[1, None]), written(life="once"), written(pid=True)],
+        *[written(iteration=1.5), written(avg_loss=float("inf")), written(updated_s=10**400)],
+    ],
+)
 def test_what_is_no_status(said: object) -> None:
-    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+    with pytest.raises((ValueError, TypeError)):
         from_json(said)
 
 
