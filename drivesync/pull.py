@@ -198,6 +198,8 @@ class _Work:
         pages = self._pages_that_fit(source, pages, parts)
         try:
             self._fetch(pages, parts)
+            # What came as a file of its own is not an archive's to replace.
+            self._record()
             self._archives.run(parts, self._result, self._result.unpacked)
         except BaseException:
             # What ended it is what matters, also where it keeps this from being recorded: a full disk, say.

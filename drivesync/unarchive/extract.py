@@ -22,10 +22,10 @@ from drivesync.unarchive.witness import Witness
 from drivesync.unarchive.zips import ZipArchive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from drivesync.files import RemoteFile
+    from drivesync.files import LocalFile, RemoteFile
     from drivesync.progress import Reporter
     from drivesync.pulling.parts import Parts
     from drivesync.remotes.base import Remote
@@ -57,14 +57,25 @@ class Extraction:
         tree: the local tree.
         parts: of ``tree``.
         reporter: hears how it goes.
+        is_file_there: whether the remote holds a file as it is here by itself, which then goes before an archive's.
         theirs: overwrite what was changed here.
     """
 
-    def __init__(self, remote: Remote, tree: Path, parts: Parts, reporter: Reporter, *, theirs: bool) -> None:
+    def __init__(
+        self,
+        remote: Remote,
+        tree: Path,
+        parts: Parts,
+        reporter: Reporter,
+        is_file_there: Callable[[LocalFile], bool],
+        *,
+        theirs: bool,
+    ) -> None:
         self._remote = remote
         self._tree = tree
         self._parts = parts
         self._reporter = reporter
+        self._is_file_there = is_file_there
         self._theirs = theirs
 
     def run(self, file: RemoteFile, record: Record, told: Unpacked) -> None:
@@ -137,10 +148,10 @@ class Extraction:
     def _place_all(
         self, file: RemoteFile, source: Source, forward: Forward, record: Record, told: Unpacked
     ) -> None:
-        with (
-            Placing(self._tree, file, self._parts, record, theirs=self._theirs, told=told) as placing,
-            _parsing(),
-        ):
+        placing = Placing(
+            self._tree, file, self._parts, record, self._is_file_there, theirs=self._theirs, told=told
+        )
+        with placing, _parsing():
             archive = _open(file, source, forward)
             refuse_full(self._tree, self._need_bytes(file, archive, record), file.path)
             try:

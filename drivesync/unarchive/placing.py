@@ -16,6 +16,7 @@ from drivesync.unarchive.ranges import refuse_full
 from drivesync.unarchive.record import NOT_OURS_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from drivesync.pulling.assembly import Content as Told
@@ -78,17 +79,27 @@ class Placing:
         archive: as listed.
         parts: of ``tree``.
         record: of the archive; an attempt has begun.
+        is_file_there: whether the remote holds a file as it is here by itself, which goes before a member.
         theirs: overwrite what was changed here.
         told: filled as it goes.
     """
 
     def __init__(
-        self, tree: Path, archive: RemoteFile, parts: Parts, record: Record, *, theirs: bool, told: Unpacked
+        self,
+        tree: Path,
+        archive: RemoteFile,
+        parts: Parts,
+        record: Record,
+        is_file_there: Callable[[LocalFile], bool],
+        *,
+        theirs: bool,
+        told: Unpacked,
     ) -> None:
         self._tree = tree
         self._archive = archive
         self._parts = parts
         self._record = record
+        self._is_file_there = is_file_there
         self._theirs = theirs
         self._told = told
         self._left_out = 0
@@ -163,7 +174,7 @@ class Placing:
     def _place(self, path: str, member: Member) -> None:
         here = look(self._tree, path)
         is_ours, is_current = (False, False) if here is None else self._record.find(here)
-        if is_current:
+        if is_current or (here is not None and self._is_file_there(here)):
             self._told.kept_files += 1
         elif here is None or is_ours or self._theirs:
             self._write(path, member, here)

@@ -84,7 +84,9 @@ class Archives:
             UsedUpError: the remote gives nothing more today.
         """
         self._tell_absent(result)
-        extraction = Extraction(self._remote, self._tree, parts, self._reporter, theirs=self._options.theirs)
+        extraction = Extraction(
+            self._remote, self._tree, parts, self._reporter, self._is_file_there, theirs=self._options.theirs
+        )
         for file in self._withheld.archives:
             told.append(unpacked := Unpacked(file.path, file.size))
             try:
@@ -122,11 +124,14 @@ class Archives:
             here = look(self._tree, member.path)
             if here is None:
                 is_whole = False
-            elif self._is_unchanged(record, member, here):
+            elif self._is_unchanged(record, member, here) or self._is_file_there(here):
                 unpacked.kept_files += 1
             else:
                 unpacked.conflicts.append(member.path)
         return is_whole and not (unpacked.conflicts and self._options.theirs)
+
+    def _is_file_there(self, here: LocalFile) -> bool:
+        return self._index.holds(self._remote.name, here)
 
     def _is_unchanged(self, record: Record, member: LocalFile, here: LocalFile) -> bool:
         if is_same(member, here):

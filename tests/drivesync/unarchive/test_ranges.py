@@ -141,7 +141,8 @@ def test_memory_stays_bounded(scripted: Scripted, tmp_path: Path, monkeypatch: p
     told = Unpacked(file.path, file.size)
     with Database(tmp_path) as database:
         record = open_record(database, file.path, "1")
-        extraction = Extraction(scripted, tmp_path, Parts(tmp_path), Silence(), theirs=False)
+        parts = Parts(tmp_path)
+        extraction = Extraction(scripted, tmp_path, parts, Silence(), lambda _here: False, theirs=False)
         tracemalloc.start()
         try:
             extraction.run(file, record, told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -159,6 +160,21 @@ def test_a_newer_archive_takes_the_place_of_the_older(bring: Bring, drive: Drive
     # What only the older one held is nobody's now: deleted, it stays so.
     (here / "data/obj/empty.txt").unlink()
     assert bring(OBJ).unpacked[0].files == 0
+
+
+@pytest.mark.parametrize("theirs", [pytest.param(False, id="changes kept"), pytest.param(True, id="theirs")])
+def test_a_file_of_its_own_goes_before_the_archives(
+    bring: Bring, drive: DriveEmulator, here: Path, *, theirs: bool
+) -> None:
+    bring(OBJ)
+    drive.put("darknet/data/top.txt", b"sent by itself")
+    expected = UNPACKED | CFG | {"data/top.txt": b"sent by itself"}
+    shutil.rmtree(here)
+    for again in range(2):
+        result = bring(OBJ, theirs=theirs)
+        assert contents(here) == expected
+        assert result.conflicts == []
+        assert result.unpacked[0].kept_files == (len(CONTENT) - 1 if again else 1)
 
 
 class TestNamed:
