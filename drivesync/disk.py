@@ -194,6 +194,10 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
+        except OSError as error:
+            # Nobody has asked for the temporary one.
+            error.filename = str(path)
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -160,10 +160,9 @@ def _tell(left: _Left) -> dict[str, Any]:
 def _tell_curve(metrics: Metrics | None, max_batches: int) -> dict[str, Any]:
     outlook, avg_loss = Outlook(max_batches), None
     if metrics is not None:
-        iterations, losses = metrics.iteration.tolist(), metrics.avg_loss.tolist()
-        outlook.recall(zip(iterations, losses, strict=True))
-        last = iterations[-1] if iterations else 0
-        outlook.begin(last + 1, [(one.iteration, one.value) for one in metrics.maps])
+        losses = metrics.avg_loss.tolist()
+        outlook.begin(1, [(one.iteration, one.value) for one in metrics.maps])
+        outlook.recall(zip(metrics.iteration.tolist(), losses, strict=True))
         avg_loss = losses[-1] if losses and math.isfinite(losses[-1]) else None
     return {**outlook.tell(), "avg_loss": avg_loss, "per_minute": None, "left_s": None}
 

@@ -60,6 +60,7 @@ def test_a_tree_that_was_pulled_tells_where_its_run_is(tree: Path) -> None:
         600,
     )
     assert status.avg_loss == pytest.approx(20.0 / 230.0)
+    assert status.earlier_loss is not None
     assert (status.map_best_iteration, status.map_last_iteration) == (100, 200)
     assert (status.safe_iteration, status.per_minute, status.left_s) == (None, None, None)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from drivesync.disk import local_errors
-from drivesync.errors import LocalWriteError, NotFoundError, UsageError
+from drivesync.errors import DamagedError, LocalWriteError, NotFoundError, UsageError
+from drivesync.progress import printable
 from trainer.cli.arguments import find_tree
 from trainer.config import DEFAULT_BACKUP, trained_backup
 from trainer.curves.csv_export import save_csv
@@ -81,14 +82,15 @@ def plot_command(
     trainer plot --runs mytree othertree --out both.png
     trainer plot --csv numbers.csv
 
-    Exit status: 0 written; 64 called wrongly; 66 nothing has been trained there; 73 the file cannot be written.
+    Exit status: 0 written; 64 called wrongly; 65 nothing there can be read; 66 nothing has been trained there; 73 the
+    file cannot be written.
     """
     if len(places) > 1 and not compare:
         raise UsageError("more than one TREE", hint="Compare them with --runs.")
     if compare and table:
         raise UsageError("--csv writes the numbers of one run", hint="Leave out --runs.")
     paths = _find_all(places) if compare else [_find_metrics(places[0] if places else None)]
-    runs = {name: read_metrics(path) for name, path in _name(paths).items()}
+    runs = _read_all(_name(paths))
     for file in filter(None, (out, table)):
         if not file.parent.is_dir():
             raise LocalWriteError(f"cannot write {file}: there is no folder {file.parent}")
@@ -141,6 +143,31 @@ def _name(paths: Sequence[Path]) -> dict[str, Path]:
         for folder in folders
     ]
     return dict(zip(names, places.values(), strict=True))
+
+
+def _read_all(paths: Mapping[str, Path]) -> dict[str, Metrics]:
+    """What the runs have shown, by their names; of several one that has shown nothing is left out, and that is told.
+
+    Raises:
+        DamagedError: nothing can be read of the only one, or of the first where none has shown anything.
+        NotFoundError: it holds no iteration.
+    """
+    found = {name: read_metrics(path) for name, path in paths.items()}
+    shown = {name: metrics for name, metrics in found.items() if metrics.iteration.size}
+    for name, metrics in found.items():
+        path, torn = printable(str(paths[name])), metrics.unreadable
+        if torn and name in shown:
+            lines = "1 line" if torn == 1 else f"{torn:,} lines"
+            click.echo(f"trainer: {lines} of {path} cannot be read", err=True)
+        elif name not in shown and torn and not shown:
+            raise DamagedError(
+                f"nothing in {path} can be read", hint="It is no metrics.jsonl, or a ruin of one."
+            )
+        elif name not in shown and not shown:
+            raise NotFoundError(f"no iteration has been trained yet: {path} holds none")
+        elif name not in shown:
+            click.echo(f"trainer: {path} holds no iteration that can be read, and is left out", err=True)
+    return shown
 
 
 def _draw(runs: Mapping[str, Metrics], out: Path | None, *, title: str | None, by: By, dark: bool) -> Path:

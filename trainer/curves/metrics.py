@@ -15,7 +15,7 @@ import numpy as np
 
 from drivesync.errors import NotFoundError
 from trainer.curves.curve import Happening, Seam, Usage, find_maps, settle
-from trainer.curves.lines import parse_lines
+from trainer.curves.lines import parse_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,8 @@ class Metrics:
     """All else, in order of time."""
     maps: tuple[MapPoint, ...]
     """What those called ``map`` tell, in order of time, and so of iteration."""
+    unreadable: int = 0
+    """So many lines are torn or not ours; the last one, which may yet be written, is none of them."""
 
     @property
     def best_map(self) -> MapPoint | None:
@@ -69,7 +71,11 @@ def read_metrics(path: Path) -> Metrics:
         content = path.read_bytes()
     except OSError as error:
         raise NotFoundError(f"cannot read {path}: {error.strerror}") from error
-    points, others = settle(parse_lines(content))
+    lines = content.split(b"\n")
+    records = [parse_line(line) for line in lines]
+    torn = (record is None and line.strip() for line, record in zip(lines[:-1], records[:-1], strict=True))
+    unreadable = sum(map(bool, torn))
+    points, others = settle(record for record in records if record is not None)
     values = attrgetter("iteration", "loss", "avg_loss", "rate", "seconds", "unix_s", "images")
     columns = np.array([values(point) for _, point in points], dtype=np.float64).reshape(-1, 7).T
     return Metrics(
@@ -84,4 +90,5 @@ def read_metrics(path: Path) -> Metrics:
         usages=tuple(other for _, other in others if isinstance(other, Usage)),
         happenings=tuple(other for _, other in others if isinstance(other, Happening)),
         maps=find_maps(other for _, other in others),
+        unreadable=unreadable,
     )

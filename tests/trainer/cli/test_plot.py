@@ -172,3 +172,31 @@ def test_in_a_notebooks_cell(here: Path, tree: Path) -> None:
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "drawn: chart.png\n", "")
     assert (here / "chart.png").is_file()
+
+
+LINE = b'{"i":1,"loss":2.0,"avg":2.0,"rate":0.001,"s":0.1,"t":1}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        pytest.param(b"", 66, "no iteration has been trained yet", id="empty"),
+        pytest.param(b'{"event":"resumed","from":1,"t":1}\n', 66, "no iteration", id="only begun"),
+        pytest.param(b"garbage\n\x00\xff\n", 65, "nothing in ", id="garbage"),
+        pytest.param(LINE + b"a\nb\n\nc\n" + LINE[:20], 0, "3 lines of ", id="ruins"),
+    ],
+)
+def test_what_cannot_be_read_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, status: int, said: str
+) -> None:
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_bytes(content)
+    assert plot(metrics, "--csv", tmp_path / "numbers.csv") == status
+    assert said in capsys.readouterr().err
+
+
+def test_73_the_file_that_was_asked_for_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_bytes(LINE)
+    assert plot(metrics, "--csv", "/proc/numbers.csv") == 73
+    assert "cannot write /proc/numbers.csv: " in capsys.readouterr().err
