@@ -96,6 +96,7 @@ def begin(
     """
     source, place, given = _open_places(wishes.tree, terms, settings, reporter, stack)
     run = foresee_run(wishes, lambda path: _read(wishes.tree, source, path))
+    status.update(run=run)
     if source is None:
         _look_ahead(wishes, run)
 
@@ -108,7 +109,7 @@ def begin(
     try:
         if run:
             epoch = leases.hold(run).epoch
-            status.update(run=run, epoch=epoch, state="starting", message="")
+            status.update(epoch=epoch, state="starting", message="")
             _start_over(wishes.tree, run, place, leases, terms.fresh, reporter)
         status.update(state="pulling")
         conflicts: tuple[str, ...] = ()

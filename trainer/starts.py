@@ -72,7 +72,8 @@ def name_record(run: str) -> str:
 
 def is_of_run(name: str, base: str) -> bool:
     """Whether a start takes the file of this name out of the folder of the run whose names begin with ``base``."""
-    parsed = name_of(name.removesuffix(_ASIDE))
+    name = name.removesuffix(_ASIDE)
+    parsed = name_of(name)
     return name in {METRICS_NAME, CHART_NAME} or (parsed is not None and parsed.base == base)
 
 
