@@ -2,8 +2,9 @@
 
 import { formatCount, formatNumber, formatScore, formatTime, linearTicks, logTicks, timeTicks } from "./ticks.js";
 
-const LEFT = 60;
-const RIGHT = 44;
+const LEFT = 52;
+const RIGHT = 8;
+const SCORE_RIGHT = 44; // where there is an axis for mAP
 const TOP = 10;
 const BOTTOM = 24;
 const GAP = 18;
@@ -58,7 +59,8 @@ export class Chart {
   }
 
   get right() {
-    return this.canvas.clientWidth - RIGHT;
+    const hasScores = this.shown.score && this.curve.scores.length > 0;
+    return this.canvas.clientWidth - (hasScores ? SCORE_RIGHT : RIGHT);
   }
 
   /** Where an iteration that was done at `time` lies. */

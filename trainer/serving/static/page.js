@@ -20,6 +20,7 @@ let refining = null;
 function show() {
   find("curve").hidden = curve.length === 0;
   if (!curve.length) return;
+  find("score").hidden = curve.scores.length === 0;
   chart.from = Math.min(Math.max(view.from ?? curve.first, curve.first), curve.last);
   chart.to = Math.max(Math.min(view.to ?? curve.last, curve.last), chart.from);
   find("all").disabled = view.from === null && view.to === null;
