@@ -284,9 +284,13 @@ def test_hands_look_at_an_iteration_and_choose_a_stretch(
 def test_a_finger_points(
     look: Callable[..., Viewer], run: tuple[StatusWriter, MetricsWriter], url: str
 ) -> None:
-    assert run
+    _, metrics = run
     viewer = look(url, PHONE)
     readout(viewer, "iteration 300 ")
+    expect(viewer.page.get_by_role("checkbox", name="mAP")).to_be_hidden()
+    metrics.event("map", iteration=250, value=0.6)
+    metrics.flush()
+    expect(viewer.page.get_by_role("checkbox", name="mAP")).to_be_visible()
     chart = viewer.page.locator("#chart")
     chart.scroll_into_view_if_needed()
     chart.tap(position={"x": 190, "y": 60})
