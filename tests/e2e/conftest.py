@@ -87,7 +87,8 @@ def read_attempts(log: str) -> list[list[int]]:
     """The iterations that darknet printed, run by run, by its log; it begins each by the cfg's name."""
     attempts: list[list[int]] = []
     for line in log.splitlines():
-        if line == "remote":
+        # What it writes to its other stream may stand before it, without an end of its line.
+        if line == "remote" or line.endswith(" remote"):
             attempts.append([])
         elif match := _LOSS_LINE.match(line):
             attempts[-1].append(int(match[1]))

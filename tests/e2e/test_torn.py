@@ -77,7 +77,8 @@ def test_what_is_there_before_the_start(trained: Session) -> None:
     assert trained.weights_on_drive() == before
 
     trained.supervise()
-    assert trained.loaded == ["backup/remote_100.weights"]
+    # The whole one of that name was on Drive.
+    assert trained.loaded == ["backup/remote.backup"]
     assert trained.attempts == [list(range(101, 201))]
     assert trained.iterations_on_drive() == {
         "remote.backup": 200,

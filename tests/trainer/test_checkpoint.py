@@ -278,7 +278,7 @@ def test_what_is_no_checkpoint_may_be_pushed_too(path: str, trained: TreeInfo, s
     ("path", "ruin", "reason"),
     [
         pytest.param("backup/remote.backup", lambda raw: raw[:-1], "1 bytes shorter", id="torn"),
-        pytest.param("backup/remote_last.weights", lambda _: b"", "shorter", id="empty"),
+        pytest.param("backup/remote_last.weights", lambda _: b"", "it is empty", id="empty"),
         pytest.param("backup/other_last.weights", lambda raw: raw, "no other.cfg", id="of another cfg"),
     ],
 )

@@ -17,7 +17,10 @@ from drivesync.errors import DrivesyncError, LeaseError, NotFoundError, UsageErr
 from drivesync.leasing.leases import Leases
 from drivesync.progress import Silence
 from drivesync.remotes import open_remote
+from drivesync.spooling.receipts import read_receipts
 from drivesync.testing import TOKEN, DriveEmulator
+from drivesync.testing.metadata import Metadata
+from drivesync.testing.trees import find
 from drivesync.tree import read_tree_state
 from trainer import session
 from trainer.background import RunLock, running_pid
@@ -230,6 +233,40 @@ def test_a_tree_that_was_made_here_goes_to_drive_and_nothing_comes(
     begin(Wishes(tree), drive_emulator)
     assert not (tree / "cfg/other.cfg").exists()
     assert "backup/remote_final.weights" in drive_emulator.read_tree("darknet")
+
+
+def test_what_this_remote_does_not_hold_is_not_safe_whatever_was_proven_before(
+    tree: Path, drive_emulator: DriveEmulator
+) -> None:
+    def trash(path: str) -> None:
+        with drive_emulator.locked() as store:
+            entry = find(store, path)
+            assert entry is not None
+            store.update(entry.id, Metadata(trashed=True))
+
+    begin(Wishes(tree), drive_emulator)
+    there = drive_emulator.read_tree("darknet")
+    weights = sorted(path for path in there if path.endswith((".weights", ".backup")))
+    assert weights
+    before = read_receipts(tree)
+    begin(Wishes(tree), drive_emulator)
+    assert [receipt for receipt in read_receipts(tree) if receipt.path in weights] == [
+        receipt for receipt in before if receipt.path in weights
+    ], "what is there stays as it is"
+    for path in weights:
+        trash(f"darknet/{path}")
+    begin(Wishes(tree), drive_emulator)
+    assert {path: drive_emulator.read_tree("darknet").get(path) for path in weights} == {
+        path: there[path] for path in weights
+    }
+    begin(Wishes(tree), drive_emulator, remote="other")
+    assert {path: drive_emulator.read_tree("other").get(path) for path in weights} == {
+        path: there[path] for path in weights
+    }
+    assert (status_of(tree).state, status_of(tree).safe_iteration) == ("finished", 30)
+    trash("other")
+    begin(Wishes(tree), drive_emulator)
+    assert drive_emulator.read_tree("other").keys() >= set(weights)
 
 
 def test_a_relative_folder_is_remembered_so_that_it_is_found_from_anywhere(

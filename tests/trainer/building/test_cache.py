@@ -45,6 +45,7 @@ def said() -> Said:
 
 @pytest.fixture
 def settings(drive_emulator: DriveEmulator) -> Settings:
+    drive_emulator.put("darknet/obj.names", b"")
     return Settings(drive_emulator.url, TOKEN, retries=1, retry_wait_s=0.001)
 
 
@@ -176,7 +177,6 @@ def test_a_disk_that_cannot_take_it_is_no_end(tree: Path, settings: Settings, sa
 def test_a_pull_and_a_mirror_know_nothing_of_it(
     tree: Path, tmp_path: Path, drive_emulator: DriveEmulator, settings: Settings, said: Said
 ) -> None:
-    drive_emulator.put("darknet/train.txt", b"data/train/a.jpg\n")
     assert store(tree, settings, said)
     there = drive_emulator.read_tree("darknet")
     assert len([path for path in there if path.startswith(".trainer/builds/")]) == 3
