@@ -14,8 +14,12 @@ import struct
 import sys
 import threading
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PAIR = struct.Struct("<QQ")
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
@@ -109,10 +113,14 @@ class Part:
             with suppress(OSError):
                 os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def sync(self) -> None:
-        """Make it all survive a crash. A disk tells only once that it cannot, so ``synced`` has to be asked."""
+    def sync(self, flush: Callable[[int], None] | None = None) -> None:
+        """Make it all survive a crash. A disk tells only once that it cannot, so ``synced`` has to be asked.
+
+        Args:
+            flush: of a descriptor, fsync if none is given; raises OSError.
+        """
         try:
-            os.fsync(self.descriptor)
+            (flush or os.fsync)(self.descriptor)
         except OSError as error:
             self._sync_error = error
         self._is_synced = True

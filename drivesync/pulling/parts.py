@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from drivesync.disk import local_errors, make_state_folder
 from drivesync.errors import DamagedError, LocalWriteError, MovedError, NotFoundError
-from drivesync.pulling.flushing import FileSystemFlush
+from drivesync.pulling.flushing import FileSystemFlush, ask_errors
 from drivesync.pulling.part import open_part
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ class Parts:
         if is_few or not self._file_system.run(parts[0].descriptor):
             for part in parts:
                 part.begin_sync()
+        elif self._file_system.survives(parts[0].descriptor):
+            for part in parts:
+                part.sync(ask_errors)
+            return
         if is_few:
             _sync_all(parts)
             return

@@ -2,8 +2,9 @@
 
 What is relied upon, and what is not: names are not unique in a folder. Drive can leave the children of some parents
 out of an OR-ed query's answer without a word (incompleteSearch stays false), as rclone's authors found; so each parent
-that came back empty is asked for alone once more. Order is asked for (folders first, the newest first), but accounts
-with about a million files get none, so nothing but the choice between twins stands on it.
+that came back empty is asked for alone once more. Order is asked for (folders first, then by name, of twins the newest
+first), but accounts with about a million files get none, so nothing stands on it but the choice between twins, and how
+soon packs can be read, which hold files by their names.
 
 Where several things have one path: folders are merged; a folder stays before a file, and what lies there itself
 before a shortcut; of several files the newest comes first.

@@ -53,7 +53,7 @@ class Search:
     folders: Sequence[Folder]
     action: str
     condition: str = ""
-    order: str = "folder,modifiedTime desc"
+    order: str = "folder,name,modifiedTime desc"
     fields: str = FIELDS
 
     @property

@@ -16,22 +16,28 @@ import pytest
 
 from drivesync.errors import DamagedError, DrivesyncError, LocalWriteError, MovedError
 from drivesync.files import LocalFile, RemoteFile
+from drivesync.pulling import flushing
 from drivesync.pulling.parts import Parts
 from tests.drivesync.pulling.attempts import LARGE, arrived, bring, file_size_limit, leave, left_over, there
 
 
 class TestCommit:
+    @pytest.mark.parametrize("journalled", [True, False])
     @pytest.mark.parametrize("number", [1, 3, 4, 20])
     def test_files_that_are_flushed_together(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, *, journalled: bool
     ) -> None:
-        flushed, flush = [], os.fsync
+        flushed: list[int] = []
+        asked: list[int] = []
+        flush = os.fsync
 
         def note(descriptor: int) -> None:
             flushed.append(descriptor)
             flush(descriptor)
 
         monkeypatch.setattr(os, "fsync", note)
+        monkeypatch.setattr(flushing, "_is_journalled", lambda _descriptor: journalled)
+        monkeypatch.setattr("drivesync.pulling.parts.ask_errors", asked.append)
         parts, files = Parts(tmp_path), [there(str(one)) for one in range(number)]
         with ExitStack() as stack:
             opened = [stack.enter_context(parts.open(file, resumable=False)) for file in files]
@@ -41,12 +47,17 @@ class TestCommit:
             assert not any((tmp_path / file.path).exists() for file in files)
             for file, part in zip(files, opened, strict=True):
                 parts.commit(file, part)
-            assert sorted(flushed) == sorted(part.descriptor for part in opened)
+            seen_to = asked if journalled and number > 3 else flushed
+            assert sorted(seen_to) == sorted(part.descriptor for part in opened)
+            assert not (asked and flushed)
         assert all((tmp_path / file.path).read_bytes() == b"new" for file in files)
 
+    @pytest.mark.parametrize("flush", ["os.fsync", "drivesync.pulling.parts.ask_errors"])
     def test_who_cannot_be_flushed_gets_no_name_and_the_others_do(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flush: str
     ) -> None:
+        journalled = flush != "os.fsync"
+        monkeypatch.setattr(flushing, "_is_journalled", lambda _descriptor: journalled)
         parts, files = Parts(tmp_path), [there(str(one)) for one in range(5)]
         with ExitStack() as stack:
             opened = [stack.enter_context(parts.open(file, resumable=False)) for file in files]
@@ -57,7 +68,7 @@ class TestCommit:
                     monkeypatch.undo()
                     raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-            monkeypatch.setattr(os, "fsync", fail_once)
+            monkeypatch.setattr(flush, fail_once)
             parts.sync(opened)
             for file, part in zip(files, opened, strict=True):
                 with pytest.raises(LocalWriteError) if part is opened[1] else nullcontext():
